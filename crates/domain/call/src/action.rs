@@ -1,0 +1,110 @@
+use offhook_model::{CallRecord, HangupCause, LegId, LiveCall, MediaCommand};
+use serde::{Deserialize, Serialize};
+
+/// Where an outgoing leg is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Route {
+    /// The Request-URI: the contact that a device registered.
+    pub contact: String,
+    /// A Route header value that leads there through the edge.
+    pub route: String,
+    /// Whether every hop repeats what is lost.
+    pub reliable: bool,
+}
+
+/// How an attempt to reach somebody failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Failure {
+    /// The SIP status that says it.
+    pub status: u16,
+    /// The cause of Q.850.
+    pub cause: HangupCause,
+    /// The reason phrase.
+    pub reason: String,
+}
+
+impl Failure {
+    /// A failure that a cause and a reason phrase describe.
+    #[must_use]
+    pub fn new(cause: HangupCause, reason: &str) -> Self {
+        Self { status: cause.sip_status(), cause, reason: reason.to_owned() }
+    }
+}
+
+/// What is to be done. Actions are to be carried out in their order.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Action {
+    /// A command for the media role.
+    Media(MediaCommand),
+    /// Signalling on one leg.
+    Leg(LegId, LegAction),
+    /// Find out where this extension is bound, and call [`crate::Call::handle_bindings`].
+    Lookup(String),
+    /// How the call stands, for those who watch.
+    Live(LiveCall),
+    /// The call is over; the last action of all.
+    Finished(Box<CallRecord>),
+}
+
+/// Signalling on one leg.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegAction {
+    /// Places the leg.
+    Invite {
+        /// Where to.
+        route: Route,
+        /// The number shown as the caller.
+        caller: String,
+        /// The name shown as the caller.
+        caller_name: Option<String>,
+        /// Our offer.
+        offer: String,
+    },
+    /// Tells the caller that somebody is alerted (180).
+    Ring,
+    /// Answers the leg with our SDP, which is an answer, or an offer when the caller made none.
+    Accept(String),
+    /// Turns the leg away.
+    Reject(Failure),
+    /// Ends the leg, whatever its state.
+    HangUp(HangupCause),
+    /// Replies to a renegotiation of the party: our SDP, or a SIP status.
+    AnswerReinvite(Result<String, u16>),
+    /// Replies to a REFER with this status.
+    AnswerRefer(u16),
+    /// Tells the transferor how the transfer goes: a SIP status, below 200 while it is under way (RFC 3515).
+    NotifyRefer(u16),
+}
+
+/// What signalling reports of a leg.
+#[derive(Debug, Clone, PartialEq)]
+pub enum LegInput {
+    /// An outgoing leg is alerting.
+    Ringing,
+    /// An outgoing leg was answered with this SDP.
+    Accepted(Option<String>),
+    /// An outgoing leg was refused, or could not be sent.
+    Rejected(Failure),
+    /// Our answer, or our reply to a renegotiation, was acknowledged; with the party's SDP when ours was
+    /// an offer.
+    Acked(Option<String>),
+    /// The caller gave up before the answer.
+    Cancelled,
+    /// The party hung up.
+    HungUp(HangupCause),
+    /// The leg's dialog was lost: a timer or the transport.
+    Lost(HangupCause),
+    /// The party renegotiates; without SDP it wants our offer.
+    Reinvite(Option<String>),
+    /// The party pressed keys and says so in an INFO request.
+    Dtmf(String),
+}
+
+/// How a question to the call was taken, for callers that must answer a request at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reply {
+    /// It was taken on.
+    Taken,
+    /// It does not fit the call's state.
+    Refused,
+}

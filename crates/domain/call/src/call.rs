@@ -1,0 +1,333 @@
+use crate::leg::{Describing, Leg, Signalling};
+use crate::script::Script;
+use crate::{Action, Failure, LegAction, LegInput};
+use offhook_model::{
+    CallRef, CallState, Direction, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
+    MediaRefusal, MediaTrouble, OfferPolicy, Party,
+};
+use offhook_routing::Decision;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+
+/// A call as it comes in.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Incoming {
+    /// Our name for the call.
+    pub call: CallRef,
+    /// The call's number within this node, from which its legs are numbered; never used twice.
+    pub serial: u32,
+    /// Who calls: number or user name.
+    pub caller: String,
+    /// The name the caller gave.
+    pub caller_name: Option<String>,
+    /// The number as dialled.
+    pub dialled: String,
+    /// SIP's Call-ID.
+    pub sip_call_id: String,
+    /// The caller's offer; without one we make ours.
+    pub offer: Option<String>,
+    /// What we offer to a caller who makes no offer.
+    pub policy: OfferPolicy,
+    /// What routing decided.
+    pub decision: Decision,
+}
+
+/// One call: its legs and what is being done for them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Call {
+    pub(crate) call: CallRef,
+    serial: u32,
+    legs_made: u16,
+    pub(crate) caller_name: Option<String>,
+    pub(crate) dialled: String,
+    pub(crate) started_at_ms: u64,
+    pub(crate) answered_at_ms: Option<u64>,
+    pub(crate) answered_by: Option<String>,
+    pub(crate) legs: BTreeMap<LegId, Leg>,
+    /// The leg that placed the call.
+    pub(crate) caller: LegId,
+    /// The leg for which the script runs; after a transfer it need not be the caller.
+    pub(crate) served: LegId,
+    pub(crate) script: Script,
+    decision: Option<Decision>,
+    #[serde(skip)]
+    pub(crate) outputs: VecDeque<Action>,
+}
+
+impl Call {
+    /// Takes a call on. The media role is asked for a description, or the caller turned away.
+    #[must_use]
+    pub fn new(incoming: Incoming, now_ms: u64) -> Self {
+        let caller = LegId(u64::from(incoming.serial) << 16);
+        let mut leg = Leg::new(caller, Direction::Inbound, &incoming.caller);
+        leg.sip_call_id = incoming.sip_call_id;
+        let mut call = Self {
+            call: incoming.call,
+            serial: incoming.serial,
+            legs_made: 1,
+            caller_name: incoming.caller_name,
+            dialled: incoming.dialled,
+            started_at_ms: now_ms,
+            answered_at_ms: None,
+            answered_by: None,
+            legs: [(caller, leg)].into(),
+            caller,
+            served: caller,
+            script: Script::Starting,
+            decision: None,
+            outputs: VecDeque::new(),
+        };
+        call.publish();
+        match incoming.decision {
+            Decision::Refuse { cause, reason } => {
+                call.turn_away(&Failure::new(cause, &reason), Party::System, now_ms);
+            }
+            decision @ (Decision::Extension { .. } | Decision::Service { .. }) => {
+                call.decision = Some(decision);
+                call.describe_caller(incoming.offer, incoming.policy);
+            }
+        }
+        call
+    }
+
+    /// The call's name.
+    #[must_use]
+    pub fn reference(&self) -> &CallRef {
+        &self.call
+    }
+
+    /// The leg that placed the call.
+    #[must_use]
+    pub fn caller(&self) -> LegId {
+        self.caller
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self) -> Option<Action> {
+        self.outputs.pop_front()
+    }
+
+    /// What a leg's signalling reports.
+    pub fn handle_leg(&mut self, leg: LegId, input: LegInput, now_ms: u64) {
+        if self.legs.get(&leg).is_none_or(Leg::has_ended) {
+            return;
+        }
+        match input {
+            LegInput::Ringing => self.handle_ringing(leg),
+            LegInput::Accepted(sdp) => self.handle_accepted(leg, sdp, now_ms),
+            LegInput::Rejected(failure) => self.handle_rejected(leg, &failure, now_ms),
+            LegInput::Acked(sdp) => self.handle_acked(leg, sdp),
+            LegInput::Cancelled => self.handle_gone(leg, HangupCause::NORMAL_CLEARING, now_ms),
+            LegInput::HungUp(cause) | LegInput::Lost(cause) => self.handle_gone(leg, cause, now_ms),
+            LegInput::Reinvite(sdp) => self.handle_reinvite(leg, sdp),
+            LegInput::Dtmf(digits) => self.pass_on_dtmf(leg, digits),
+        }
+    }
+
+    /// What the media role reports of a leg of this call.
+    pub fn handle_media(&mut self, event: MediaEvent, now_ms: u64) {
+        match event {
+            MediaEvent::Described { leg, sdp } => self.handle_described(leg, sdp, now_ms),
+            MediaEvent::Agreed { leg } => self.handle_agreed(leg, now_ms),
+            MediaEvent::Refused { leg, why } => self.handle_media_refused(leg, &why, now_ms),
+            MediaEvent::PlayFinished { leg } => self.handle_play_finished(leg, now_ms),
+            MediaEvent::Trouble { leg, what } => self.handle_trouble(leg, &what, now_ms),
+            MediaEvent::Released { leg, report } => self.handle_released(leg, report, now_ms),
+            MediaEvent::Connected { .. } | MediaEvent::Dtmf { .. } => {}
+        }
+    }
+
+    /// Ends the call at an administrator's or our own wish.
+    pub fn hang_up(&mut self, cause: HangupCause, now_ms: u64) {
+        self.end(cause, Party::System, None, now_ms);
+    }
+
+    pub(crate) fn act(&mut self, action: Action) {
+        self.outputs.push_back(action);
+    }
+
+    pub(crate) fn signal(&mut self, leg: LegId, action: LegAction) {
+        self.act(Action::Leg(leg, action));
+    }
+
+    pub(crate) fn media(&mut self, command: MediaCommand) {
+        self.act(Action::Media(command));
+    }
+
+    pub(crate) fn leg_mut(&mut self, leg: LegId) -> Option<&mut Leg> {
+        self.legs.get_mut(&leg)
+    }
+
+    pub(crate) fn is_up(&self, leg: LegId) -> bool {
+        self.legs.get(&leg).is_some_and(Leg::is_up)
+    }
+
+    /// Adds an outgoing leg; `None` when the call has had as many legs as it may have.
+    pub(crate) fn add_leg(&mut self, number: &str) -> Option<LegId> {
+        let id = LegId(u64::from(self.serial) << 16 | u64::from(self.legs_made));
+        self.legs_made = self.legs_made.checked_add(1)?;
+        self.legs.insert(id, Leg::new(id, Direction::Outbound, number));
+        Some(id)
+    }
+
+    pub(crate) fn publish(&mut self) {
+        let state = match self.answered_at_ms {
+            Some(_) => CallState::Answered,
+            None => CallState::Ringing,
+        };
+        let live = LiveCall {
+            call: self.call.clone(),
+            caller: self.legs.get(&self.caller).map(|leg| leg.number.clone()).unwrap_or_default(),
+            dialled: self.dialled.clone(),
+            answered_by: self.answered_by.clone(),
+            state,
+            started_at_ms: self.started_at_ms,
+            answered_at_ms: self.answered_at_ms,
+        };
+        self.act(Action::Live(live));
+    }
+
+    fn describe_caller(&mut self, offer: Option<String>, policy: OfferPolicy) {
+        let leg = self.caller;
+        let offered = offer.is_none();
+        if let Some(caller) = self.leg_mut(leg) {
+            caller.describing = Some(Describing::First);
+            caller.offered = offered;
+            caller.has_media = true;
+        }
+        self.media(match offer {
+            Some(offer) => MediaCommand::Answer { leg, offer },
+            None => MediaCommand::Offer { leg, policy },
+        });
+    }
+
+    fn handle_described(&mut self, leg: LegId, sdp: String, now_ms: u64) {
+        let Some(state) = self.legs.get_mut(&leg).filter(|state| !state.has_ended()) else {
+            return;
+        };
+        match state.describing.take() {
+            Some(Describing::First) => {
+                state.description = Some(sdp);
+                state.agreed = !state.offered;
+                self.begin(now_ms);
+            }
+            Some(Describing::Offer) => self.send_invite(leg, sdp),
+            Some(Describing::Reinvite) => self.answer_reinvite(leg, sdp),
+            Some(Describing::Agreement) | None => {}
+        }
+    }
+
+    /// The caller's media is described: carries out what routing decided.
+    fn begin(&mut self, now_ms: u64) {
+        match self.decision.take() {
+            Some(Decision::Extension { number, ring_timeout_ms }) => {
+                self.dial_for_caller(number, ring_timeout_ms, now_ms);
+            }
+            Some(Decision::Service { number, service }) => {
+                self.answered_by = Some(number);
+                self.run_service(service, now_ms);
+            }
+            Some(Decision::Refuse { .. }) | None => {}
+        }
+    }
+
+    /// Answers the caller with the description that is at hand.
+    pub(crate) fn answer_caller(&mut self, now_ms: u64) {
+        let leg = self.caller;
+        let Some(caller) = self.leg_mut(leg).filter(|l| l.signalling == Signalling::Incoming) else {
+            return;
+        };
+        caller.signalling = Signalling::Up;
+        caller.sip_status = Some(200);
+        let description = caller.description.take();
+        self.answered_at_ms = Some(now_ms);
+        if let Some(sdp) = description {
+            self.signal(leg, LegAction::Accept(sdp));
+        }
+        self.publish();
+    }
+
+    fn handle_acked(&mut self, leg: LegId, sdp: Option<String>) {
+        let Some(state) = self.leg_mut(leg).filter(|state| state.offered) else {
+            return;
+        };
+        state.offered = false;
+        if let Some(answer) = sdp {
+            state.describing = Some(Describing::Agreement);
+            self.media(MediaCommand::AcceptAnswer { leg, answer });
+        } else {
+            self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
+        }
+    }
+
+    fn handle_agreed(&mut self, leg: LegId, now_ms: u64) {
+        let Some(state) = self.leg_mut(leg).filter(|state| !state.has_ended()) else {
+            return;
+        };
+        state.describing = None;
+        state.agreed = true;
+        if self.script.is_dialling(leg) {
+            self.handle_answer_in_force(leg, now_ms);
+        } else {
+            self.resume_script(leg);
+        }
+    }
+
+    fn handle_media_refused(&mut self, leg: LegId, why: &MediaRefusal, now_ms: u64) {
+        let Some(state) = self.leg_mut(leg).filter(|state| !state.has_ended()) else {
+            return;
+        };
+        let failure = refusal(why);
+        match state.describing.take() {
+            Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
+            Some(Describing::Offer) => self.handle_rejected(leg, &failure, now_ms),
+            Some(Describing::Reinvite) => self.refuse_reinvite(leg, failure.status),
+            Some(Describing::Agreement) if self.script.is_dialling(leg) => {
+                self.signal(leg, LegAction::HangUp(failure.cause));
+                self.handle_rejected(leg, &failure, now_ms);
+            }
+            Some(Describing::Agreement) => self.end(failure.cause, Party::System, None, now_ms),
+            None => {}
+        }
+    }
+
+    fn handle_trouble(&mut self, leg: LegId, what: &MediaTrouble, now_ms: u64) {
+        let cause = match what {
+            MediaTrouble::IceFailed => HangupCause::DESTINATION_OUT_OF_ORDER,
+            MediaTrouble::DtlsFailed(_) => HangupCause::INCOMPATIBLE_DESTINATION,
+            MediaTrouble::Silent { .. } => return,
+        };
+        if self.is_up(leg) {
+            self.signal(leg, LegAction::HangUp(cause));
+            self.handle_gone(leg, cause, now_ms);
+        }
+    }
+
+    fn pass_on_dtmf(&mut self, leg: LegId, digits: String) {
+        if let Some(other) = self.script.partner(self.served, leg) {
+            self.media(MediaCommand::SendDtmf { leg: other, digits, duration_ms: DTMF_TONE_MS });
+        }
+    }
+}
+
+/// Length of a key press that came by INFO, in milliseconds.
+const DTMF_TONE_MS: u32 = 160;
+
+fn refusal(why: &MediaRefusal) -> Failure {
+    match why {
+        MediaRefusal::Malformed(text) => Failure {
+            status: 400,
+            cause: HangupCause::PROTOCOL_ERROR,
+            reason: format!("Bad SDP: {text}"),
+        },
+        MediaRefusal::NotAcceptable(text) => {
+            Failure::new(HangupCause::INCOMPATIBLE_DESTINATION, text)
+        }
+        MediaRefusal::Exhausted => {
+            Failure::new(HangupCause::SWITCH_CONGESTION, "No media port is free")
+        }
+        MediaRefusal::NoSuchLeg => {
+            Failure::new(HangupCause::NORMAL_TEMPORARY_FAILURE, "Media is not available")
+        }
+    }
+}

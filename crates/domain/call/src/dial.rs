@@ -1,0 +1,288 @@
+use crate::leg::{Attempt, Describing, Signalling};
+use crate::script::Script;
+use crate::{Action, Call, Failure, LegAction, Route};
+use offhook_model::{
+    Binding, HangupCause, IceRole, LegId, MediaCommand, OfferPolicy, Party, Security, Transport,
+};
+use serde::{Deserialize, Serialize};
+
+/// The most bindings of one extension that are rung at once.
+pub const BINDING_ATTEMPTS_MAX: usize = 10;
+
+/// What an answered party hears while somebody is rung for it: the European ringing tone.
+pub const RINGBACK: [&str; 2] = ["tone:425,1000", "silence:4000"];
+
+/// How long a callee of 6000 and of a transfer rings, milliseconds.
+const RING_TIMEOUT_MS: u64 = 25_000;
+
+/// Somebody is being rung for the served leg.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Dial {
+    pub(crate) target: String,
+    pub(crate) rings_until_ms: u64,
+    pub(crate) attempts: Vec<LegId>,
+    /// The attempt that was answered first.
+    winner: Option<LegId>,
+    ringing: bool,
+    /// The most telling failure so far.
+    failure: Failure,
+    otherwise: Otherwise,
+}
+
+/// What follows when nobody takes the call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Otherwise {
+    /// The caller is turned away.
+    TurnAway,
+    /// The caller hears a prompt and the call ends.
+    Apologise(String),
+    /// The transferor gets the party back, if it is still there.
+    GiveBack(LegId),
+}
+
+impl Call {
+    pub(crate) fn dial_for_caller(&mut self, target: String, timeout_ms: u64, now_ms: u64) {
+        self.dial(target, Otherwise::TurnAway, now_ms + timeout_ms);
+    }
+
+    pub(crate) fn dial_after_welcome(&mut self, target: String, apology: String, now_ms: u64) {
+        self.play(self.served, &RINGBACK, true);
+        self.dial(target, Otherwise::Apologise(apology), now_ms + RING_TIMEOUT_MS);
+    }
+
+    pub(crate) fn dial_for_transfer(&mut self, target: String, transferor: LegId, now_ms: u64) {
+        self.play(self.served, &RINGBACK, true);
+        self.dial(target, Otherwise::GiveBack(transferor), now_ms + RING_TIMEOUT_MS);
+    }
+
+    fn dial(&mut self, target: String, otherwise: Otherwise, rings_until_ms: u64) {
+        self.act(Action::Lookup(target.clone()));
+        let failure = Failure::new(HangupCause::SUBSCRIBER_ABSENT, "Not registered");
+        self.script = Script::Dialling(Dial {
+            target,
+            rings_until_ms,
+            attempts: Vec::new(),
+            winner: None,
+            ringing: false,
+            failure,
+            otherwise,
+        });
+    }
+
+    /// Where the extension asked for by [`Action::Lookup`] is bound.
+    pub fn handle_bindings(&mut self, bindings: &[Binding], now_ms: u64) {
+        let Script::Dialling(dial) = &self.script else { return };
+        if !dial.attempts.is_empty() {
+            return;
+        }
+        let target = dial.target.clone();
+        let usable = bindings.iter().filter(|binding| binding.expires_at * 1_000 > now_ms);
+        let routes: Vec<_> = usable.take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
+        for attempt in routes {
+            self.start_attempt(&target, attempt);
+        }
+        self.fail_if_nobody_is_left(now_ms);
+    }
+
+    fn start_attempt(&mut self, target: &str, mut attempt: Attempt) {
+        if attempt.policies.is_empty() {
+            return;
+        }
+        let Some(leg) = self.add_leg(target) else { return };
+        let mut policy = attempt.policies.remove(0);
+        policy.prefer_codec_of = Some(self.served);
+        if let Some(state) = self.leg_mut(leg) {
+            state.attempt = Some(attempt);
+            state.describing = Some(Describing::Offer);
+            state.has_media = true;
+        }
+        if let Script::Dialling(dial) = &mut self.script {
+            dial.attempts.push(leg);
+        }
+        self.media(MediaCommand::Offer { leg, policy });
+    }
+
+    pub(crate) fn send_invite(&mut self, leg: LegId, offer: String) {
+        let (caller, caller_name) = self.shown_caller();
+        let Some(state) = self.leg_mut(leg) else { return };
+        let Some(attempt) = &state.attempt else { return };
+        let route = attempt.route.clone();
+        state.signalling = Signalling::Inviting;
+        self.signal(leg, LegAction::Invite { route, caller, caller_name, offer });
+    }
+
+    /// The party for whom somebody is rung, as the callee's display shows it.
+    fn shown_caller(&self) -> (String, Option<String>) {
+        let number = self.legs.get(&self.served).map(|leg| leg.number.clone()).unwrap_or_default();
+        let name = if self.served == self.caller { self.caller_name.clone() } else { None };
+        (number, name)
+    }
+
+    pub(crate) fn handle_ringing(&mut self, leg: LegId) {
+        let Script::Dialling(dial) = &mut self.script else { return };
+        if !dial.attempts.contains(&leg) || dial.ringing {
+            return;
+        }
+        dial.ringing = true;
+        self.ring_caller();
+    }
+
+    pub(crate) fn handle_accepted(&mut self, leg: LegId, sdp: Option<String>, now_ms: u64) {
+        let taken = match &mut self.script {
+            Script::Dialling(dial) if dial.winner.is_none() && dial.attempts.contains(&leg) => {
+                dial.winner = Some(leg);
+                true
+            }
+            _ => false,
+        };
+        let Some(state) = self.leg_mut(leg) else { return };
+        state.signalling = Signalling::Up;
+        state.sip_status = Some(200);
+        match sdp {
+            Some(answer) if taken => {
+                state.describing = Some(Describing::Agreement);
+                self.media(MediaCommand::AcceptAnswer { leg, answer });
+                self.drop_attempts_except(Some(leg));
+            }
+            Some(_) => self.drop_leg(leg, HangupCause::NORMAL_CLEARING),
+            None => {
+                self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
+                let failure = Failure::new(HangupCause::PROTOCOL_ERROR, "Answered without SDP");
+                self.handle_rejected(leg, &failure, now_ms);
+            }
+        }
+    }
+
+    /// The callee's answer is in force: the two talk.
+    pub(crate) fn handle_answer_in_force(&mut self, leg: LegId, now_ms: u64) {
+        let Script::Dialling(dial) = &self.script else { return };
+        if dial.winner != Some(leg) {
+            return;
+        }
+        let (target, otherwise) = (dial.target.clone(), dial.otherwise.clone());
+        self.answered_by = Some(target);
+        self.script = Script::Talking { with: leg };
+        self.answer_caller(now_ms);
+        self.join();
+        self.publish();
+        if let Otherwise::GiveBack(transferor) = otherwise {
+            self.finish_transfer(transferor);
+        }
+    }
+
+    pub(crate) fn handle_rejected(&mut self, leg: LegId, failure: &Failure, now_ms: u64) {
+        let Some(state) = self.leg_mut(leg) else { return };
+        state.sip_status = Some(failure.status);
+        state.signalling = Signalling::Ended;
+        let number = state.number.clone();
+        let attempt = state.attempt.take();
+        self.release_media(leg);
+        let Script::Dialling(dial) = &mut self.script else { return };
+        dial.attempts.retain(|attempt| *attempt != leg);
+        if dial.winner == Some(leg) {
+            dial.winner = None;
+        }
+        if failure_rank(failure.status) >= failure_rank(dial.failure.status) {
+            dial.failure = failure.clone();
+        }
+        if let Some(attempt) = attempt.filter(|_| is_about_media(failure.status)) {
+            self.start_attempt(&number, attempt);
+        }
+        self.fail_if_nobody_is_left(now_ms);
+    }
+
+    fn fail_if_nobody_is_left(&mut self, now_ms: u64) {
+        if let Script::Dialling(dial) = &self.script
+            && dial.attempts.is_empty()
+        {
+            let (failure, otherwise) = (dial.failure.clone(), dial.otherwise.clone());
+            self.nobody_took_it(&failure, otherwise, now_ms);
+        }
+    }
+
+    fn nobody_took_it(&mut self, failure: &Failure, otherwise: Otherwise, now_ms: u64) {
+        match otherwise {
+            Otherwise::TurnAway => self.turn_away(failure, Party::Callee, now_ms),
+            Otherwise::Apologise(prompt) => {
+                self.script = Script::Playing { prompt, repeat: false };
+                self.resume_script(self.served);
+            }
+            Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
+        }
+    }
+
+    /// Ends what has waited too long.
+    pub fn handle_timeout(&mut self, now_ms: u64) {
+        match &mut self.script {
+            Script::Dialling(dial) if dial.winner.is_none() && dial.rings_until_ms <= now_ms => {
+                let otherwise = dial.otherwise.clone();
+                let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
+                self.drop_attempts_except(None);
+                self.nobody_took_it(&failure, otherwise, now_ms);
+            }
+            Script::Over(ending) if ending.waits_until_ms <= now_ms => self.finish(),
+            _ => {}
+        }
+    }
+
+    /// When [`Call::handle_timeout`] has something to do, milliseconds of Unix time.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<u64> {
+        match &self.script {
+            Script::Dialling(dial) if dial.winner.is_none() => Some(dial.rings_until_ms),
+            Script::Over(ending) if !ending.finished => Some(ending.waits_until_ms),
+            _ => None,
+        }
+    }
+
+    /// Stops ringing every device, but for the one that answered.
+    pub(crate) fn drop_attempts_except(&mut self, keep: Option<LegId>) {
+        let Script::Dialling(dial) = &mut self.script else { return };
+        let others: Vec<_> = dial.attempts.iter().copied().filter(|leg| Some(*leg) != keep).collect();
+        dial.attempts.retain(|leg| Some(*leg) == keep);
+        for leg in others {
+            self.drop_leg(leg, HangupCause::NORMAL_CLEARING);
+        }
+    }
+}
+
+/// Failures of the offer, after which the same device is asked again with another.
+fn is_about_media(status: u16) -> bool {
+    matches!(status, 415 | 488 | 606)
+}
+
+/// Which of several failures the caller is told: an answer of a person counts more than a silence.
+fn failure_rank(status: u16) -> u8 {
+    match status {
+        600..=699 => 4,
+        486 => 3,
+        480 | 408 | 430 => 0,
+        488 | 415 => 2,
+        _ => 1,
+    }
+}
+
+fn attempt(binding: &Binding) -> Attempt {
+    Attempt {
+        route: Route {
+            contact: binding.contact.clone(),
+            route: binding.route.clone(),
+            reliable: binding.transport.is_reliable(),
+        },
+        policies: policies(binding.transport),
+    }
+}
+
+/// The offers to try on a device, best first: browsers accept nothing but DTLS with ICE; a phone on TLS
+/// can keep SDES keys secret, others are most likely to want plain RTP.
+fn policies(transport: Transport) -> Vec<OfferPolicy> {
+    let offer = |security, ice| OfferPolicy { security, ice, prefer_codec_of: None };
+    let plain = offer(Security::Plain, IceRole::None);
+    let sdes = offer(Security::Sdes, IceRole::None);
+    let dtls = offer(Security::Dtls, IceRole::None);
+    match transport {
+        Transport::Ws | Transport::Wss => vec![offer(Security::Dtls, IceRole::Full)],
+        Transport::Tls => vec![sdes, plain, dtls],
+        Transport::Udp | Transport::Tcp => vec![plain, sdes, dtls],
+    }
+}

@@ -1,0 +1,108 @@
+use crate::Route;
+use offhook_model::{Direction, LegId, LegRecord, OfferPolicy, StreamReport};
+use serde::{Deserialize, Serialize};
+
+/// Where a leg's signalling stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Signalling {
+    /// An INVITE came and has no final answer yet.
+    Incoming,
+    /// An INVITE is being prepared: media has been asked for an offer.
+    Preparing,
+    /// An INVITE was sent.
+    Inviting,
+    /// Both sides agreed.
+    Up,
+    /// Over.
+    Ended,
+}
+
+/// What the media role was asked to describe, and has not yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Describing {
+    /// The answer to the caller's offer, or the offer to a caller who made none.
+    First,
+    /// The offer of an outgoing leg.
+    Offer,
+    /// The other side's answer is being put in force.
+    Agreement,
+    /// The reply to a renegotiation of the party.
+    Reinvite,
+}
+
+/// One party's signalling and media.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Leg {
+    pub(crate) id: LegId,
+    pub(crate) direction: Direction,
+    pub(crate) number: String,
+    pub(crate) sip_call_id: String,
+    pub(crate) sip_status: Option<u16>,
+    pub(crate) signalling: Signalling,
+    pub(crate) describing: Option<Describing>,
+    /// Our SDP that is to be sent with the answer.
+    pub(crate) description: Option<String>,
+    /// Our last SDP was an offer; the party's answer comes with the ACK.
+    pub(crate) offered: bool,
+    /// Both sides' SDP is in force.
+    pub(crate) agreed: bool,
+    /// The media role knows the leg and has not released it.
+    pub(crate) has_media: bool,
+    /// The media role was asked to release the leg.
+    pub(crate) releasing: bool,
+    pub(crate) report: Option<StreamReport>,
+    /// Of an outgoing leg: where it goes, and the offers to try after this one was refused.
+    pub(crate) attempt: Option<Attempt>,
+}
+
+/// How an outgoing leg tries to reach one binding.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Attempt {
+    pub(crate) route: Route,
+    /// Offers that have not been tried, best first.
+    pub(crate) policies: Vec<OfferPolicy>,
+}
+
+impl Leg {
+    pub(crate) fn new(id: LegId, direction: Direction, number: &str) -> Self {
+        let signalling = match direction {
+            Direction::Inbound => Signalling::Incoming,
+            Direction::Outbound => Signalling::Preparing,
+        };
+        Self {
+            id,
+            direction,
+            number: number.to_owned(),
+            sip_call_id: String::new(),
+            sip_status: None,
+            signalling,
+            describing: None,
+            description: None,
+            offered: false,
+            agreed: false,
+            has_media: false,
+            releasing: false,
+            report: None,
+            attempt: None,
+        }
+    }
+
+    pub(crate) fn is_up(&self) -> bool {
+        self.signalling == Signalling::Up
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.signalling == Signalling::Ended
+    }
+
+    pub(crate) fn record(&self) -> LegRecord {
+        LegRecord {
+            leg: self.id,
+            direction: self.direction,
+            number: self.number.clone(),
+            sip_call_id: self.sip_call_id.clone(),
+            sip_status: self.sip_status,
+            stream: self.report.clone(),
+        }
+    }
+}

@@ -1,0 +1,62 @@
+use crate::script::Script;
+use crate::{Call, Failure, LegAction, Reply};
+use offhook_model::{HangupCause, LegId, MediaCommand, Party};
+use offhook_routing::Decision;
+
+impl Call {
+    /// Blind transfer (RFC 5589 section 6): the transferor asks that the party it talks with be connected
+    /// to somebody else. The reply goes out as [`LegAction::AnswerRefer`].
+    pub fn handle_refer(&mut self, transferor: LegId, decision: Decision, now_ms: u64) -> Reply {
+        let Some(party) = self.script.partner(self.served, transferor) else {
+            self.signal(transferor, LegAction::AnswerRefer(NOTHING_TO_TRANSFER));
+            return Reply::Refused;
+        };
+        match decision {
+            Decision::Refuse { cause, .. } => {
+                self.signal(transferor, LegAction::AnswerRefer(cause.sip_status()));
+                return Reply::Refused;
+            }
+            Decision::Extension { number, .. } => {
+                self.part_for_transfer(transferor, party);
+                self.dial_for_transfer(number, transferor, now_ms);
+            }
+            Decision::Service { number, service } => {
+                self.part_for_transfer(transferor, party);
+                self.answered_by = Some(number);
+                self.run_service(service, now_ms);
+                self.finish_transfer(transferor);
+                self.publish();
+            }
+        }
+        Reply::Taken
+    }
+
+    fn part_for_transfer(&mut self, transferor: LegId, party: LegId) {
+        self.signal(transferor, LegAction::AnswerRefer(202));
+        self.signal(transferor, LegAction::NotifyRefer(100));
+        self.media(MediaCommand::Unbridge { leg: party });
+        self.served = party;
+    }
+
+    /// The party has reached its new partner; the transferor is told and let go.
+    pub(crate) fn finish_transfer(&mut self, transferor: LegId) {
+        if self.is_up(transferor) {
+            self.signal(transferor, LegAction::NotifyRefer(200));
+            self.drop_leg(transferor, HangupCause::NORMAL_CLEARING);
+        }
+    }
+
+    /// Nobody took the transferred party: it goes back to the transferor, or the call ends.
+    pub(crate) fn give_back(&mut self, transferor: LegId, failure: &Failure, now_ms: u64) {
+        if !self.is_up(transferor) {
+            self.end(failure.cause, Party::Callee, None, now_ms);
+            return;
+        }
+        self.signal(transferor, LegAction::NotifyRefer(failure.status));
+        self.script = Script::Talking { with: transferor };
+        self.join();
+    }
+}
+
+/// SIP's "Call/Transaction Does Not Exist" for a REFER of a party that talks with nobody.
+const NOTHING_TO_TRANSFER: u16 = 481;

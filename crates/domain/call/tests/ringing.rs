@@ -1,0 +1,137 @@
+//! From a caller's INVITE to an answer, or to a reason why there is none.
+
+mod rig;
+
+use offhook_call::{LegAction, LegInput};
+use offhook_model::{HangupCause, Party, Security, Transport};
+use rig::{CALLER, Rig, START_MS, binding, extension};
+
+fn failure(status: u16) -> LegInput {
+    LegInput::Rejected(offhook_call::Failure {
+        status,
+        cause: HangupCause::from_sip_status(status),
+        reason: "no".into(),
+    })
+}
+
+fn phone() -> offhook_model::Binding {
+    binding("sip:1001@127.0.0.2", Transport::Udp)
+}
+
+#[test]
+fn the_caller_hears_ringing_and_then_the_callee() {
+    let (rig, callee) = Rig::talking();
+    let signals = rig.signals_to(CALLER);
+    assert_eq!(signals[0], &LegAction::Ring);
+    assert_eq!(signals[1], &LegAction::Accept(format!("answer for {CALLER}")));
+    assert_ne!(callee, CALLER);
+}
+
+#[test]
+fn the_record_counts_ringing_and_talking_apart() {
+    let (mut rig, callee) = Rig::talking();
+    rig.now_ms += 10_000;
+    rig.say(callee, LegInput::HungUp(HangupCause::NORMAL_CLEARING));
+    let record = rig.record.expect("finished");
+    assert_eq!((record.ring_ms, record.talk_ms), (3_000, 10_000));
+    assert_eq!(record.started_at_ms, START_MS);
+    assert_eq!(record.hung_up_by, Party::Callee);
+    assert_eq!(record.answered_by.as_deref(), Some("1001"));
+    assert_eq!(record.legs.len(), 2);
+    assert!(record.legs.iter().all(|leg| leg.stream.is_some()));
+}
+
+#[test]
+fn a_caller_who_gives_up_stops_the_ringing() {
+    let mut rig = Rig::new(Some("offer"), extension("1001"), vec![phone()]);
+    let callee = rig.invited()[0];
+    rig.say(CALLER, LegInput::Cancelled);
+    assert!(rig.signals_to(callee).contains(&&LegAction::HangUp(HangupCause::NORMAL_CLEARING)));
+    let record = rig.record.expect("finished");
+    assert_eq!((record.sip_status, record.hung_up_by), (Some(487), Party::Caller));
+    assert_eq!(record.talk_ms, 0);
+}
+
+#[test]
+fn a_busy_callee_is_busy_to_the_caller() {
+    let mut rig = Rig::new(Some("offer"), extension("1001"), vec![phone()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, failure(486));
+    let rejected = rig.signals_to(CALLER);
+    assert!(matches!(rejected[..], [LegAction::Reject(f)] if f.status == 486));
+    assert_eq!(rig.cause(), Some(HangupCause::USER_BUSY));
+}
+
+#[test]
+fn nobody_answers_in_time() {
+    let mut rig = Rig::new(Some("offer"), extension("1001"), vec![phone()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, LegInput::Ringing);
+    rig.advance(19_999);
+    assert!(rig.record.is_none());
+    rig.advance(2);
+    assert!(rig.signals_to(callee).contains(&&LegAction::HangUp(HangupCause::NORMAL_CLEARING)));
+    assert_eq!(rig.cause(), Some(HangupCause::NO_ANSWER));
+}
+
+#[test]
+fn an_extension_without_a_device_is_absent() {
+    let rig = Rig::new(Some("offer"), extension("1001"), vec![]);
+    let rejected = rig.signals_to(CALLER);
+    assert!(matches!(rejected[..], [LegAction::Reject(f)] if f.status == 480));
+    assert_eq!(rig.cause(), Some(HangupCause::SUBSCRIBER_ABSENT));
+}
+
+#[test]
+fn of_several_devices_the_first_to_answer_gets_the_call() {
+    let devices = vec![phone(), binding("sip:1001@x.invalid;transport=ws", Transport::Ws)];
+    let mut rig = Rig::new(Some("offer"), extension("1001"), devices);
+    let legs = rig.invited();
+    assert_eq!(legs.len(), 2);
+    assert_eq!(rig.offered_security(), [Security::Plain, Security::Dtls]);
+    rig.say(legs[1], LegInput::Accepted(Some("answer".into())));
+    assert!(rig.was_bridged(CALLER, legs[1]));
+    let dropped = rig.signals_to(legs[0]);
+    assert!(dropped.contains(&&LegAction::HangUp(HangupCause::NORMAL_CLEARING)));
+    rig.say(legs[0], LegInput::Accepted(Some("too late".into())));
+    assert!(!rig.was_bridged(CALLER, legs[0]));
+}
+
+#[test]
+fn a_device_that_wants_encryption_is_asked_again() {
+    let mut rig = Rig::new(Some("offer"), extension("1001"), vec![phone()]);
+    rig.say(rig.invited()[0], failure(488));
+    rig.say(rig.invited()[1], failure(488));
+    let offered = rig.offered_security();
+    assert_eq!(offered, [Security::Plain, Security::Sdes, Security::Dtls]);
+    rig.say(rig.invited()[2], failure(488));
+    assert_eq!(rig.cause(), Some(HangupCause::INCOMPATIBLE_DESTINATION));
+}
+
+#[test]
+fn the_most_telling_failure_of_several_devices_is_told() {
+    let devices = vec![phone(), phone()];
+    let mut rig = Rig::new(Some("offer"), extension("1001"), devices);
+    let legs = rig.invited();
+    rig.say(legs[0], failure(486));
+    rig.say(legs[1], failure(408));
+    assert_eq!(rig.cause(), Some(HangupCause::USER_BUSY));
+}
+
+#[test]
+fn a_caller_without_an_offer_answers_ours_in_the_ack() {
+    let mut rig = Rig::new(None, extension("1001"), vec![phone()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, LegInput::Accepted(Some("answer".into())));
+    assert!(!rig.was_bridged(CALLER, callee));
+    rig.say(CALLER, LegInput::Acked(Some("late answer".into())));
+    assert!(rig.was_bridged(CALLER, callee));
+}
+
+#[test]
+fn an_answer_without_sdp_is_a_fault_of_the_device() {
+    let mut rig = Rig::new(Some("offer"), extension("1001"), vec![phone()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, LegInput::Accepted(None));
+    assert_eq!(rig.cause(), Some(HangupCause::PROTOCOL_ERROR));
+}

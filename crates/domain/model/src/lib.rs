@@ -1,0 +1,25 @@
+//! The ids and nouns that all parts of Offhook share.
+//!
+//! Everything here is plain data: it can be compared, printed and serialised, and it decides nothing.
+//! Decisions live in the other `domain` crates, side effects in `infra`.
+//! The central types are [`Aor`] and [`Binding`] (where a user can be reached), [`CallRef`] and [`LegId`]
+//! (our own names for a call and its legs; SIP's Call-ID is another thing), [`Directory`] (what the
+//! database knows about numbers, as one immutable snapshot) and [`CallRecord`] (what remains of a call).
+
+mod aor;
+mod cause;
+mod directory;
+mod guest;
+mod ids;
+mod media;
+mod record;
+
+pub use aor::{Aor, Binding, InvalidAor, Transport};
+pub use cause::HangupCause;
+pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
+pub use guest::{guest_expiry, guest_password, guest_username};
+pub use ids::{CallRef, LegId};
+pub use media::{
+    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
+};
+pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};

@@ -1,0 +1,203 @@
+use crate::{LegId, StreamReport};
+use serde::{Deserialize, Serialize};
+
+/// How the media of a leg that we offer is protected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Security {
+    /// Plain RTP (RTP/AVP).
+    Plain,
+    /// SDES keys in the description (RFC 4568, RTP/SAVP).
+    Sdes,
+    /// DTLS-SRTP (RFC 5763, UDP/TLS/RTP/SAVPF).
+    Dtls,
+}
+
+/// Whether and how we speak ICE (RFC 8445) on a leg that we offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum IceRole {
+    /// No ICE: symmetric RTP.
+    None,
+    /// ICE, as browsers demand it.
+    Full,
+}
+
+/// What an offer of ours contains.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OfferPolicy {
+    /// The protection.
+    pub security: Security,
+    /// ICE or not.
+    pub ice: IceRole,
+    /// The leg that will be bridged to this one: its codec is offered first, so that the bridge need not
+    /// transcode.
+    pub prefer_codec_of: Option<LegId>,
+}
+
+/// What the switch asks of the media role. A leg's commands are carried out in the order they were sent.
+///
+/// [`MediaCommand::Answer`], [`MediaCommand::Offer`] and [`MediaCommand::AcceptAnswer`] are each answered
+/// by exactly one of [`MediaEvent::Described`], [`MediaEvent::Agreed`] or [`MediaEvent::Refused`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum MediaCommand {
+    /// Makes the leg (or renegotiates an existing one) from the party's offer.
+    /// Answered by `Described` with our answer.
+    Answer {
+        /// The leg, named by the switch.
+        leg: LegId,
+        /// The party's SDP.
+        offer: String,
+    },
+    /// Makes the leg (or renegotiates an existing one) with an offer of ours.
+    /// Answered by `Described` with our offer. On an existing leg the policy's security is not changed.
+    Offer {
+        /// The leg, named by the switch.
+        leg: LegId,
+        /// What to offer.
+        policy: OfferPolicy,
+    },
+    /// The party's answer to our last offer. Answered by `Agreed`.
+    AcceptAnswer {
+        /// The leg.
+        leg: LegId,
+        /// The party's SDP.
+        answer: String,
+    },
+    /// Our last offer on this leg was refused or withdrawn; what was agreed before it holds.
+    Rollback {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Plays prompts to the leg, in place of what it hears; ends with `PlayFinished` unless repeated.
+    Play {
+        /// The leg.
+        leg: LegId,
+        /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`, `file:name`.
+        prompts: Vec<String>,
+        /// Whether it starts over when it ends.
+        repeat: bool,
+    },
+    /// Ends whatever is played to the leg.
+    Stop {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Sends the leg's own audio back to it.
+    Echo {
+        /// The leg.
+        leg: LegId,
+        /// How much later, in milliseconds; at most 10,000.
+        delay_ms: u32,
+    },
+    /// Joins two legs: each hears the other. Ends what is played or echoed to them.
+    Bridge {
+        /// One leg.
+        a: LegId,
+        /// The other.
+        b: LegId,
+    },
+    /// Parts the leg from the one it is bridged with; both stay.
+    Unbridge {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Sends DTMF to the party (RFC 4733).
+    SendDtmf {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digits: String,
+        /// Length of each tone in milliseconds.
+        duration_ms: u32,
+    },
+    /// Ends the leg. Answered by `Released`, always, also for a leg that is not known.
+    Release {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// Why a description was refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaRefusal {
+    /// The SDP does not parse; the text says where and why.
+    Malformed(String),
+    /// Nothing in common: no codec, no acceptable protection; the text says what was missing (488).
+    NotAcceptable(String),
+    /// No port or no capacity is left (503).
+    Exhausted,
+    /// The leg is not known, or is not in a state for the command.
+    NoSuchLeg,
+}
+
+/// What goes wrong with a leg's media while it lasts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum MediaTrouble {
+    /// ICE found no path, or lost it.
+    IceFailed,
+    /// The DTLS handshake failed; the text is the alert or the reason.
+    DtlsFailed(String),
+    /// No packet came for this many seconds, while the party should have been sending.
+    Silent {
+        /// Seconds without a packet.
+        seconds: u32,
+    },
+}
+
+/// What the media role tells the switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum MediaEvent {
+    /// Our offer or answer for the leg.
+    Described {
+        /// The leg.
+        leg: LegId,
+        /// Our SDP.
+        sdp: String,
+    },
+    /// The party's answer is in force.
+    Agreed {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The description was refused.
+    Refused {
+        /// The leg.
+        leg: LegId,
+        /// Why.
+        why: MediaRefusal,
+    },
+    /// The first media can flow: ICE and DTLS are done, where they are used.
+    Connected {
+        /// The leg.
+        leg: LegId,
+    },
+    /// What was played has ended.
+    PlayFinished {
+        /// The leg.
+        leg: LegId,
+    },
+    /// The party pressed a key.
+    Dtmf {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digit: char,
+        /// How long, in milliseconds.
+        duration_ms: u32,
+    },
+    /// Something is wrong with the leg's media; the switch decides what follows.
+    Trouble {
+        /// The leg.
+        leg: LegId,
+        /// What.
+        what: MediaTrouble,
+    },
+    /// The leg is gone; what was measured on it.
+    Released {
+        /// The leg.
+        leg: LegId,
+        /// The measurements; absent when there was no such leg.
+        report: Option<StreamReport>,
+    },
+}

@@ -1,0 +1,140 @@
+use crate::{CallRef, HangupCause, LegId};
+use serde::{Deserialize, Serialize};
+
+/// Which way a leg was set up, seen from Offhook.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Direction {
+    /// The party called us.
+    Inbound,
+    /// We called the party.
+    Outbound,
+}
+
+/// Who ended a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Party {
+    /// Who placed the call.
+    Caller,
+    /// Who was called.
+    Callee,
+    /// Offhook itself: a time-out, the end of a prompt, an administrator.
+    System,
+}
+
+impl Party {
+    /// The word that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Caller => "caller",
+            Self::Callee => "callee",
+            Self::System => "system",
+        }
+    }
+}
+
+/// What was measured on a leg's RTP stream. Nothing is filled in that was not measured.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct StreamReport {
+    /// The codec received, `PCMU`, `opus` and so on.
+    pub codec: Option<String>,
+    /// `none`, `sdes` or `dtls`.
+    pub security: Option<String>,
+    /// RTP packets received from the party.
+    pub packets_received: u64,
+    /// RTP packets sent to the party.
+    pub packets_sent: u64,
+    /// Packets that the party sent and that never came.
+    pub packets_lost: u64,
+    /// Interarrival jitter (RFC 3550 A.8) at the end, milliseconds.
+    pub jitter_ms: Option<f64>,
+    /// Packets that the party reported lost of those sent to it (RTCP), in percent of those sent.
+    pub remote_loss_percent: Option<f64>,
+    /// Round trip by RTCP, milliseconds.
+    pub round_trip_ms: Option<f64>,
+    /// Mean opinion score by the E-model (G.107) of what was received, 1 to 4.5.
+    pub mos: Option<f64>,
+    /// Packets dropped because they failed authentication, were replays or came from elsewhere.
+    pub packets_refused: u64,
+}
+
+/// One leg in a call's record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LegRecord {
+    /// The leg.
+    pub leg: LegId,
+    /// Which way it was set up.
+    pub direction: Direction,
+    /// The party's number or user name.
+    pub number: String,
+    /// SIP's Call-ID of this leg.
+    pub sip_call_id: String,
+    /// The last SIP status: what it was answered or refused with.
+    pub sip_status: Option<u16>,
+    /// Its media, when it had any.
+    pub stream: Option<StreamReport>,
+}
+
+/// What remains of a call: one row of `call_logs`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// The call.
+    pub call: CallRef,
+    /// Who called: number or user name.
+    pub caller: String,
+    /// The caller's display name, when it gave one.
+    pub caller_name: Option<String>,
+    /// The number as dialled.
+    pub dialled: String,
+    /// Who answered: an extension, or the service number itself.
+    pub answered_by: Option<String>,
+    /// When the call came in, milliseconds of Unix time.
+    pub started_at_ms: u64,
+    /// When it was answered.
+    pub answered_at_ms: Option<u64>,
+    /// When it ended.
+    pub ended_at_ms: u64,
+    /// From the call's coming to its answer or end, milliseconds.
+    pub ring_ms: u64,
+    /// From the answer to the end, milliseconds; zero when it was not answered.
+    pub talk_ms: u64,
+    /// Why it ended.
+    pub cause: HangupCause,
+    /// The SIP status of a call that was refused.
+    pub sip_status: Option<u16>,
+    /// Who ended it.
+    pub hung_up_by: Party,
+    /// Its legs, the caller's first.
+    pub legs: Vec<LegRecord>,
+}
+
+/// Where a live call stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// It came in and is being routed or is ringing.
+    Ringing,
+    /// It was answered.
+    Answered,
+}
+
+/// A call in progress, as `active_calls` and the API show it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LiveCall {
+    /// The call.
+    pub call: CallRef,
+    /// Who called.
+    pub caller: String,
+    /// The number as dialled.
+    pub dialled: String,
+    /// Who answered, once somebody did.
+    pub answered_by: Option<String>,
+    /// Where it stands.
+    pub state: CallState,
+    /// When it came in, milliseconds of Unix time.
+    pub started_at_ms: u64,
+    /// When it was answered.
+    pub answered_at_ms: Option<u64>,
+}

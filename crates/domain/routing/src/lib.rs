@@ -1,0 +1,139 @@
+//! Numbers and dial plan: from a request and a snapshot to a decision.
+//!
+//! [`route`] looks a dialled number up in a [`Directory`] and says what to do with the call. It asks
+//! nobody, keeps nothing and knows no SIP: the switch turns a [`Decision`] into a call.
+//! A caller without an account may dial only what the directory's guest policy names.
+
+use offhook_model::{Directory, HangupCause, Service};
+use serde::{Deserialize, Serialize};
+
+/// The most digits and letters a dialled number may have, visual separators not counted.
+pub const NUMBER_MAX: usize = 64;
+
+/// Who dials what.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Request<'a> {
+    /// The authenticated user; `None` for somebody without an account.
+    pub caller: Option<&'a str>,
+    /// The user part of the Request-URI.
+    pub dialled: &'a str,
+}
+
+/// What to do with a call.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    /// Ring the devices of this extension.
+    Extension {
+        /// The extension.
+        number: String,
+        /// How long they ring, milliseconds.
+        ring_timeout_ms: u64,
+    },
+    /// Answer it ourselves.
+    Service {
+        /// The number.
+        number: String,
+        /// What is done there.
+        service: Service,
+    },
+    /// Turn it away.
+    Refuse {
+        /// Why, which gives the SIP status too.
+        cause: HangupCause,
+        /// The reason phrase.
+        reason: String,
+    },
+}
+
+/// Decides what happens to a call.
+#[must_use]
+pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
+    let number = normalize(request.dialled);
+    if number.is_empty() || number.len() > NUMBER_MAX {
+        return refuse(HangupCause::INVALID_NUMBER_FORMAT, "That is not a number");
+    }
+    if !may_dial(request.caller, &number, directory) {
+        return refuse(HangupCause::OUTGOING_CALL_BARRED, "Guests may not dial this number");
+    }
+    if let Some(extension) = directory.extensions.get(&number) {
+        let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
+        return Decision::Extension { number, ring_timeout_ms };
+    }
+    if let Some(service) = directory.services.get(&number) {
+        return Decision::Service { number, service: service.clone() };
+    }
+    refuse(HangupCause::UNALLOCATED_NUMBER, "No such number")
+}
+
+fn may_dial(caller: Option<&str>, number: &str, directory: &Directory) -> bool {
+    caller.is_some_and(|user| directory.extensions.contains_key(user))
+        || directory.guest_policy.allows(number)
+}
+
+fn refuse(cause: HangupCause, reason: &str) -> Decision {
+    Decision::Refuse { cause, reason: reason.to_owned() }
+}
+
+/// Removes the visual separators of RFC 3966 section 5.1.1 and spaces: `555-1234` becomes `5551234`.
+#[must_use]
+pub fn normalize(dialled: &str) -> String {
+    dialled.chars().filter(|c| !matches!(c, '-' | '.' | '(' | ')' | ' ')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_model::{Extension, GuestPolicy, Secret};
+
+    fn directory() -> Directory {
+        let extension = Extension {
+            number: "1001".into(),
+            display_name: "Ann".into(),
+            secret: Secret::Password("secret".into()),
+            ring_timeout_s: 25,
+        };
+        Directory {
+            domain: "offhook.local".into(),
+            extensions: [("1001".to_owned(), extension)].into(),
+            services: [("9196".to_owned(), Service::Echo { delay_ms: 0 })].into(),
+            guest_policy: GuestPolicy { allowed: vec!["9196".into(), "777".into()] },
+        }
+    }
+
+    fn decide(caller: Option<&str>, dialled: &str) -> Decision {
+        route(Request { caller, dialled }, &directory())
+    }
+
+    fn refused_with(decision: &Decision) -> Option<u16> {
+        match decision {
+            Decision::Refuse { cause, .. } => Some(cause.sip_status()),
+            Decision::Extension { .. } | Decision::Service { .. } => None,
+        }
+    }
+
+    #[test]
+    fn an_extension_reaches_extensions_and_services() {
+        let expected = Decision::Extension { number: "1001".into(), ring_timeout_ms: 25_000 };
+        assert_eq!(decide(Some("1001"), "1001"), expected);
+        let service = Service::Echo { delay_ms: 0 };
+        assert_eq!(
+            decide(Some("1001"), "91-96"),
+            Decision::Service { number: "9196".into(), service }
+        );
+    }
+
+    #[test]
+    fn a_guest_reaches_what_the_policy_names_and_no_more() {
+        assert_eq!(refused_with(&decide(None, "9196")), None);
+        assert_eq!(refused_with(&decide(None, "1001")), Some(403));
+        assert_eq!(refused_with(&decide(Some("guest-1-2"), "1001")), Some(403));
+        assert_eq!(refused_with(&decide(None, "777")), Some(404));
+    }
+
+    #[test]
+    fn a_number_that_is_none_is_told_so() {
+        assert_eq!(refused_with(&decide(Some("1001"), "--")), Some(484));
+        assert_eq!(refused_with(&decide(Some("1001"), &"9".repeat(65))), Some(484));
+        assert_eq!(refused_with(&decide(Some("1001"), "4711")), Some(404));
+    }
+}

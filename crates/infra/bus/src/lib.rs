@@ -1,0 +1,94 @@
+//! Messages between roles and the state they share.
+//!
+//! Roles know each other only through this crate: the edge and the switch exchange SIP messages over a
+//! [`SipLink`], the switch drives the media role with [`MediaCommand`]s and hears [`MediaEvent`]s, and what
+//! all of them may ask (bindings, the directory, live calls) is in [`Shared`].
+//! Every message is plain data and every queue has a named limit; a full queue refuses and is counted by
+//! the sender.
+//! This implementation is in process. It opens no socket and decides nothing.
+
+mod queue;
+mod shared;
+
+pub use offhook_model::{
+    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
+};
+pub use queue::{Full, Inbox, Outbox, queue};
+pub use shared::{GuestKey, Shared};
+
+use bytes::Bytes;
+use offhook_model::{CallRecord, CallRef};
+
+/// Messages waiting between edge and switch, in each direction.
+pub const SIP_QUEUE_MAX: usize = 16_384;
+/// Commands or events waiting between switch and media, in each direction.
+pub const MEDIA_QUEUE_MAX: usize = 16_384;
+/// Call records waiting to be written while the database is slow or down.
+pub const RECORD_QUEUE_MAX: usize = 65_536;
+/// Orders from the API waiting for the switch.
+pub const ORDER_QUEUE_MAX: usize = 1_024;
+
+/// One SIP message on its way between the edge and the switch.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SipMessage {
+    /// The message as it stands on the wire.
+    pub bytes: Bytes,
+    /// Whether every hop between this role and the far device repeats what is lost, so that no
+    /// retransmission timer is needed (RFC 3261 section 17). Towards the edge it is not read.
+    pub reliable: bool,
+}
+
+/// One role's end of the link between edge and switch.
+#[derive(Debug)]
+pub struct SipLink {
+    /// Towards the other role.
+    pub to_peer: Outbox<SipMessage>,
+    /// From the other role.
+    pub from_peer: Inbox<SipMessage>,
+}
+
+/// What an administrator asks of the switch.
+#[derive(Debug, Clone, PartialEq)]
+pub enum SwitchOrder {
+    /// End this call.
+    HangUp(CallRef),
+    /// Take no new calls; those that run go on.
+    Drain,
+}
+
+/// Everything that connects the roles of one process. Each role takes its own part out of it.
+#[derive(Debug)]
+pub struct Bus {
+    /// The edge's end of the SIP link.
+    pub edge: SipLink,
+    /// The switch's end of the SIP link.
+    pub switch: SipLink,
+    /// The switch's way to the media role.
+    pub media_commands: (Outbox<MediaCommand>, Inbox<MediaCommand>),
+    /// The media role's way to the switch.
+    pub media_events: (Outbox<MediaEvent>, Inbox<MediaEvent>),
+    /// From the switch to whoever writes records.
+    pub records: (Outbox<CallRecord>, Inbox<CallRecord>),
+    /// From the API to the switch.
+    pub orders: (Outbox<SwitchOrder>, Inbox<SwitchOrder>),
+    /// State that several roles read.
+    pub shared: Shared,
+}
+
+impl Bus {
+    /// A bus within one process.
+    #[must_use]
+    pub fn in_process(shared: Shared) -> Self {
+        let (to_switch, from_edge) = queue(SIP_QUEUE_MAX);
+        let (to_edge, from_switch) = queue(SIP_QUEUE_MAX);
+        Self {
+            edge: SipLink { to_peer: to_switch, from_peer: from_switch },
+            switch: SipLink { to_peer: to_edge, from_peer: from_edge },
+            media_commands: queue(MEDIA_QUEUE_MAX),
+            media_events: queue(MEDIA_QUEUE_MAX),
+            records: queue(RECORD_QUEUE_MAX),
+            orders: queue(ORDER_QUEUE_MAX),
+            shared,
+        }
+    }
+}

@@ -1,0 +1,103 @@
+use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, MutexGuard};
+use tokio::sync::watch;
+
+/// The secret from which guests' passwords are made: a guest's SIP password is an HMAC over its user name,
+/// so that no table of guests is needed. 32 random bytes, drawn by the binary at the first start.
+#[derive(Clone, PartialEq, Eq)]
+pub struct GuestKey(pub [u8; 32]);
+
+impl std::fmt::Debug for GuestKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("GuestKey(..)")
+    }
+}
+
+/// State that several roles read: bindings, the directory, live calls. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Shared {
+    bindings: Arc<Mutex<HashMap<Aor, Vec<Binding>>>>,
+    live_calls: Arc<Mutex<BTreeMap<CallRef, LiveCall>>>,
+    directory: Arc<watch::Sender<Arc<Directory>>>,
+    guest_key: GuestKey,
+}
+
+impl Shared {
+    /// Starts with a directory and nobody registered.
+    #[must_use]
+    pub fn new(directory: Directory, guest_key: GuestKey) -> Self {
+        Self {
+            bindings: Arc::default(),
+            live_calls: Arc::default(),
+            directory: Arc::new(watch::Sender::new(Arc::new(directory))),
+            guest_key,
+        }
+    }
+
+    /// The bindings of an address-of-record, those that have expired among them: the reader knows the time.
+    #[must_use]
+    pub fn bindings(&self, aor: &Aor) -> Vec<Binding> {
+        lock(&self.bindings).get(aor).cloned().unwrap_or_default()
+    }
+
+    /// Replaces the bindings of an address-of-record; an empty list removes it.
+    pub fn set_bindings(&self, aor: &Aor, bindings: Vec<Binding>) {
+        let mut all = lock(&self.bindings);
+        if bindings.is_empty() {
+            all.remove(aor);
+        } else {
+            all.insert(aor.clone(), bindings);
+        }
+    }
+
+    /// Every binding, for the API and the metrics.
+    #[must_use]
+    pub fn all_bindings(&self) -> Vec<(Aor, Vec<Binding>)> {
+        lock(&self.bindings).iter().map(|(aor, list)| (aor.clone(), list.clone())).collect()
+    }
+
+    /// The directory as it stands.
+    #[must_use]
+    pub fn directory(&self) -> Arc<Directory> {
+        self.directory.borrow().clone()
+    }
+
+    /// Follows the directory's changes.
+    #[must_use]
+    pub fn watch_directory(&self) -> watch::Receiver<Arc<Directory>> {
+        self.directory.subscribe()
+    }
+
+    /// Puts a new directory in force, from the next call on.
+    pub fn set_directory(&self, directory: Directory) {
+        self.directory.send_replace(Arc::new(directory));
+    }
+
+    /// Puts a call among the live ones, or replaces what was said of it.
+    pub fn set_live_call(&self, call: LiveCall) {
+        lock(&self.live_calls).insert(call.call.clone(), call);
+    }
+
+    /// Takes an ended call out of the live ones.
+    pub fn remove_live_call(&self, call: &CallRef) {
+        lock(&self.live_calls).remove(call);
+    }
+
+    /// The live calls.
+    #[must_use]
+    pub fn live_calls(&self) -> Vec<LiveCall> {
+        lock(&self.live_calls).values().cloned().collect()
+    }
+
+    /// The secret of guests' passwords.
+    #[must_use]
+    pub fn guest_key(&self) -> &GuestKey {
+        &self.guest_key
+    }
+}
+
+/// A panic while a map was held cannot leave it half changed: each method makes one change.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
