@@ -16,7 +16,9 @@ pub struct Incoming {
     pub call: CallRef,
     /// The call's number within this node, from which its legs are numbered; never used twice.
     pub serial: u32,
-    /// Who calls: number or user name.
+    /// The account that the caller has proved to own; `None` for somebody without one.
+    pub account: Option<String>,
+    /// Who calls, as shown and recorded: number or user name.
     pub caller: String,
     /// The name the caller gave.
     pub caller_name: Option<String>,
@@ -61,6 +63,7 @@ impl Call {
         let caller = LegId(u64::from(incoming.serial) << 16);
         let mut leg = Leg::new(caller, Direction::Inbound, &incoming.caller);
         leg.sip_call_id = incoming.sip_call_id;
+        leg.account = incoming.account;
         let mut call = Self {
             call: incoming.call,
             serial: incoming.serial,
@@ -100,6 +103,19 @@ impl Call {
     #[must_use]
     pub fn caller(&self) -> LegId {
         self.caller
+    }
+
+    /// The account that a leg's party has: the one it proved, or the extension that was rung.
+    #[must_use]
+    pub fn account(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg)?.account.as_deref()
+    }
+
+    /// Notes SIP's Call-ID of an outgoing leg, for the record.
+    pub fn set_sip_call_id(&mut self, leg: LegId, sip_call_id: String) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.sip_call_id = sip_call_id;
+        }
     }
 
     /// The next thing to do.
@@ -166,7 +182,9 @@ impl Call {
     pub(crate) fn add_leg(&mut self, number: &str) -> Option<LegId> {
         let id = LegId(u64::from(self.serial) << 16 | u64::from(self.legs_made));
         self.legs_made = self.legs_made.checked_add(1)?;
-        self.legs.insert(id, Leg::new(id, Direction::Outbound, number));
+        let mut leg = Leg::new(id, Direction::Outbound, number);
+        leg.account = Some(number.to_owned());
+        self.legs.insert(id, leg);
         Some(id)
     }
 

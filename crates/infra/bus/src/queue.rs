@@ -34,6 +34,12 @@ impl<T> Outbox<T> {
     pub fn send(&self, message: T) -> Result<(), Full<T>> {
         self.0.try_send(message).map_err(|error| Full(error.into_inner()))
     }
+
+    /// Whether nobody receives any longer.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.0.is_closed()
+    }
 }
 
 impl<T> Inbox<T> {

@@ -48,6 +48,7 @@ impl Rig {
         let incoming = Incoming {
             call: CallRef::from_bits(7),
             serial: 7,
+            account: Some("1002".into()),
             caller: "1002".into(),
             caller_name: Some("Bo".into()),
             dialled: "4711".into(),

@@ -1,0 +1,38 @@
+//! The SQL store: settings, extensions, users, services and call records on SQLite.
+//!
+//! All SQL of Offhook is here, behind typed methods of [`Store`]; the migrations are embedded and run when
+//! the store is opened.
+//! What calls need while they run is read once into a [`Directory`](offhook_model::Directory), so no call
+//! ever waits for the database; what remains of a call is written by the [`RecordWriter`], which waits for a
+//! database that is locked, full or gone, and [`mirror_active_calls`] keeps a table of the live ones.
+//! This crate decides nothing about calls, holds no JSON of the API, and prints no secret.
+//!
+//! Moments are milliseconds of Unix time, durations are seconds, as `migrations/` says.
+
+mod active;
+mod error;
+mod extensions;
+mod history;
+mod passwords;
+mod records;
+mod seed;
+mod services;
+mod sessions;
+mod settings;
+mod store;
+mod users;
+mod writer;
+
+pub use active::{ACTIVE_CALLS_PERIOD, mirror_active_calls};
+pub use error::StoreError;
+pub use extensions::{EXTENSIONS_MAX, RING_TIMEOUT_S_DEFAULT};
+pub use history::{
+    CallDetail, CallRow, DayFigures, HISTORY_LIMIT_MAX, HistoryCursor, HistoryFilter, HistoryPage,
+};
+pub use passwords::{PASSWORD_BYTES_MAX, random_password};
+pub use seed::Administrator;
+pub use sessions::{SESSIONS_PER_USER_MAX, Session};
+pub use settings::SecretName;
+pub use store::{BUSY_TIMEOUT, Store};
+pub use users::{NewUser, Role, USERS_MAX, User, UserChange};
+pub use writer::{FLUSH_TIME_MAX, Flushed, RECORD_BATCH_MAX, RecordWriter};

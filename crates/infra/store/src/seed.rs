@@ -1,0 +1,117 @@
+use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
+use offhook_model::{Extension, GuestPolicy, Secret, Service};
+
+/// The administrator made at a first start.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Administrator {
+    /// The name to sign in with.
+    pub username: String,
+    /// The password, which is kept nowhere: print it once.
+    pub password: String,
+}
+
+const ADMINISTRATOR: &str = "admin";
+/// Marks that the demo's data was put in, so that what was removed since does not come back.
+const DEMO_SEEDED: &str = "demo_seeded";
+const DEMO_GUEST_NUMBERS: [&str; 7] = ["6000", "9999", "555XXXX", "9195", "9196", "9197", "9664"];
+
+impl Store {
+    /// Makes the administrator with a random password when there is no administrator yet.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn first_start(&self) -> Result<Option<Administrator>, StoreError> {
+        let exists: bool =
+            sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM users WHERE role = 'admin')")
+                .fetch_one(self.pool())
+                .await?;
+        if exists {
+            return Ok(None);
+        }
+        let password = random_password()?;
+        self.create_user(&NewUser {
+            username: ADMINISTRATOR.to_owned(),
+            password: password.clone(),
+            role: Role::Admin,
+            extension: None,
+        })
+        .await?;
+        Ok(Some(Administrator { username: ADMINISTRATOR.to_owned(), password }))
+    }
+
+    /// Puts the demo's extensions, users, services and guest policy in. What is there already stays as it
+    /// is, and a second call does nothing.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn seed_demo(&self) -> Result<(), StoreError> {
+        if self.setting::<bool>(DEMO_SEEDED).await?.unwrap_or_default() {
+            return Ok(());
+        }
+        for (number, service) in demo_services() {
+            self.set_service(number, &service).await?;
+        }
+        for number in (1001..=1009).chain(2001..=2004) {
+            keep(self.create_extension(&demo_extension(number)).await)?;
+        }
+        for user in demo_users() {
+            keep(self.create_user(&user).await)?;
+        }
+        let allowed = DEMO_GUEST_NUMBERS.map(str::to_owned).to_vec();
+        self.set_guest_policy(&GuestPolicy { allowed }).await?;
+        self.set_setting(DEMO_SEEDED, &true).await
+    }
+}
+
+/// What is there already stays as it is.
+fn keep(result: Result<(), StoreError>) -> Result<(), StoreError> {
+    match result {
+        Err(StoreError::Taken(_)) => Ok(()),
+        other => other,
+    }
+}
+
+fn demo_extension(number: u32) -> Extension {
+    let kind = if number < 2000 { "Extension" } else { "Agent" };
+    Extension {
+        number: number.to_string(),
+        display_name: format!("{kind} {number}"),
+        secret: Secret::Password(format!("demo-{number}")),
+        ring_timeout_s: RING_TIMEOUT_S_DEFAULT,
+    }
+}
+
+fn demo_users() -> Vec<NewUser> {
+    let user = |username: &str, role, extension| NewUser {
+        username: username.to_owned(),
+        password: format!("demo-{username}"),
+        role,
+        extension,
+    };
+    let mut users =
+        vec![user(ADMINISTRATOR, Role::Admin, None), user("supervisor", Role::Supervisor, None)];
+    users.extend((2001..=2004).map(|number: u32| {
+        let number = number.to_string();
+        user(&number, Role::Agent, Some(number.clone()))
+    }));
+    users
+}
+
+fn demo_services() -> [(&'static str, Service); 5] {
+    let play = |prompt: &str| Service::Play { prompt: prompt.to_owned(), repeat: true };
+    let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
+    let apology =
+        "tts:We are sorry, nobody can take your call right now. Please try again later. Goodbye.";
+    let direct_call = Service::DirectCall {
+        welcome: welcome.to_owned(),
+        target: "1001".to_owned(),
+        apology: apology.to_owned(),
+    };
+    [
+        ("6000", direct_call),
+        ("9195", Service::Echo { delay_ms: 2000 }),
+        ("9196", Service::Echo { delay_ms: 0 }),
+        ("9197", play("tone:1004,1000")),
+        ("9664", play("music:")),
+    ]
+}

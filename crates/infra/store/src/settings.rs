@@ -1,0 +1,116 @@
+use crate::{Store, StoreError};
+use offhook_model::{Directory, GuestPolicy};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The SIP domain of a store that was given none.
+const DOMAIN_DEFAULT: &str = "offhook.local";
+const DOMAIN: &str = "domain";
+const GUEST_POLICY: &str = "guest_policy";
+
+/// Secrets of the installation: 32 random bytes each, drawn when they are asked for the first time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SecretName {
+    /// Guests' SIP passwords are made from it.
+    GuestKey,
+    /// Signs the tokens of people who are signed in.
+    TokenKey,
+    /// Signs the edge's nonces and flow tokens.
+    EdgeKey,
+}
+
+impl SecretName {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::GuestKey => "guest_key",
+            Self::TokenKey => "token_key",
+            Self::EdgeKey => "edge_key",
+        }
+    }
+}
+
+impl Store {
+    /// A secret of the installation, the same at every start.
+    ///
+    /// # Errors
+    /// When the database fails, or the operating system has no randomness.
+    pub async fn secret(&self, name: SecretName) -> Result<[u8; 32], StoreError> {
+        let mut fresh = [0; 32];
+        getrandom::fill(&mut fresh).map_err(|error| StoreError::Unavailable(error.to_string()))?;
+        sqlx::query(
+            "INSERT INTO secrets (name, value) VALUES (?, ?) ON CONFLICT (name) DO NOTHING",
+        )
+        .bind(name.as_str())
+        .bind(fresh.as_slice())
+        .execute(self.pool())
+        .await?;
+        let kept: Vec<u8> = sqlx::query_scalar("SELECT value FROM secrets WHERE name = ?")
+            .bind(name.as_str())
+            .fetch_one(self.pool())
+            .await?;
+        kept.try_into().map_err(|_| StoreError::Refused(format!("{} is damaged", name.as_str())))
+    }
+
+    /// What calls are routed and devices authenticated from.
+    ///
+    /// # Errors
+    /// When the database fails or a setting is damaged.
+    pub async fn directory(&self) -> Result<Directory, StoreError> {
+        let extensions = self.extension_snapshot().await?;
+        Ok(Directory {
+            domain: self.setting(DOMAIN).await?.unwrap_or_else(|| DOMAIN_DEFAULT.to_owned()),
+            extensions,
+            services: self.services().await?,
+            guest_policy: self.setting(GUEST_POLICY).await?.unwrap_or_default(),
+        })
+    }
+
+    /// Sets which numbers a caller without an account may dial.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_guest_policy(&self, policy: &GuestPolicy) -> Result<(), StoreError> {
+        self.set_setting(GUEST_POLICY, policy).await
+    }
+
+    /// Sets the default SIP domain.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_domain(&self, domain: &str) -> Result<(), StoreError> {
+        self.set_setting(DOMAIN, domain).await
+    }
+
+    pub(crate) async fn setting<T: DeserializeOwned>(
+        &self,
+        name: &str,
+    ) -> Result<Option<T>, StoreError> {
+        let text: Option<String> = sqlx::query_scalar("SELECT value FROM settings WHERE name = ?")
+            .bind(name)
+            .fetch_optional(self.pool())
+            .await?;
+        let parse = |text: String| {
+            serde_json::from_str(&text)
+                .map_err(|error| StoreError::Refused(format!("the setting {name}: {error}")))
+        };
+        text.map(parse).transpose()
+    }
+
+    pub(crate) async fn set_setting<T: Serialize + ?Sized>(
+        &self,
+        name: &str,
+        value: &T,
+    ) -> Result<(), StoreError> {
+        let text =
+            serde_json::to_string(value).map_err(|error| StoreError::Refused(error.to_string()))?;
+        sqlx::query(
+            "INSERT INTO settings (name, value) VALUES (?, ?)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(name)
+        .bind(text)
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+}

@@ -1,0 +1,205 @@
+//! The configuration: a TOML file and the environment, checked before anything starts.
+
+use anyhow::{Context, bail};
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+/// Everything an operator can set. Each role declares its own part and sees no other's.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// Where the database, recordings and keys are.
+    pub data_dir: PathBuf,
+    /// How long a stop waits for calls to end by themselves, seconds.
+    pub stop_grace_s: u64,
+    /// The edge: where SIP is spoken.
+    pub edge: offhook_edge::Config,
+    /// The switch: the calls.
+    pub switch: offhook_switch::Config,
+    /// The media role: RTP.
+    pub media: offhook_media::Config,
+    /// The gateway: HTTP.
+    pub gateway: offhook_gateway::Config,
+    /// The API.
+    pub api: offhook_api::Config,
+    /// Logs.
+    pub telemetry: offhook_telemetry::Config,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_dir: PathBuf::from("./offhook-data"),
+            stop_grace_s: 30,
+            edge: offhook_edge::Config::default(),
+            switch: offhook_switch::Config::default(),
+            media: offhook_media::Config::default(),
+            gateway: offhook_gateway::Config::default(),
+            api: offhook_api::Config::default(),
+            telemetry: offhook_telemetry::Config::default(),
+        }
+    }
+}
+
+/// What begins the name of a variable that overrides a key: `OFFHOOK_EDGE__UDP_PORT` is `edge.udp_port`.
+const PREFIX: &str = "OFFHOOK_";
+
+impl Config {
+    /// Reads the file, if one is named, and lays the environment over it.
+    ///
+    /// # Errors
+    /// When a key is unknown or a value not allowed: the message names the file and line, or the variable,
+    /// and what is allowed.
+    pub fn load(
+        file: Option<&Path>,
+        environment: impl Iterator<Item = (String, String)>,
+        demo: bool,
+    ) -> anyhow::Result<Self> {
+        let text = match file {
+            Some(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("cannot read the configuration {}", path.display()))?,
+            None => String::new(),
+        };
+        let name = file.map_or_else(String::new, |path| path.display().to_string());
+        // The text itself is checked first: only then does an error know its line.
+        let _: Self = toml::from_str(&text).map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
+        let mut table = if demo { on_loopback() } else { toml::Table::new() };
+        merge(&mut table, text.parse()?);
+        for (variable, value) in environment {
+            overlay(&mut table, &variable, &value)?;
+        }
+        let config: Self = table.try_into()?;
+        if demo {
+            config.refuse_open_demo()?;
+        }
+        Ok(config)
+    }
+
+    /// The demo's passwords are known to everybody, so it is not for the network.
+    fn refuse_open_demo(&self) -> anyhow::Result<()> {
+        let binds = [
+            ("edge.bind", self.edge.bind),
+            ("media.bind", self.media.bind),
+            ("gateway.bind", self.gateway.bind),
+        ];
+        for (key, bind) in binds {
+            if !bind.is_loopback() {
+                bail!("{key} is {bind}: the demo, whose passwords are public, binds to loopback only");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn on_loopback() -> toml::Table {
+    let mut table = toml::Table::new();
+    for role in ["edge", "media", "gateway"] {
+        let bind = toml::Value::String(IpAddr::V4(Ipv4Addr::LOCALHOST).to_string());
+        let part = toml::Table::from_iter([("bind".to_owned(), bind)]);
+        table.insert(role.to_owned(), toml::Value::Table(part));
+    }
+    table
+}
+
+fn merge(below: &mut toml::Table, above: toml::Table) {
+    for (key, value) in above {
+        match (below.get_mut(&key), value) {
+            (Some(toml::Value::Table(under)), toml::Value::Table(over)) => merge(under, over),
+            (_, value) => {
+                below.insert(key, value);
+            }
+        }
+    }
+}
+
+/// Lays one variable over the table, and checks it at once so that an error can name it.
+/// Variables without a role's name (`OFFHOOK_BIN`) are not ours, but for the two top-level keys.
+fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> anyhow::Result<()> {
+    let Some(rest) = variable.strip_prefix(PREFIX) else { return Ok(()) };
+    let path = rest.to_ascii_lowercase();
+    if !path.contains("__") && path != "data_dir" && path != "stop_grace_s" {
+        return Ok(());
+    }
+    let keys: Vec<_> = path.split("__").collect();
+    // A value that is no TOML, such as an address, is a string. A string wins where both are possible.
+    let typed = format!("v = {value}").parse::<toml::Table>().ok().and_then(|mut t| t.remove("v"));
+    let text = toml::Value::String(value.to_owned());
+    let mut error = None;
+    for candidate in typed.into_iter().chain([text]) {
+        let mut with = table.clone();
+        merge(&mut with, nest(&keys, candidate));
+        match with.clone().try_into::<Config>() {
+            Ok(_) => {
+                *table = with;
+                return Ok(());
+            }
+            Err(found) => error = error.or(Some(found)),
+        }
+    }
+    let why = error.map(|error| error.to_string()).unwrap_or_default();
+    bail!("the environment's {variable}={value}: {}", why.trim())
+}
+
+fn nest(keys: &[&str], value: toml::Value) -> toml::Table {
+    let (first, rest) = keys.split_first().expect("split gives at least one part");
+    let inner =
+        if rest.is_empty() { value } else { toml::Value::Table(nest(rest, value)) };
+    toml::Table::from_iter([((*first).to_owned(), inner)])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(text: &str, environment: &[(&str, &str)], demo: bool) -> anyhow::Result<Config> {
+        let folder = std::env::temp_dir().join(format!("offhook-config-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let unique = text.len() + environment.len() * 1000 + usize::from(demo) * 500;
+        let file = folder.join(format!("{unique}.toml"));
+        std::fs::write(&file, text)?;
+        let pairs = environment.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()));
+        Config::load(Some(&file), pairs, demo)
+    }
+
+    #[test]
+    fn an_empty_file_is_the_default() {
+        assert_eq!(load("", &[], false).expect("loads"), Config::default());
+    }
+
+    #[test]
+    fn the_environment_lies_over_the_file() {
+        let text = "[edge]\nudp_port = 5070\n";
+        let config = load(text, &[("OFFHOOK_EDGE__UDP_PORT", "5090")], false).expect("loads");
+        assert_eq!(config.edge.udp_port.number(), Some(5090));
+    }
+
+    #[test]
+    fn a_typo_names_the_line_and_what_is_allowed() {
+        let error = load("[edge]\nbind = \"127.0.0.1\"\nupd_port = 5060\n", &[], false);
+        let text = error.expect_err("refused").to_string();
+        assert!(text.contains(".toml") && text.contains("line 3"), "{text}");
+        assert!(text.contains("upd_port") && text.contains("`udp_port`"), "{text}");
+    }
+
+    #[test]
+    fn a_bad_value_names_the_line_and_what_is_allowed() {
+        let text = load("[edge]\nudp_port = 70000\n", &[], false).expect_err("refused").to_string();
+        assert!(text.contains("line 2") && text.contains("0 to 65535"), "{text}");
+    }
+
+    #[test]
+    fn a_bad_variable_is_named() {
+        let refused = load("", &[("OFFHOOK_EDGE__UDP_PROT", "1")], false).expect_err("refused");
+        let text = refused.to_string();
+        assert!(text.contains("OFFHOOK_EDGE__UDP_PROT") && text.contains("`udp_port`"), "{text}");
+    }
+
+    #[test]
+    fn the_demo_stays_on_loopback() {
+        let config = load("", &[], true).expect("loads");
+        assert!(config.edge.bind.is_loopback() && config.media.bind.is_loopback());
+        let refused = load("[edge]\nbind = \"0.0.0.0\"\n", &[], true).expect_err("refused");
+        assert!(refused.to_string().contains("loopback"));
+    }
+}

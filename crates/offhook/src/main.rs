@@ -1,0 +1,99 @@
+//! Offhook: a whole call centre in one binary.
+//!
+//! This crate reads arguments, environment and files, starts the roles, connects them by the bus and stops
+//! them. It decides nothing about calls. [`serve`] is the life of the server from start to stop, [`config`]
+//! everything an operator can set.
+
+mod config;
+mod serve;
+
+use clap::{Args, Parser, Subcommand};
+use config::Config;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// A whole call centre in one binary.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Starts the server.
+    Serve {
+        #[command(flatten)]
+        place: Place,
+        /// Seeds the demo's extensions, numbers and logins, whose passwords are public, and binds to
+        /// loopback only.
+        #[arg(long)]
+        demo: bool,
+    },
+    /// Checks or shows the configuration.
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum ConfigCommand {
+    /// Says whether the configuration is valid, and if not, where and what is allowed.
+    Check(Place),
+    /// Prints the configuration in force, defaults included.
+    Show(Place),
+}
+
+/// Where the configuration and the data are.
+#[derive(Debug, Args)]
+struct Place {
+    /// The configuration file (TOML).
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the database, recordings and keys are; `./offhook-data` by default.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+}
+
+impl Place {
+    fn load(&self, demo: bool) -> anyhow::Result<Config> {
+        let mut config = Config::load(self.config.as_deref(), std::env::vars(), demo)?;
+        if let Some(folder) = &self.data_dir {
+            config.data_dir.clone_from(folder);
+        }
+        Ok(config)
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("offhook: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<()> {
+    match command {
+        Command::Serve { place, demo } => serve::run(place.load(demo)?, demo),
+        Command::Config { command: ConfigCommand::Check(place) } => {
+            place.load(false)?;
+            say("the configuration is valid");
+            Ok(())
+        }
+        Command::Config { command: ConfigCommand::Show(place) } => {
+            say(&toml::to_string_pretty(&place.load(false)?)?);
+            Ok(())
+        }
+    }
+}
+
+/// Prints a line for the person or program that called us. A reader that has gone away is no fault.
+#[expect(clippy::print_stdout, reason = "standard output is this program's answer")]
+fn say(line: &str) {
+    println!("{line}");
+}

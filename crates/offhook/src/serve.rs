@@ -1,0 +1,222 @@
+//! The life of the server: start every role, say `ready`, wait, drain, stop.
+
+use crate::config::Config;
+use anyhow::{Context, bail};
+use futures_util::Stream;
+use offhook_api::Check;
+use offhook_bus::{Bus, GuestKey, Inbox, Shared, SwitchOrder};
+use offhook_model::CallRecord;
+use offhook_speech::{Engine, Speech};
+use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The roles that this process runs.
+const ROLES: [&str; 5] = ["gateway", "edge", "switch", "media", "api"];
+
+/// Runs the server until it is told to stop.
+pub(crate) fn run(config: Config, demo: bool) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    runtime.block_on(serve(config, demo))
+}
+
+async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+    let metrics = offhook_telemetry::start(&config.telemetry)?;
+    let mut signals = Signals::new()?;
+    let store = open_store(&config.data_dir, demo).await?;
+    let shared = share(&store).await?;
+    let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
+        Bus::in_process(shared);
+
+    let media_bind = config.media.bind;
+    let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
+    let media = offhook_media::start(&config.media, media_commands.1, media_events.0, speech)?;
+    let edge = offhook_edge::start(
+        &config.edge,
+        edge,
+        shared.clone(),
+        store.secret(SecretName::EdgeKey).await?,
+    )?;
+    offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
+        .await
+        .context("the media path does not work")?;
+    let to_media = media_commands.0.clone();
+    let media_is_running = move || !to_media.is_closed();
+    let links = offhook_switch::Links {
+        sip: switch,
+        media_commands: media_commands.0,
+        media_events: media_events.1,
+        orders: orders.1,
+        records: records.0,
+        shared: shared.clone(),
+    };
+    let mut switch = offhook_switch::start(&config.switch, setup(&shared)?, links);
+    let writer = RecordWriter::spawn(store.clone(), stream(records.1));
+    let live = shared.clone();
+    let mirror = tokio::spawn(mirror_active_calls(
+        store.clone(),
+        move || live.live_calls(),
+        ACTIVE_CALLS_PERIOD,
+    ));
+    let parts = offhook_api::Parts {
+        store: store.clone(),
+        shared: shared.clone(),
+        orders: orders.0.clone(),
+        secret: store.secret(SecretName::TokenKey).await?,
+        checks: checks(switch.is_running(), media_is_running, edge.is_running()),
+        roles: ROLES.to_vec(),
+        version: env!("CARGO_PKG_VERSION"),
+    };
+    let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
+    let gateway = offhook_gateway::start(&config.gateway, offhook_gateway::Parts {
+        api,
+        sip: edge.websocket_door(),
+        metrics,
+    })
+    .await?;
+    announce(demo, &gateway, &edge);
+
+    wait(&mut signals, &store, &shared).await;
+    drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
+    switch.stop().await;
+    gateway.stop().await;
+    edge.stop().await;
+    drop(media);
+    mirror.abort();
+    let flushed = writer.stop().await;
+    tracing::info!(?flushed, "stopped");
+    store.close().await;
+    Ok(())
+}
+
+/// The queue of records as a stream, which is what the store reads.
+fn stream(records: Inbox<CallRecord>) -> impl Stream<Item = CallRecord> {
+    futures_util::stream::unfold(records, |mut inbox| async move {
+        inbox.recv().await.map(|record| (record, inbox))
+    })
+}
+
+/// A role is well as long as its task or threads run.
+fn checks(
+    switch: impl Fn() -> bool + Send + Sync + 'static,
+    media: impl Fn() -> bool + Send + Sync + 'static,
+    edge: impl Fn() -> bool + Send + Sync + 'static,
+) -> offhook_api::Checks {
+    let check = |name, runs: bool| Check {
+        name,
+        failure: (!runs).then(|| format!("the {name} role has stopped")),
+    };
+    Arc::new(move || {
+        vec![check("edge", edge()), check("switch", switch()), check("media", media())]
+    })
+}
+
+async fn open_store(folder: &Path, demo: bool) -> anyhow::Result<Store> {
+    std::fs::create_dir_all(folder)
+        .with_context(|| format!("cannot make the data directory {}", folder.display()))?;
+    let store = Store::open(&folder.join("offhook.db")).await?;
+    if demo {
+        store.seed_demo().await?;
+        crate::say("demo: public passwords, bound to loopback only");
+    } else if let Some(administrator) = store.first_start().await? {
+        let (name, password) = (administrator.username, administrator.password);
+        crate::say(&format!("first start: administrator {name}, password {password}"));
+    }
+    Ok(store)
+}
+
+async fn share(store: &Store) -> anyhow::Result<Shared> {
+    let guest_key = GuestKey(store.secret(SecretName::GuestKey).await?);
+    Ok(Shared::new(store.directory().await?, guest_key))
+}
+
+fn setup(shared: &Shared) -> anyhow::Result<offhook_switch::Setup> {
+    let mut seed = [0; 32];
+    getrandom::fill(&mut seed).context("the operating system has no randomness")?;
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
+    Ok(offhook_switch::Setup {
+        seed,
+        start: Instant::now(),
+        unix_ms: u64::try_from(unix.as_millis())?,
+        directory: shared.directory(),
+    })
+}
+
+/// One line, for people and for programs that start us.
+fn announce(demo: bool, gateway: &offhook_gateway::Gateway, edge: &offhook_edge::Edge) {
+    let http = gateway.address();
+    let mut line = format!("ready portal=http://{http}/ ws=ws://{http}/ws");
+    let sip = edge.addresses();
+    let listeners =
+        [("sip_udp", sip.udp), ("sip_tcp", sip.tcp), ("sip_tls", sip.tls), ("sip_ws", sip.ws)];
+    for (name, address) in listeners {
+        if let Some(address) = address {
+            line.push_str(&format!(" {name}={address}"));
+        }
+    }
+    if demo {
+        line.push_str(" demo=true");
+    }
+    crate::say(&line);
+}
+
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn new() -> anyhow::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Returns when somebody wants us to stop.
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Serves until a stop is asked for; SIGHUP reads the directory again.
+async fn wait(signals: &mut Signals, store: &Store, shared: &Shared) {
+    loop {
+        tokio::select! {
+            _ = signals.hang_up.recv() => match store.directory().await {
+                Ok(directory) => {
+                    shared.set_directory(directory);
+                    tracing::info!("the directory was read again");
+                }
+                Err(error) => tracing::error!(%error, "the directory could not be read again"),
+            },
+            _ = signals.terminate.recv() => return,
+            _ = signals.interrupt.recv() => return,
+        }
+    }
+}
+
+/// No new calls; those that run may end by themselves, until the grace is over or somebody insists.
+async fn drain(
+    orders: &offhook_bus::Outbox<SwitchOrder>,
+    switch: &mut offhook_switch::Running,
+    grace: Duration,
+    signals: &mut Signals,
+) {
+    if orders.send(SwitchOrder::Drain).is_err() {
+        tracing::warn!("the switch could not be told to drain");
+    }
+    tracing::info!(calls = switch.call_count(), "draining");
+    tokio::select! {
+        () = switch.idle() => {}
+        () = tokio::time::sleep(grace) => tracing::warn!("the grace is over: calls are ended"),
+        () = signals.stop() => tracing::warn!("told to stop twice: calls are ended"),
+    }
+}

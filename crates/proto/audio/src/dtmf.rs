@@ -1,0 +1,275 @@
+//! DTMF heard in the audio (ITU-T Q.23, Q.24), for callers that send no telephone-event.
+//!
+//! Blocks of 12.75 ms are measured at the eight frequencies. A block holds a digit when one row
+//! and one column stand out of their groups, neither is much louder than the other, and the two
+//! are most of what is heard, which speech seldom is. Two such blocks in a row begin a digit and
+//! two others end it, so that 40 ms are always enough and 12 ms never.
+
+use crate::goertzel::Goertzel;
+use crate::level;
+use crate::tone::{DTMF_COLUMNS, DTMF_DIGITS, DTMF_ROWS};
+use std::collections::VecDeque;
+
+/// Length of a block in microseconds: 102 samples at 8 kHz.
+const BLOCK_US: u64 = 12_750;
+/// Least level of either tone, in dBm0.
+const MIN_DBM0: f64 = -36.0;
+/// How much louder the row may be than the column, as a power ratio (8 dB).
+const MAX_ROW_OVER_COLUMN: f64 = 6.3;
+/// How much louder the column may be than the row, as a power ratio (6 dB).
+const MAX_COLUMN_OVER_ROW: f64 = 4.0;
+/// How much a tone stands out of its group, as a power ratio (6 dB).
+const MIN_OVER_GROUP: f64 = 4.0;
+/// Least part of the block's power that the two tones make up.
+const MIN_SHARE: f64 = 0.65;
+/// Blocks of a kind in a row that begin or end a digit.
+const CONFIRMING_BLOCKS: u32 = 2;
+/// Events that wait to be fetched; further ones are dropped.
+const MAX_EVENTS: usize = 32;
+
+/// What the detector heard.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DtmfEvent {
+    /// A digit began.
+    Started(char),
+    /// It ended.
+    Ended {
+        /// The digit: 0-9, A-D, * or #.
+        digit: char,
+        /// How long it was heard, in milliseconds, to within a block.
+        duration_ms: u32,
+    },
+}
+
+/// Listens to one stream for DTMF digits.
+#[derive(Debug, Clone)]
+pub struct DtmfDetector {
+    rows: [Goertzel; 4],
+    columns: [Goertzel; 4],
+    block_samples: usize,
+    samples: usize,
+    energy: f64,
+    min_power: f64,
+    /// What the last blocks held, and how many in a row held it.
+    recent: Option<char>,
+    repeats: u32,
+    /// The digit that sounds and how many blocks it has.
+    sounding: Option<(char, u32)>,
+    events: VecDeque<DtmfEvent>,
+}
+
+impl DtmfDetector {
+    /// A detector for a stream of `sample_rate` samples per second.
+    pub fn new(sample_rate: u32) -> DtmfDetector {
+        DtmfDetector {
+            rows: DTMF_ROWS.map(|hz| Goertzel::new(sample_rate, hz)),
+            columns: DTMF_COLUMNS.map(|hz| Goertzel::new(sample_rate, hz)),
+            block_samples: (u64::from(sample_rate) * BLOCK_US / 1_000_000).max(1) as usize,
+            samples: 0,
+            energy: 0.0,
+            min_power: level::sine_amplitude(MIN_DBM0).powi(2) / 2.0,
+            recent: None,
+            repeats: 0,
+            sounding: None,
+            events: VecDeque::with_capacity(MAX_EVENTS),
+        }
+    }
+
+    /// Takes any number of samples.
+    pub fn handle_samples(&mut self, pcm: &[i16]) {
+        for &sample in pcm {
+            for meter in self.rows.iter_mut().chain(&mut self.columns) {
+                meter.push(sample);
+            }
+            self.energy += f64::from(sample) * f64::from(sample);
+            self.samples += 1;
+            if self.samples == self.block_samples {
+                let digit = self.finish_block();
+                self.handle_block(digit);
+            }
+        }
+    }
+
+    /// What was heard, oldest first.
+    pub fn poll_output(&mut self) -> Option<DtmfEvent> {
+        self.events.pop_front()
+    }
+
+    /// The digit in the block at hand; begins the next block.
+    fn finish_block(&mut self) -> Option<char> {
+        let all = self.energy / self.samples as f64;
+        let digit = self.block_digit(all);
+        for meter in self.rows.iter_mut().chain(&mut self.columns) {
+            meter.reset();
+        }
+        self.samples = 0;
+        self.energy = 0.0;
+        digit
+    }
+
+    fn block_digit(&self, all: f64) -> Option<char> {
+        if all < 2.0 * self.min_power {
+            return None;
+        }
+        let (row, row_power) = standing_out(&self.rows)?;
+        let (column, column_power) = standing_out(&self.columns)?;
+        let twist = row_power / column_power;
+        let is_digit = row_power.min(column_power) >= self.min_power
+            && (1.0 / MAX_COLUMN_OVER_ROW..=MAX_ROW_OVER_COLUMN).contains(&twist)
+            && row_power + column_power >= MIN_SHARE * all;
+        is_digit.then_some(DTMF_DIGITS[row][column])
+    }
+
+    fn handle_block(&mut self, digit: Option<char>) {
+        self.repeats = if digit == self.recent { self.repeats.saturating_add(1) } else { 1 };
+        self.recent = digit;
+        if let Some((sounding, blocks)) = &mut self.sounding
+            && digit == Some(*sounding)
+        {
+            *blocks = blocks.saturating_add(1);
+            return;
+        }
+        if self.repeats >= CONFIRMING_BLOCKS {
+            self.change_to(digit);
+        }
+    }
+
+    fn change_to(&mut self, digit: Option<char>) {
+        if let Some((ended, blocks)) = self.sounding.take() {
+            let duration_ms = (u64::from(blocks) * BLOCK_US / 1000) as u32;
+            self.emit(DtmfEvent::Ended { digit: ended, duration_ms });
+        }
+        if let Some(started) = digit {
+            self.sounding = Some((started, self.repeats));
+            self.emit(DtmfEvent::Started(started));
+        }
+    }
+
+    fn emit(&mut self, event: DtmfEvent) {
+        if self.events.len() < MAX_EVENTS {
+            self.events.push_back(event);
+        }
+    }
+}
+
+/// The meter that measures most and how much, when the others of its group measure far less.
+fn standing_out(group: &[Goertzel; 4]) -> Option<(usize, f64)> {
+    let powers = [0, 1, 2, 3].map(|i| group[i].power());
+    let (best, most) = (0..4).map(|i| (i, powers[i])).max_by(|a, b| a.1.total_cmp(&b.1))?;
+    let alone = (0..4).all(|i| i == best || powers[i] * MIN_OVER_GROUP <= most);
+    alone.then_some((best, most))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tone::{Tone, ToneGenerator};
+
+    fn sound(rate: u32, tones: &[Tone], ms: u32) -> Vec<i16> {
+        let mut pcm = vec![0; (rate * ms / 1000) as usize];
+        ToneGenerator::new(rate, tones).fill(&mut pcm);
+        pcm
+    }
+
+    fn digits(rate: u32, pcm: &[i16]) -> Vec<DtmfEvent> {
+        let mut detector = DtmfDetector::new(rate);
+        for frame in pcm.chunks(rate as usize / 50) {
+            detector.handle_samples(frame);
+        }
+        std::iter::from_fn(|| detector.poll_output()).collect()
+    }
+
+    fn started(rate: u32, pcm: &[i16]) -> String {
+        let starts = digits(rate, pcm).into_iter().filter_map(|event| match event {
+            DtmfEvent::Started(digit) => Some(digit),
+            DtmfEvent::Ended { .. } => None,
+        });
+        starts.collect()
+    }
+
+    #[test]
+    fn all_sixteen_digits_are_heard_at_every_rate() {
+        let all = "123A456B789C*0#D";
+        for rate in [8000, 16000, 48000] {
+            let mut pcm = Vec::new();
+            for digit in all.chars() {
+                pcm.extend(sound(rate, &Tone::dtmf(digit, -12.0).unwrap(), 50));
+                pcm.extend(sound(rate, &[], 50));
+            }
+            assert_eq!(started(rate, &pcm), all);
+        }
+    }
+
+    #[test]
+    fn forty_milliseconds_are_enough_and_twelve_are_not() {
+        for delay in 0..102 {
+            let of = |ms| {
+                let mut pcm = vec![0; delay];
+                pcm.extend(sound(8000, &Tone::dtmf('5', -12.0).unwrap(), ms));
+                pcm.extend([0; 400]);
+                started(8000, &pcm)
+            };
+            assert_eq!(of(40), "5");
+            assert_eq!(of(12), "");
+        }
+    }
+
+    #[test]
+    fn the_end_tells_the_duration() {
+        let mut pcm = sound(8000, &Tone::dtmf('#', -20.0).unwrap(), 200);
+        pcm.extend([0; 800]);
+        let [DtmfEvent::Started('#'), DtmfEvent::Ended { digit: '#', duration_ms }] =
+            digits(8000, &pcm)[..]
+        else {
+            panic!("{:?}", digits(8000, &pcm));
+        };
+        assert!(duration_ms.abs_diff(200) <= 13, "{duration_ms}");
+    }
+
+    #[test]
+    fn frequencies_and_twist_within_q24_are_accepted() {
+        for (factor, row_dbm0, column_dbm0) in
+            [(1.015, -12.0, -12.0), (0.985, -12.0, -12.0), (1.0, -10.0, -17.0), (1.0, -14.0, -10.0)]
+        {
+            let [mut row, mut column] = Tone::dtmf('9', 0.0).unwrap();
+            row = Tone { hz: row.hz * factor, dbm0: row_dbm0 };
+            column = Tone { hz: column.hz * factor, dbm0: column_dbm0 };
+            assert_eq!(started(8000, &sound(8000, &[row, column], 60)), "9");
+        }
+    }
+
+    #[test]
+    fn what_is_no_digit_is_not_heard() {
+        let [row, column] = Tone::dtmf('9', -12.0).unwrap();
+        let quiet = Tone { dbm0: -25.0, ..column };
+        let dial = [Tone { hz: 350.0, dbm0: -13.0 }, Tone { hz: 440.0, dbm0: -13.0 }];
+        let vowel = [150.0, 700.0, 1220.0, 2600.0].map(|hz| Tone { hz, dbm0: -14.0 });
+        let off = [row, column].map(|t| Tone { hz: t.hz * 1.045, ..t });
+        for (name, tones) in [
+            ("one row", &[row][..]),
+            ("too much twist", &[row, quiet]),
+            ("dial tone", &dial),
+            ("a vowel with two right formants", &vowel),
+            ("a semitone off", &off),
+            ("too quiet", &Tone::dtmf('1', -40.0).unwrap()),
+        ] {
+            assert_eq!(started(8000, &sound(8000, tones, 500)), "", "{name}");
+        }
+    }
+
+    #[test]
+    fn music_is_not_taken_for_digits() {
+        assert_eq!(started(crate::music::SAMPLE_RATE, crate::music::hold_music()), "");
+    }
+
+    #[test]
+    fn unfetched_events_are_limited() {
+        let mut detector = DtmfDetector::new(8000);
+        let press = sound(8000, &Tone::dtmf('1', -12.0).unwrap(), 60);
+        for _ in 0..2 * MAX_EVENTS {
+            detector.handle_samples(&press);
+            detector.handle_samples(&[0; 480]);
+        }
+        assert_eq!(std::iter::from_fn(|| detector.poll_output()).count(), MAX_EVENTS);
+    }
+}

@@ -1,0 +1,29 @@
+//! Signal processing of a telephone call, without I/O.
+//!
+//! Everything here takes 16-bit linear mono PCM and buffers that the caller owns; after
+//! construction nothing allocates per frame, so that it may run on a media thread.
+//! [`Encoder`] and [`Decoder`] turn PCM frames into RTP payloads and back for each [`Codec`], with
+//! concealment of lost frames; [`Resampler`] joins codecs of different rates.
+//! [`ToneGenerator`], [`goertzel`], [`dtmf`] and [`level`] make and measure signals, [`wav`] reads
+//! and writes recordings and [`music`] composes what a caller hears on hold.
+//!
+//! It deliberately knows nothing of RTP headers, timestamps or jitter (`offhook-rtp`), nothing of
+//! SDP, reads no clock and opens no file.
+
+pub mod codec;
+pub mod dtmf;
+mod g711;
+mod g722;
+pub mod goertzel;
+pub mod level;
+pub mod music;
+mod opus_codec;
+pub mod plc;
+pub mod resampler;
+pub mod tone;
+pub mod wav;
+
+pub use codec::{Codec, CodecError, Decoder, Encoder, L16Rate};
+pub use dtmf::{DtmfDetector, DtmfEvent};
+pub use resampler::{Resampler, ResamplerError};
+pub use tone::{Tone, ToneGenerator, TonePrompt, TonePromptError};

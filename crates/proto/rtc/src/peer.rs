@@ -1,0 +1,459 @@
+//! One party's media transport: packets in, packets out.
+
+use crate::demux::{PacketKind, packet_kind};
+use crate::dtls::{Dtls, DtlsError, DtlsStack, Keys};
+use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote};
+use crate::identity::Identity;
+use crate::latch::Latch;
+use crate::protection::{KeyError, Protection, Unprotected};
+use crate::remote::{Remote, Security};
+use offhook_sdp::{DtlsRole, Fingerprint};
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::time::Instant;
+
+/// Control datagrams and events that may wait for [`Peer::poll_output`].
+const OUTPUTS_WAITING_MAX: usize = 256;
+
+/// Which of the two sockets of a media section.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Component {
+    /// The even port: RTP, and everything else with rtcp-mux.
+    Rtp,
+    /// The odd port: RTCP without rtcp-mux.
+    Rtcp,
+}
+
+/// Our side of the transport.
+#[derive(Debug, Clone)]
+pub struct PeerConfig {
+    /// The DTLS certificate.
+    pub identity: Identity,
+    /// Our ICE agent; `None` when we speak no ICE with this party.
+    pub ice: Option<IceLocal>,
+}
+
+/// What a received datagram was. The packet is in the buffer's first `length` bytes, in the clear.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Incoming {
+    /// An RTP packet of the party.
+    Rtp {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// An RTCP packet of the party.
+    Rtcp {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// STUN or DTLS: dealt with.
+    Control,
+    /// It was dropped.
+    Refused(Refusal),
+}
+
+/// Why a datagram was dropped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// It is none of the protocols of a media port, or a malformed one.
+    Malformed,
+    /// It came from an address that is not the party's.
+    Source,
+    /// It failed authentication.
+    Authentication,
+    /// It was there before, or is too old to tell.
+    Replay,
+    /// It came before the keys, or for a protocol that was not agreed on.
+    Unexpected,
+}
+
+impl Refusal {
+    /// The word under which it is counted.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::Source => "source",
+            Self::Authentication => "authentication",
+            Self::Replay => "replay",
+            Self::Unexpected => "unexpected",
+        }
+    }
+}
+
+/// A media packet that is ready to be sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Protected {
+    /// Its length in bytes with what protection added.
+    pub length: usize,
+    /// The socket that sends it.
+    pub component: Component,
+    /// Where it goes.
+    pub destination: SocketAddr,
+}
+
+/// What the peer wants done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Output {
+    /// A STUN or DTLS datagram to send.
+    Transmit {
+        /// The socket that sends it.
+        component: Component,
+        /// Where it goes.
+        destination: SocketAddr,
+        /// The datagram.
+        datagram: Vec<u8>,
+    },
+    /// Media can flow. It is said once.
+    Connected,
+    /// ICE found no path, or lost it.
+    IceFailed,
+    /// There will be no keys.
+    DtlsFailed(DtlsError),
+}
+
+/// The transport of one party's media. See the crate's documentation.
+pub struct Peer {
+    identity: Identity,
+    ice: Option<Ice>,
+    uses_ice: bool,
+    dtls: Option<Dtls>,
+    protection: Protection,
+    rtp: Latch,
+    rtcp: Latch,
+    rtcp_mux: bool,
+    payload_types: u128,
+    outputs: VecDeque<Output>,
+    is_connected: bool,
+}
+
+impl Peer {
+    /// A transport that waits for [`Self::set_remote`].
+    #[must_use]
+    pub fn new(config: PeerConfig) -> Self {
+        Self {
+            identity: config.identity,
+            ice: config.ice.map(Ice::new),
+            uses_ice: false,
+            dtls: None,
+            protection: Protection::Waiting,
+            rtp: Latch::new(None),
+            rtcp: Latch::new(None),
+            rtcp_mux: false,
+            payload_types: 0,
+            outputs: VecDeque::new(),
+            is_connected: false,
+        }
+    }
+
+    /// Whether the party's credentials are new, so that [`Self::restart_ice`] comes before our answer.
+    #[must_use]
+    pub fn is_ice_restart(&self, remote: &IceRemote) -> bool {
+        self.ice.as_ref().is_some_and(|ice| ice.is_restart(remote))
+    }
+
+    /// Our ICE credentials change (RFC 8445 9).
+    pub fn restart_ice(&mut self, credentials: IceCredentials) {
+        if let Some(ice) = &mut self.ice {
+            ice.restart(credentials);
+        }
+    }
+
+    /// A description of the party is in force, the first or a later one. Keys, the association and the
+    /// path stay where it says what the one before said.
+    ///
+    /// # Errors
+    /// When a key does not fit its suite. Nothing has changed then.
+    pub fn set_remote(&mut self, remote: Remote, now: Instant) -> Result<(), KeyError> {
+        self.set_security(remote.security, now)?;
+        self.rtp.reopen(remote.rtp);
+        self.rtcp.reopen(remote.rtcp);
+        self.rtcp_mux = remote.rtcp_mux;
+        self.payload_types = remote.payload_types;
+        self.uses_ice = remote.ice.is_some() && self.ice.is_some();
+        if let (Some(ice), Some(theirs)) = (&mut self.ice, &remote.ice) {
+            ice.set_remote(theirs, now);
+        }
+        self.advance(now);
+        Ok(())
+    }
+
+    fn set_security(&mut self, security: Security, now: Instant) -> Result<(), KeyError> {
+        match security {
+            Security::Plain => self.protection = Protection::Plain,
+            Security::Sdes { send, receive } => self.protection.set_keys(send, receive)?,
+            Security::Dtls { role, stack, fingerprints } => {
+                self.set_dtls(role, stack, fingerprints, now);
+                return Ok(());
+            }
+        }
+        self.dtls = None;
+        Ok(())
+    }
+
+    /// A new fingerprint or role means a new association (RFC 8842 4).
+    fn set_dtls(
+        &mut self,
+        role: DtlsRole,
+        stack: DtlsStack,
+        fingerprints: Vec<Fingerprint>,
+        now: Instant,
+    ) {
+        let is_same = |dtls: &Dtls| {
+            dtls.role() == role && dtls.fingerprints() == fingerprints && !dtls.has_failed()
+        };
+        if self.dtls.as_ref().is_some_and(is_same) {
+            return;
+        }
+        self.protection = Protection::Waiting;
+        match Dtls::new(&self.identity, role, stack, fingerprints, now) {
+            Ok(dtls) => self.dtls = Some(dtls),
+            Err(error) => self.push(Output::DtlsFailed(error)),
+        }
+    }
+
+    /// Whether media can flow.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
+    /// Takes a datagram that a socket received, `buffer` being exactly it, and leaves in `buffer` what
+    /// was protected in it.
+    pub fn handle_packet(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Incoming {
+        match packet_kind(buffer) {
+            PacketKind::Rtp if component == Component::Rtp => self.handle_rtp(source, buffer),
+            PacketKind::Rtcp => self.handle_rtcp(component, source, buffer),
+            PacketKind::Stun => self.handle_stun(component, source, buffer, now),
+            PacketKind::Dtls => self.handle_dtls(component, source, buffer, now),
+            PacketKind::Rtp => Incoming::Refused(Refusal::Unexpected),
+            PacketKind::Unknown => Incoming::Refused(Refusal::Malformed),
+        }
+    }
+
+    fn handle_rtp(&mut self, source: SocketAddr, buffer: &mut [u8]) -> Incoming {
+        let is_agreed = buffer.get(1).is_some_and(|byte| {
+            let payload_type = byte & 0x7f;
+            self.payload_types & (1 << payload_type) != 0
+        });
+        if !is_agreed {
+            return Incoming::Refused(Refusal::Unexpected);
+        }
+        if !self.admits(Component::Rtp, source) {
+            return Incoming::Refused(Refusal::Source);
+        }
+        match self.protection.unprotect_rtp(buffer) {
+            Unprotected::Packet { length } => {
+                self.rtp.handle_packet(source);
+                Incoming::Rtp { length }
+            }
+            Unprotected::Refused(refusal) => Incoming::Refused(refusal),
+        }
+    }
+
+    fn handle_rtcp(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        buffer: &mut [u8],
+    ) -> Incoming {
+        if component == Component::Rtp && !self.rtcp_mux {
+            return Incoming::Refused(Refusal::Unexpected);
+        }
+        if !self.admits(component, source) {
+            return Incoming::Refused(Refusal::Source);
+        }
+        match self.protection.unprotect_rtcp(buffer) {
+            Unprotected::Packet { length } => {
+                if component == Component::Rtcp {
+                    self.rtcp.handle_packet(source);
+                }
+                Incoming::Rtcp { length }
+            }
+            Unprotected::Refused(refusal) => Incoming::Refused(refusal),
+        }
+    }
+
+    /// With ICE only addresses whose checks were the party's are heard. Keys speak for any address.
+    fn admits(&self, component: Component, source: SocketAddr) -> bool {
+        if let (true, Some(ice)) = (self.uses_ice, &self.ice) {
+            return ice.is_validated(source);
+        }
+        let latch = match component {
+            Component::Rtp => &self.rtp,
+            Component::Rtcp => &self.rtcp,
+        };
+        self.protection.is_authenticated() || latch.admits(source)
+    }
+
+    fn handle_stun(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        packet: &[u8],
+        now: Instant,
+    ) -> Incoming {
+        let ice = self.ice.as_mut().filter(|_| component == Component::Rtp);
+        let Some(ice) = ice else {
+            return Incoming::Refused(Refusal::Unexpected);
+        };
+        let accepted = ice.handle_packet(source, packet, now);
+        self.advance(now);
+        if accepted { Incoming::Control } else { Incoming::Refused(Refusal::Authentication) }
+    }
+
+    fn handle_dtls(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        packet: &[u8],
+        now: Instant,
+    ) -> Incoming {
+        if component == Component::Rtcp || self.dtls.is_none() {
+            return Incoming::Refused(Refusal::Unexpected);
+        }
+        if !self.admits(component, source) {
+            return Incoming::Refused(Refusal::Source);
+        }
+        if !self.uses_ice && !self.protection.is_authenticated() {
+            self.rtp.handle_packet(source);
+        }
+        if let Some(dtls) = &mut self.dtls {
+            let result = dtls.handle_packet(packet, now);
+            self.handle_dtls_result(result);
+        }
+        self.advance(now);
+        Incoming::Control
+    }
+
+    fn handle_dtls_result(&mut self, result: Result<Option<Keys>, DtlsError>) {
+        let role = self.dtls.as_ref().map(Dtls::role);
+        let set = match result {
+            Ok(Some(keys)) if role == Some(DtlsRole::Client) => {
+                self.protection.set_keys(keys.client, keys.server)
+            }
+            Ok(Some(keys)) => self.protection.set_keys(keys.server, keys.client),
+            Ok(None) => return,
+            Err(error) => return self.push(Output::DtlsFailed(error)),
+        };
+        if set.is_err() {
+            self.push(Output::DtlsFailed(DtlsError::NoCommonProfile));
+        }
+    }
+
+    /// Timers of ICE and DTLS.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if let Some(ice) = &mut self.ice {
+            ice.handle_timeout(now);
+        }
+        self.advance(now);
+    }
+
+    /// Lets the handshake run where there is a path, and hands on what the parts have to say.
+    fn advance(&mut self, now: Instant) {
+        // The answer to a check goes first: the party hears DTLS only from where it has found us.
+        self.drain_ice();
+        if let Some(path) = self.path() {
+            if let Some(dtls) = &mut self.dtls
+                && dtls.poll_timeout().is_some_and(|due| due <= now)
+            {
+                let result = dtls.handle_timeout(now);
+                self.handle_dtls_result(result);
+            }
+            self.drain_dtls(path);
+        }
+        self.announce();
+    }
+
+    fn drain_dtls(&mut self, destination: SocketAddr) {
+        let component = Component::Rtp;
+        while let Some(datagram) = self.dtls.as_mut().and_then(Dtls::poll_transmit) {
+            self.push(Output::Transmit { component, destination, datagram });
+        }
+    }
+
+    fn drain_ice(&mut self) {
+        let Some(ice) = &mut self.ice else { return };
+        let component = Component::Rtp;
+        while let Some((destination, datagram)) = ice.poll_transmit() {
+            if self.outputs.len() < OUTPUTS_WAITING_MAX {
+                self.outputs.push_back(Output::Transmit { component, destination, datagram });
+            }
+        }
+        if ice.take_failure() && self.uses_ice {
+            self.outputs.push_back(Output::IceFailed);
+        }
+    }
+
+    fn announce(&mut self) {
+        let has_path = match (&self.ice, self.uses_ice) {
+            (Some(ice), true) => ice.nominated().is_some(),
+            _ => true,
+        };
+        if !self.is_connected && has_path && self.protection.is_ready() {
+            self.is_connected = true;
+            self.push(Output::Connected);
+        }
+    }
+
+    fn push(&mut self, output: Output) {
+        if self.outputs.len() < OUTPUTS_WAITING_MAX {
+            self.outputs.push_back(output);
+        }
+    }
+
+    fn path(&self) -> Option<SocketAddr> {
+        match (&self.ice, self.uses_ice) {
+            (Some(ice), true) => ice.path(),
+            _ => self.rtp.destination(),
+        }
+    }
+
+    /// Protects the RTP packet in the first `length` bytes of `buffer`, which must have
+    /// [`crate::PROTECTION_BYTES_MAX`] bytes to spare. `None` while it cannot be sent.
+    pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<Protected> {
+        let destination = self.path().filter(|_| self.is_connected)?;
+        let length = self.protection.protect_rtp(buffer, length)?;
+        Some(Protected { length, component: Component::Rtp, destination })
+    }
+
+    /// Protects the RTCP packet likewise.
+    pub fn protect_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<Protected> {
+        let shared = self.uses_ice || self.rtcp_mux;
+        let (component, destination) = if shared {
+            (Component::Rtp, self.path())
+        } else {
+            (Component::Rtcp, self.rtcp.destination())
+        };
+        let destination = destination.filter(|_| self.is_connected)?;
+        let length = self.protection.protect_rtcp(buffer, length)?;
+        Some(Protected { length, component, destination })
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        let ice = self.ice.as_mut().filter(|_| self.uses_ice).and_then(Ice::poll_timeout);
+        let has_path = self.path().is_some();
+        let dtls = self.dtls.as_ref().filter(|_| has_path).and_then(Dtls::poll_timeout);
+        [ice, dtls].into_iter().flatten().min()
+    }
+}
+
+impl std::fmt::Debug for Peer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("Peer");
+        shown.field("rtp", &self.rtp).field("is_connected", &self.is_connected);
+        shown.finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,70 @@
+//! SDP descriptions (RFC 8866) and the offer/answer model (RFC 3264, RFC 8829).
+//!
+//! [`SessionDescription`] is what a body says, kept line by line in its own order, with typed
+//! views of the attributes that telephony and WebRTC use.
+//! [`offer()`], [`answer()`] and [`accept_answer()`] are pure functions from what this side can do
+//! ([`LocalMedia`]) and what the other side said to what both agreed on ([`Negotiated`]).
+//! [`Session`] remembers the descriptions of one dialog so that later offers keep the session id,
+//! the section order, the `mid`s and the DTLS role.
+//!
+//! The crate opens no sockets, resolves no names, makes no random keys and decides on no policy:
+//! addresses, credentials and keys come in with [`LocalMedia`]. It accepts one audio section per
+//! session and rejects every other section. It does not multiplex several streams on one
+//! transport, and it does not gather or check ICE candidates.
+
+mod answer;
+mod attribute;
+mod candidate;
+mod codec;
+mod crypto;
+mod description;
+mod negotiation;
+mod offer;
+mod parse;
+mod section;
+mod session;
+
+pub use answer::answer;
+pub use attribute::{
+    CANDIDATES_MAX, CRYPTO_LINES_MAX, Direction, ExtensionMap, FINGERPRINTS_MAX, Fingerprint,
+    Group, MediaStreamId, RtcpAddress, RtcpFeedback, RtpMap, Setup, SourceAttribute,
+};
+pub use candidate::{Candidate, CandidateAddress, CandidateKind, CandidateTransport, TcpType};
+pub use codec::{AudioFormat, Encoding, OpusParameters};
+pub use crypto::{Crypto, CryptoError, CryptoSuite, MasterKey};
+pub use description::{
+    Connection, Line, MediaDescription, MediaKind, Origin, Protocol, SessionDescription,
+};
+pub use negotiation::{
+    DtlsRole, IceRemote, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream, Negotiated,
+    NegotiatedCodec, NegotiationError, OfferPolicy, OfferSecurity, Security,
+};
+pub use offer::{accept_answer, offer, offer_again};
+pub use parse::{
+    DESCRIPTION_BYTES_MAX, FORMATS_MAX, LINE_BYTES_MAX, LINES_MAX, MEDIA_SECTIONS_MAX, ParseError,
+    Problem,
+};
+pub use session::Session;
+
+/// Entry point for fuzzing: parses `input` and, when it is a description, negotiates with it.
+///
+/// It must return for every input.
+#[doc(hidden)]
+pub fn fuzz(input: &[u8]) {
+    let Ok(description) = SessionDescription::parse(input) else {
+        return;
+    };
+    let printed = description.to_string();
+    let again = SessionDescription::parse(printed.as_bytes());
+    debug_assert_eq!(again.as_ref(), Ok(&description));
+    let local = LocalMedia::for_fuzzing();
+    if let Ok((answer, _)) = answer(&description, &local) {
+        debug_assert_eq!(answer.media.len(), description.media.len());
+    }
+    for policy in [OfferPolicy::plain(), OfferPolicy::sdes(), OfferPolicy::dtls()] {
+        let mut session = Session::new(1);
+        if session.offer(&local, &policy).is_ok() && session.handle_answer(&description).is_ok() {
+            debug_assert!(session.offer(&local, &policy).is_ok());
+        }
+    }
+}

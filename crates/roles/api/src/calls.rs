@@ -1,0 +1,373 @@
+use crate::context::ApiState;
+use crate::extract::{Asked, SignedIn};
+use crate::page::{self, Page};
+use crate::problem::{Problem, ProblemBody};
+use crate::{csv, moment};
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use offhook_bus::SwitchOrder;
+use offhook_model::{CallRef, CallState, Direction, LegRecord, LiveCall};
+use offhook_store::{CallDetail, CallRow, HistoryCursor, HistoryFilter, Role};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+/// A call in progress.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActiveCall {
+    /// The call.
+    id: String,
+    /// Who called: number or user name.
+    caller: String,
+    /// The number as dialled.
+    dialled: String,
+    /// Who answered, once somebody did.
+    answered_by: Option<String>,
+    /// `ringing` or `answered`.
+    state: &'static str,
+    /// When it came in.
+    #[schema(format = DateTime)]
+    started_at: String,
+    /// When it was answered.
+    #[schema(format = DateTime)]
+    answered_at: Option<String>,
+    /// Since it came in, seconds.
+    duration_seconds: f64,
+}
+
+/// Calls in progress.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActiveCalls {
+    /// The calls, the oldest first.
+    items: Vec<ActiveCall>,
+}
+
+/// A call that ended. Loss, jitter and score are those of the worse direction, and null when nothing was
+/// measured.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Call {
+    /// The call.
+    id: String,
+    /// Who called: number or user name.
+    caller: String,
+    /// The caller's display name, when it gave one.
+    caller_name: Option<String>,
+    /// The number as dialled.
+    dialled: String,
+    /// Who answered.
+    answered_by: Option<String>,
+    /// When it came in.
+    #[schema(format = DateTime)]
+    started_at: String,
+    /// When it was answered.
+    #[schema(format = DateTime)]
+    answered_at: Option<String>,
+    /// When it ended.
+    #[schema(format = DateTime)]
+    ended_at: String,
+    /// From its coming to its answer or end, seconds.
+    ring_seconds: f64,
+    /// From its answer to its end, seconds.
+    talk_seconds: f64,
+    /// Why it ended: a cause of Q.850.
+    #[schema(example = 16)]
+    hangup_cause: u8,
+    /// The cause's name.
+    #[schema(example = "NORMAL_CLEARING")]
+    hangup_cause_name: String,
+    /// The SIP status of a call that was refused.
+    sip_status: Option<u16>,
+    /// `caller`, `callee` or `system`.
+    hung_up_by: String,
+    /// The codec received from the caller.
+    caller_codec: Option<String>,
+    /// The codec received from who answered.
+    callee_codec: Option<String>,
+    /// Packets lost on all legs.
+    packets_lost: Option<i64>,
+    /// Loss in percent.
+    loss_percent: Option<f64>,
+    /// Jitter in milliseconds (RFC 3550).
+    jitter_ms: Option<f64>,
+    /// Mean opinion score by the E-model (G.107), 1 to 4.5.
+    mos: Option<f64>,
+}
+
+/// A call that ended, with its legs.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct CallWithLegs {
+    /// The call.
+    #[serde(flatten)]
+    call: Call,
+    /// Its legs, the caller's first.
+    legs: Vec<Leg>,
+}
+
+/// One party's part of a call.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Leg {
+    /// `inbound` when the party called us, `outbound` when we called it.
+    direction: &'static str,
+    /// The party's number or user name.
+    number: String,
+    /// SIP's Call-ID.
+    sip_call_id: String,
+    /// The last SIP status: what it was answered or refused with.
+    sip_status: Option<u16>,
+    /// What was measured of its media; null when it had none.
+    stream: Option<Stream>,
+}
+
+/// What was measured of a leg's media.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Stream {
+    /// The codec received.
+    codec: Option<String>,
+    /// `none`, `sdes` or `dtls`.
+    security: Option<String>,
+    /// RTP packets received from the party.
+    packets_received: u64,
+    /// RTP packets sent to it.
+    packets_sent: u64,
+    /// Packets that it sent and that never came.
+    packets_lost: u64,
+    /// Packets dropped as forged, replayed or foreign.
+    packets_refused: u64,
+    /// Jitter at the end, milliseconds.
+    jitter_ms: Option<f64>,
+    /// Of the packets sent to it, how many it missed, percent.
+    remote_loss_percent: Option<f64>,
+    /// Round trip, milliseconds.
+    round_trip_ms: Option<f64>,
+    /// Mean opinion score of what was received.
+    mos: Option<f64>,
+}
+
+/// Which calls are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct HistoryQuery {
+    /// Calls that came in at this moment or later: RFC 3339, or a date.
+    #[param(example = "2026-11-22T00:00:00Z")]
+    from: Option<String>,
+    /// Calls that came in before this moment: RFC 3339, or a date.
+    to: Option<String>,
+    /// Calls of this caller.
+    caller: Option<String>,
+    /// Calls to this number.
+    dialled: Option<String>,
+    /// `true` for calls that were answered, `false` for the others.
+    answered: Option<bool>,
+    /// Calls on the page, 1 to 1000; 50 when absent. With `format=csv`, all when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// `json`, or `csv` for a spreadsheet.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Format {
+    Json,
+    Csv,
+}
+
+/// The calls in progress. For supervisors.
+#[utoipa::path(
+    get, path = "/api/calls/active", tag = "calls", operation_id = "activeCalls",
+    responses(
+        (status = 200, description = "The calls", body = ActiveCalls),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn active(
+    State(state): State<ApiState>,
+    who: SignedIn,
+) -> Result<Json<ActiveCalls>, Problem> {
+    who.demand(Role::Supervisor)?;
+    let now = moment::now_ms();
+    let mut calls = state.shared.live_calls();
+    calls.sort_by(|a, b| (a.started_at_ms, &a.call).cmp(&(b.started_at_ms, &b.call)));
+    Ok(Json(ActiveCalls { items: calls.into_iter().map(|call| view_active(call, now)).collect() }))
+}
+
+/// Ends a call in progress. For supervisors.
+#[utoipa::path(
+    delete, path = "/api/calls/active/{id}", tag = "calls", operation_id = "hangUp",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 202, description = "The switch was told to end it"),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 404, description = "No such call is in progress", body = ProblemBody),
+        (status = 503, description = "The switch is too busy", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn hang_up(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path(id): Path<String>,
+) -> Result<StatusCode, Problem> {
+    who.demand(Role::Supervisor)?;
+    let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
+    let call =
+        CallRef::parse(&id).filter(lives).ok_or_else(|| Problem::not_found("call in progress"))?;
+    tracing::info!(%call, by = who.user.username, "a call is ended by order");
+    let sent = state.orders.send(SwitchOrder::HangUp(call));
+    sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
+    Ok(StatusCode::ACCEPTED)
+}
+
+/// The calls that ended, the latest first. For supervisors.
+#[utoipa::path(
+    get, path = "/api/calls/history", tag = "calls", operation_id = "callHistory", params(HistoryQuery),
+    responses(
+        (status = 200, description = "A page of calls, or all of them as CSV", content(
+            (Page<Call> = "application/json"), (String = "text/csv"),
+        )),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 422, description = "A value is not allowed", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn history(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Asked(query): Asked<HistoryQuery>,
+) -> Result<Response, Problem> {
+    who.demand(Role::Supervisor)?;
+    let filter = filter(&query)?;
+    let limit = page::limit(query.limit)?;
+    if query.format == Some(Format::Csv) {
+        return Ok(csv::calls(state.store.clone(), filter, query.limit));
+    }
+    let found = state.store.history(&filter, limit).await?;
+    let next_cursor = found.next.map(|cursor| cursor.to_string());
+    let items = found.calls.into_iter().map(view).collect();
+    Ok(Json(Page::<Call> { items, next_cursor }).into_response())
+}
+
+/// One call that ended, with its legs. For supervisors.
+#[utoipa::path(
+    get, path = "/api/calls/{id}", tag = "calls", operation_id = "call",
+    params(("id" = String, Path, description = "The call")),
+    responses(
+        (status = 200, description = "The call", body = CallWithLegs),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 404, description = "No such call ended", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn one(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path(id): Path<String>,
+) -> Result<Json<CallWithLegs>, Problem> {
+    who.demand(Role::Supervisor)?;
+    let call = CallRef::parse(&id).ok_or_else(|| Problem::not_found("call"))?;
+    let found: Option<CallDetail> = state.store.call(&call).await?;
+    let CallDetail { call, legs } = found.ok_or_else(|| Problem::not_found("call"))?;
+    Ok(Json(CallWithLegs { call: view(call), legs: legs.into_iter().map(view_leg).collect() }))
+}
+
+fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
+    let allowed = "a moment such as 2026-11-22T18:30:00Z, or a date such as 2026-11-22";
+    let moment = |field: &str, text: &Option<String>| match text {
+        Some(text) => moment::parse(text).map(Some).ok_or_else(|| Problem::field(field, allowed)),
+        None => Ok(None),
+    };
+    let cursor = match &query.cursor {
+        Some(text) => {
+            let parsed = HistoryCursor::parse(text);
+            Some(
+                parsed
+                    .ok_or_else(|| Problem::field("cursor", "the next_cursor of a page before"))?,
+            )
+        }
+        None => None,
+    };
+    Ok(HistoryFilter {
+        from_ms: moment("from", &query.from)?,
+        to_ms: moment("to", &query.to)?,
+        caller: query.caller.clone(),
+        dialled: query.dialled.clone(),
+        answered: query.answered,
+        cursor,
+    })
+}
+
+#[allow(clippy::cast_precision_loss)]
+fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
+    ActiveCall {
+        id: call.call.to_string(),
+        caller: call.caller,
+        dialled: call.dialled,
+        answered_by: call.answered_by,
+        state: match call.state {
+            CallState::Ringing => "ringing",
+            CallState::Answered => "answered",
+        },
+        started_at: moment::print(call.started_at_ms),
+        answered_at: call.answered_at_ms.map(moment::print),
+        duration_seconds: now_ms.saturating_sub(call.started_at_ms) as f64 / 1_000.0,
+    }
+}
+
+fn view(row: CallRow) -> Call {
+    Call {
+        id: row.id,
+        caller: row.caller,
+        caller_name: row.caller_name,
+        dialled: row.dialled,
+        answered_by: row.answered_by,
+        started_at: moment::print_stored(row.started_at_ms),
+        answered_at: row.answered_at_ms.map(moment::print_stored),
+        ended_at: moment::print_stored(row.ended_at_ms),
+        ring_seconds: row.ring_seconds,
+        talk_seconds: row.talk_seconds,
+        hangup_cause: row.hangup_cause,
+        hangup_cause_name: row.hangup_cause_name,
+        sip_status: row.sip_status,
+        hung_up_by: row.hung_up_by,
+        caller_codec: row.caller_codec,
+        callee_codec: row.callee_codec,
+        packets_lost: row.packets_lost,
+        loss_percent: row.loss_percent,
+        jitter_ms: row.jitter_ms,
+        mos: row.mos,
+    }
+}
+
+fn view_leg(leg: LegRecord) -> Leg {
+    Leg {
+        direction: match leg.direction {
+            Direction::Inbound => "inbound",
+            Direction::Outbound => "outbound",
+        },
+        number: leg.number,
+        sip_call_id: leg.sip_call_id,
+        sip_status: leg.sip_status,
+        stream: leg.stream.map(|stream| Stream {
+            codec: stream.codec,
+            security: stream.security,
+            packets_received: stream.packets_received,
+            packets_sent: stream.packets_sent,
+            packets_lost: stream.packets_lost,
+            packets_refused: stream.packets_refused,
+            jitter_ms: stream.jitter_ms,
+            remote_loss_percent: stream.remote_loss_percent,
+            round_trip_ms: stream.round_trip_ms,
+            mos: stream.mos,
+        }),
+    }
+}

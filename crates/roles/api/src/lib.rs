@@ -1,0 +1,35 @@
+//! The api role: REST, sign-in and the API's description.
+//!
+//! [`router`] gives all routes under `/api`; whoever serves them (the gateway) adds the client's address to
+//! each request. Live state is read from the bus, records and settings from the store, and what is to be
+//! done with a call is ordered from the switch.
+//! Every route is described in `/api/openapi.json`; every error is `application/problem+json` (RFC 9457).
+//! This crate opens no socket, speaks no SIP, and decides nothing about calls.
+//!
+//! The central types are [`ApiState`], what the handlers work with, and the `Problem` they answer with.
+
+mod auth;
+mod calls;
+mod config;
+mod context;
+mod csv;
+mod dashboard;
+mod docs;
+mod extensions;
+mod extract;
+mod health;
+mod moment;
+mod page;
+mod problem;
+mod registrations;
+mod routes;
+mod session;
+mod system;
+mod throttle;
+mod token;
+mod users;
+mod validate;
+
+pub use config::Config;
+pub use context::{ApiState, Check, Checks, Parts};
+pub use routes::{openapi, router};

@@ -1,0 +1,74 @@
+//! What the switch sends: along the flow that its topmost Route or Via names.
+
+use super::from_device::{FLOW_PARAM, begins_dialog, hops_left};
+use super::reply::{Reply, count_response, refused};
+use super::route;
+use super::{Output, State};
+use offhook_bus::SipMessage;
+use offhook_sip::{Editor, HeaderName, Message, Method, StatusCode};
+
+impl State {
+    /// Sends a response back along the flow that its request came by.
+    pub(super) fn take_switch_response(&mut self, response: &Message) {
+        let token = response.via_top().ok().and_then(|via| via.params().get(FLOW_PARAM));
+        let Some(flow) = token.and_then(|token| self.signer.flow(token)) else {
+            return refused("switch_route");
+        };
+        let popped = Editor::new(response).remove_top(HeaderName::Via).finish();
+        if self.respond(&flow, &popped)
+            && let Some(status) = response.status()
+        {
+            count_response(status);
+        }
+    }
+
+    /// Sends a request along the flow that its topmost Route names.
+    pub(super) fn take_switch_request(&mut self, request: &Message) {
+        let directory = self.shared.directory();
+        let routes = route::read_routes(request, &self.names, &self.signer, &directory);
+        let Some(flow) = routes.ok().and_then(|routes| routes.flow) else {
+            refused("switch_route");
+            return self.reply_to_switch(request, Reply::new(StatusCode::NOT_FOUND));
+        };
+        let Some(branch) = self.signer.branch(request, None) else {
+            return refused("switch_malformed");
+        };
+        let mut editor = Editor::new(request);
+        editor.remove_top(HeaderName::Route);
+        if begins_dialog(request) {
+            let token = self.signer.token(&flow);
+            editor.prepend(HeaderName::RecordRoute, self.names.route(&token, flow.transport));
+        }
+        editor.set(HeaderName::MaxForwards, hops_left(request));
+        let (transport, sent_by) = (flow.transport.via_token(), self.names.sent_by(flow.transport));
+        editor.prepend(
+            HeaderName::Via,
+            format_args!("SIP/2.0/{transport} {sent_by};branch={branch};rport"),
+        );
+        let fallback = request.request_uri().ok().and_then(|uri| route::connectable(&uri, &flow));
+        let bytes = editor.finish().to_bytes();
+        self.outputs.push_back(Output::ToDevice { flow, bytes, fallback });
+    }
+
+    /// Tells the switch that its request went nowhere; our Via is still on it.
+    pub(super) fn take_unsent(&mut self, message: &Message) {
+        if message.is_request() && self.signer.is_branch_of_ours(message) {
+            let request = Editor::new(message).remove_top(HeaderName::Via).finish();
+            self.reply_to_switch(&request, Reply::new(StatusCode::FLOW_FAILED));
+        }
+    }
+
+    fn reply_to_switch(&mut self, request: &Message, reply: Reply) {
+        if request.method() == Some(&Method::Ack) {
+            return;
+        }
+        let tag = self.signer.tag(request);
+        match reply.build(request, &tag) {
+            Some(response) => {
+                let bytes = response.to_bytes();
+                self.outputs.push_back(Output::ToSwitch(SipMessage { bytes, reliable: true }));
+            }
+            None => refused("switch_malformed"),
+        }
+    }
+}

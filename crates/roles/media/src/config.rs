@@ -1,0 +1,54 @@
+use serde::{Deserialize, Serialize};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+/// The lowest even RTP port of the default range.
+pub const PORT_MIN: u16 = 30_000;
+/// The upper end of the default range, not included.
+pub const PORT_MAX: u16 = 40_000;
+/// Legs at a time unless configured otherwise.
+pub const LEGS_MAX: usize = 4_000;
+/// Seconds without a packet before a leg is reported silent, unless configured otherwise.
+pub const SILENT_AFTER_S: u32 = 30;
+
+/// Settings of the media role.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The address on which RTP is received and from which it is sent.
+    pub bind: IpAddr,
+    /// The addresses that descriptions name, the first of them in the connection line and every one as an
+    /// ICE candidate. Empty: the bound address, or the machine's own when that is `0.0.0.0` or `::`.
+    pub advertise: Vec<IpAddr>,
+    /// The first port of the range for RTP. RTP takes the even port of a pair, RTCP the odd one above it.
+    pub port_min: u16,
+    /// The end of the range, not included. When both ends are zero the kernel chooses, and pairs are not
+    /// neighbours.
+    pub port_max: u16,
+    /// Media threads; zero means one for each processor.
+    pub threads: usize,
+    /// How many legs there may be at a time; further ones are refused.
+    pub legs_max: usize,
+    /// After how many seconds without a packet a leg is reported silent. Zero never does.
+    pub silent_after_s: u32,
+    /// The folder of the WAV files that `file:name` prompts name. Without it such prompts are unknown.
+    pub prompts: Option<PathBuf>,
+    /// Whether a party whose partner holds the call without sending anything hears our hold music.
+    pub hold_music: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bind: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            advertise: Vec::new(),
+            port_min: PORT_MIN,
+            port_max: PORT_MAX,
+            threads: 0,
+            legs_max: LEGS_MAX,
+            silent_after_s: SILENT_AFTER_S,
+            prompts: None,
+            hold_music: true,
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Threads and sockets around [`crate::state::Engine`].
+//!
+//! One dispatcher thread takes the switch's commands, opens ports and knows which media thread has which
+//! leg. Each media thread waits on its sockets and its commands and does what its engine says. One more
+//! thread fetches sounds, which may take long.
+
+mod dispatcher;
+mod packet_io;
+mod sockets;
+mod sounds;
+mod worker;
+
+use crate::config::Config;
+use crate::state::{Engine, Settings};
+use anyhow::Context;
+use dispatcher::Dispatcher;
+use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
+use offhook_rtc::Identity;
+use offhook_speech::Speech;
+use packet_io::Epoll;
+use sounds::Sounds;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use tokio::sync::{mpsc, oneshot};
+use worker::{Worker, WorkerHandle};
+
+/// Notices to the dispatcher beyond one for each leg.
+const NOTICES_SPARE: usize = 1_024;
+
+/// What other threads tell the dispatcher.
+pub(crate) enum Notice {
+    /// The leg's sockets were closed.
+    Closed(offhook_model::LegId),
+    /// A sound was fetched, or cannot be had.
+    Sound(sounds::Fetched),
+}
+
+/// The running media role. Dropping it stops its threads; legs that are left end without a word.
+#[derive(Debug)]
+pub struct Media {
+    stop: Option<oneshot::Sender<()>>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Media {
+    fn drop(&mut self) {
+        drop(self.stop.take());
+        for thread in self.threads.drain(..) {
+            if thread.join().is_err() {
+                tracing::error!("a media thread had panicked");
+            }
+        }
+    }
+}
+
+/// Starts the media threads.
+///
+/// # Errors
+/// When the configuration cannot be served or a thread cannot be started.
+pub fn start(
+    config: &Config,
+    commands: Inbox<MediaCommand>,
+    events: Outbox<MediaEvent>,
+    speech: Arc<Speech>,
+) -> anyhow::Result<Media> {
+    check(config)?;
+    let settings = settings(config)?;
+    let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
+    let mut threads = Vec::new();
+    let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
+    threads.push(thread);
+    let mut workers: Vec<WorkerHandle> = Vec::new();
+    for number in 0..thread_count(config) {
+        let io = Epoll::new().context("epoll")?;
+        let waker = io.waker();
+        let engine = Engine::new(settings.clone());
+        let worker = Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone());
+        let (handle, thread) = worker.start(number, waker)?;
+        workers.push(handle);
+        threads.push(thread);
+    }
+    drop(sounds);
+    let (stop, stopped) = oneshot::channel();
+    let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
+    threads.push(dispatcher.start(commands, notices_inbox, stopped)?);
+    // The dispatcher is joined first: it is what tells the others to stop.
+    threads.reverse();
+    Ok(Media { stop: Some(stop), threads })
+}
+
+fn check(config: &Config) -> anyhow::Result<()> {
+    let by_kernel = config.port_min == 0 && config.port_max == 0;
+    anyhow::ensure!(
+        by_kernel || config.port_max.saturating_sub(config.port_min) >= 2,
+        "media.port_min ({}) to media.port_max ({}) has no pair of ports",
+        config.port_min,
+        config.port_max
+    );
+    Ok(())
+}
+
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let seconds = u64::from(config.silent_after_s);
+    Ok(Settings {
+        identity: Identity::generate()?,
+        advertised: advertised(config).into(),
+        silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
+        hold_music: config.hold_music,
+    })
+}
+
+fn thread_count(config: &Config) -> usize {
+    match config.threads {
+        0 => std::thread::available_parallelism().map_or(1, usize::from),
+        count => count,
+    }
+}
+
+fn advertised(config: &Config) -> Vec<IpAddr> {
+    if !config.advertise.is_empty() {
+        return config.advertise.clone();
+    }
+    if !config.bind.is_unspecified() {
+        return vec![config.bind];
+    }
+    vec![outward_address().unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))]
+}
+
+/// The address that this machine has towards the outside. Connecting a UDP socket sends nothing; the
+/// address is one that is never used (RFC 5737).
+fn outward_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    socket.connect(SocketAddr::from((Ipv4Addr::new(192, 0, 2, 1), 9))).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_unspecified())
+}

@@ -1,0 +1,376 @@
+//! The media role without I/O: legs, what they hear, and who hears them.
+//!
+//! [`Engine`] owns the legs of one thread. Commands, packets and instants come in; packets to send, events
+//! and wishes go out. It opens no socket, reads no clock and draws no random number.
+
+mod agreed;
+mod bridge;
+mod delay_line;
+mod description;
+mod digits;
+mod leg;
+mod packet;
+mod player;
+mod prompt;
+mod reports;
+mod seed;
+mod settings;
+mod speech_decoder;
+mod timeline;
+mod timer;
+
+pub use leg::Leg;
+pub use packet::Packet;
+pub use prompt::SoundSource;
+pub use seed::{SEED_BYTES, Seed};
+pub use settings::{Clock, LegAddresses, Settings};
+
+use agreed::PayloadKind;
+use bridge::Scratch;
+use leg::Outgoing;
+use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy};
+use offhook_model::LegId;
+use offhook_rtc::{Component, Incoming};
+use offhook_rtp::RtpPacket;
+use offhook_speech::Pcm;
+use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use timer::Timers;
+
+/// What the engine wants done.
+#[derive(Debug)]
+pub enum Output {
+    /// Send this packet, then give it back with [`Engine::recycle`].
+    Transmit {
+        /// The leg whose socket sends it.
+        leg: LegId,
+        /// Which of its sockets.
+        component: Component,
+        /// Where it goes.
+        destination: SocketAddr,
+        /// The packet.
+        packet: Packet,
+    },
+    /// Tell the switch.
+    Event(MediaEvent),
+    /// Make or read a sound, and say so with [`Engine::handle_sound`].
+    Fetch {
+        /// The leg that plays it.
+        leg: LegId,
+        /// Names the sound within the leg.
+        ticket: u64,
+        /// Where it comes from.
+        source: SoundSource,
+    },
+    /// The leg is gone: close its sockets.
+    Closed {
+        /// The leg.
+        leg: LegId,
+    },
+}
+
+/// The legs of one thread.
+#[derive(Debug)]
+pub struct Engine {
+    settings: Settings,
+    legs: HashMap<LegId, Box<Leg>>,
+    timers: Timers,
+    outgoing: Outgoing,
+    scratch: Box<Scratch>,
+    next_ticket: u64,
+}
+
+/// How many packets came, went and were refused since it was asked last.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// RTP packets received.
+    pub received: u64,
+    /// RTP packets sent.
+    pub sent: u64,
+    /// Datagrams dropped, by the word of [`offhook_rtc::Refusal`].
+    pub refused: HashMap<&'static str, u64>,
+}
+
+impl Counts {
+    fn refuse(&mut self, why: &'static str) {
+        *self.refused.entry(why).or_default() += 1;
+    }
+}
+
+impl Engine {
+    /// An engine without legs.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            legs: HashMap::new(),
+            timers: Timers::default(),
+            outgoing: Outgoing::default(),
+            scratch: Box::default(),
+            next_ticket: 0,
+        }
+    }
+
+    /// How many legs there are.
+    #[must_use]
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
+    /// What was counted since the last time.
+    pub fn take_counts(&mut self) -> Counts {
+        std::mem::take(&mut self.outgoing.counts)
+    }
+
+    /// Makes a leg, before the first description of it.
+    pub fn add_leg(&mut self, leg: LegId, addresses: LegAddresses, seed: &Seed, clock: Clock) {
+        let made = Leg::new(leg, addresses, seed, &self.settings, clock);
+        self.legs.insert(leg, Box::new(made));
+    }
+
+    /// Takes a leg out, to go on in another engine. Its bridge is parted.
+    pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
+        self.part(leg, now);
+        self.timers.set(leg, None);
+        self.legs.remove(&leg)
+    }
+
+    /// Takes in a leg of another engine.
+    pub fn put_leg(&mut self, leg: Box<Leg>, now: Instant) {
+        let id = leg.id();
+        self.legs.insert(id, leg);
+        self.settle(id, now);
+    }
+
+    /// Removes a leg whose state cannot be trusted any longer, without a word.
+    pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
+        self.part(leg, now);
+        self.timers.set(leg, None);
+        if self.legs.remove(&leg).is_some() {
+            self.outgoing.push(Output::Closed { leg });
+        }
+    }
+
+    /// Carries out a command. `seed` is randomness for the descriptions that it may need.
+    pub fn handle_command(&mut self, command: MediaCommand, seed: &Seed, now: Instant) {
+        match command {
+            MediaCommand::Answer { leg, offer } => self.answer(leg, &offer, seed, now),
+            MediaCommand::Offer { leg, policy } => self.offer(leg, &policy),
+            MediaCommand::AcceptAnswer { leg, answer } => self.accept_answer(leg, &answer, now),
+            MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
+            MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
+            MediaCommand::Stop { leg } => self.with_leg(leg, now, |leg, _| leg.stop()),
+            MediaCommand::Echo { leg, delay_ms } => {
+                self.with_leg(leg, now, |leg, _| leg.echo(delay_ms));
+            }
+            MediaCommand::Bridge { a, b } => self.bridge(a, b, now),
+            MediaCommand::Unbridge { leg } => self.part(leg, now),
+            MediaCommand::SendDtmf { leg, digits, duration_ms } => {
+                self.with_leg(leg, now, |leg, _| leg.send_digits(&digits, duration_ms));
+            }
+            MediaCommand::Release { leg } => self.release(leg, now),
+        }
+    }
+
+    fn with_leg(&mut self, id: LegId, now: Instant, act: impl FnOnce(&mut Leg, &mut Outgoing)) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            tracing::debug!(leg = %id, "a command for a leg that is not there");
+            return;
+        };
+        act(leg, &mut self.outgoing);
+        self.settle(id, now);
+    }
+
+    fn answer(&mut self, id: LegId, offer: &str, seed: &Seed, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
+        };
+        match leg.answer(offer, seed, &self.settings, now) {
+            Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
+            Err(why) => self.refuse(id, why),
+        }
+        self.close_if_unused(id);
+        self.handle_agreement(id, now);
+    }
+
+    fn offer(&mut self, id: LegId, policy: &OfferPolicy) {
+        let preferred = policy.prefer_codec_of.and_then(|other| self.legs.get(&other));
+        let preferred = preferred.and_then(|other| other.format());
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
+        };
+        match leg.offer(policy, preferred, &self.settings) {
+            Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
+            Err(why) => self.refuse(id, why),
+        }
+        self.close_if_unused(id);
+    }
+
+    fn accept_answer(&mut self, id: LegId, answer: &str, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
+        };
+        match leg.accept_answer(answer, now) {
+            Ok(()) => self.outgoing.event(MediaEvent::Agreed { leg: id }),
+            Err(why) => self.refuse(id, why),
+        }
+        self.handle_agreement(id, now);
+    }
+
+    fn refuse(&mut self, leg: LegId, why: MediaRefusal) {
+        self.outgoing.event(MediaEvent::Refused { leg, why });
+    }
+
+    /// A leg whose first description failed was not made.
+    fn close_if_unused(&mut self, id: LegId) {
+        if self.legs.get(&id).is_some_and(|leg| leg.is_undescribed()) {
+            self.legs.remove(&id);
+            self.timers.set(id, None);
+            self.outgoing.push(Output::Closed { leg: id });
+        }
+    }
+
+    /// What is heard may be another thing when formats or directions have changed.
+    fn handle_agreement(&mut self, id: LegId, now: Instant) {
+        self.refresh_bridge(id);
+        if let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) {
+            self.settle(partner, now);
+        }
+        self.settle(id, now);
+    }
+
+    fn play(&mut self, id: LegId, prompts: &[String], is_repeated: bool, now: Instant) {
+        let first_ticket = self.next_ticket;
+        let mut ticket_count = 0;
+        self.with_leg(id, now, |leg, outgoing| {
+            let wanted = leg.play(prompts, is_repeated, first_ticket);
+            ticket_count = wanted.len() as u64;
+            for sound in wanted {
+                let (ticket, source) = (sound.ticket, sound.source);
+                outgoing.push(Output::Fetch { leg: id, ticket, source });
+            }
+        });
+        self.next_ticket += ticket_count;
+    }
+
+    /// A sound was fetched; `None` when it cannot be had.
+    pub fn handle_sound(&mut self, leg: LegId, ticket: u64, sound: Option<&Arc<Pcm>>) {
+        if let Some(leg) = self.legs.get_mut(&leg) {
+            leg.handle_sound(ticket, sound);
+        }
+    }
+
+    fn release(&mut self, id: LegId, now: Instant) {
+        self.part(id, now);
+        self.timers.set(id, None);
+        let Some(mut leg) = self.legs.remove(&id) else {
+            return self.outgoing.event(MediaEvent::Released { leg: id, report: None });
+        };
+        leg.say_goodbye(&mut self.outgoing, now);
+        let report = Some(leg.report(now));
+        self.outgoing.event(MediaEvent::Released { leg: id, report });
+        self.outgoing.push(Output::Closed { leg: id });
+    }
+
+    /// Takes a datagram of one of the leg's sockets, `buffer` being exactly it.
+    pub fn handle_packet(
+        &mut self,
+        id: LegId,
+        component: Component,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        now: Instant,
+    ) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        match leg.handle_packet(component, source, buffer, now) {
+            Incoming::Rtp { length } => {
+                self.outgoing.counts.received += 1;
+                self.handle_rtp(id, &buffer[..length], now);
+            }
+            Incoming::Rtcp { length } => {
+                if !leg.handle_rtcp(&buffer[..length], now) {
+                    self.outgoing.counts.refuse("malformed");
+                }
+            }
+            Incoming::Control => self.settle(id, now),
+            Incoming::Refused(refusal) => {
+                leg.count_refused();
+                self.outgoing.counts.refuse(refusal.as_str());
+            }
+        }
+    }
+
+    fn handle_rtp(&mut self, id: LegId, bytes: &[u8], now: Instant) {
+        let Ok(packet) = RtpPacket::parse(bytes) else {
+            return self.outgoing.counts.refuse("malformed");
+        };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let kind = leg.handle_rtp(&packet, &mut self.outgoing, now);
+        self.pass_on(id, kind, &packet, now);
+        if matches!(kind, PayloadKind::Event { .. }) {
+            self.hand_on_digits(id, now);
+            self.settle(id, now);
+        }
+    }
+
+    /// Lets every leg act that is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(id) = self.take_due(now) {
+            self.handle_due(id, now);
+        }
+    }
+
+    /// The next leg that is due, for a driver that lets them act one by one with [`Self::handle_due`].
+    pub fn take_due(&mut self, now: Instant) -> Option<LegId> {
+        self.timers.pop_due(now)
+    }
+
+    /// Lets one leg act.
+    pub fn handle_due(&mut self, id: LegId, now: Instant) {
+        self.play_frames(id, now);
+        if let Some(leg) = self.legs.get_mut(&id) {
+            leg.handle_timeout(&self.settings, &mut self.outgoing, now);
+        }
+        self.hand_on_digits(id, now);
+        self.settle(id, now);
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    pub fn poll_timeout(&mut self) -> Option<Instant> {
+        self.timers.poll_timeout()
+    }
+
+    /// Hands on what the leg has to say and sets when it is due.
+    fn settle(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.drain(&mut self.outgoing, now);
+        let wants_frames = self.wants_frames(id);
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        leg.set_clock(wants_frames, now);
+        self.timers.set(id, leg.poll_timeout(&self.settings));
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outgoing.outputs.pop_front()
+    }
+
+    /// Takes back a packet that was sent.
+    pub fn recycle(&mut self, packet: Packet) {
+        self.outgoing.pool.recycle(packet);
+    }
+}
+
+impl Outgoing {
+    pub(crate) fn push(&mut self, output: Output) {
+        self.outputs.push_back(output);
+    }
+
+    pub(crate) fn event(&mut self, event: MediaEvent) {
+        self.push(Output::Event(event));
+    }
+}
+
+type Outputs = VecDeque<Output>;

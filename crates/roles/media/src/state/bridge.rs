@@ -1,0 +1,159 @@
+//! Two legs that hear each other.
+
+use super::Engine;
+use super::agreed::PayloadKind;
+use offhook_model::LegId;
+use offhook_rtp::RtpPacket;
+use std::time::Instant;
+
+/// Samples of the longest frame at the highest rate.
+const FRAME_SAMPLES_MAX: usize = 5_760;
+
+/// Buffers for one frame on its way; they belong to the engine, so that no frame allocates them.
+#[derive(Debug)]
+pub(crate) struct Scratch {
+    pub(crate) frame: [i16; FRAME_SAMPLES_MAX],
+}
+
+impl Default for Scratch {
+    fn default() -> Self {
+        Self { frame: [0; FRAME_SAMPLES_MAX] }
+    }
+}
+
+impl Engine {
+    pub(super) fn bridge(&mut self, a: LegId, b: LegId, now: Instant) {
+        let both_there = self.legs.contains_key(&a) && self.legs.contains_key(&b);
+        if a == b || !both_there {
+            tracing::debug!(%a, %b, "a bridge needs two legs");
+            return;
+        }
+        self.part(a, now);
+        self.part(b, now);
+        for (id, partner) in [(a, b), (b, a)] {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.set_partner(Some(partner));
+            }
+        }
+        self.refresh_bridge(a);
+        self.settle(a, now);
+        self.settle(b, now);
+    }
+
+    /// Parts a leg from its partner.
+    pub(super) fn part(&mut self, id: LegId, now: Instant) {
+        let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) else { return };
+        for id in [id, partner] {
+            if let Some(leg) = self.legs.get_mut(&id) {
+                leg.set_partner(None);
+            }
+            self.settle(id, now);
+        }
+    }
+
+    /// What each of the two hears follows from what both have agreed on with us.
+    pub(super) fn refresh_bridge(&mut self, id: LegId) {
+        let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) else { return };
+        let hold_music = self.settings.hold_music;
+        let [Some(a), Some(b)] = self.legs.get_disjoint_mut([&id, &partner]) else { return };
+        let is_holding = |leg: &super::Leg| leg.agreed().is_some_and(|agreed| !agreed.sends());
+        let (a_holds, b_holds) = (is_holding(a), is_holding(b));
+        a.set_hold_music(hold_music && b_holds && !a_holds);
+        b.set_hold_music(hold_music && a_holds && !b_holds);
+    }
+
+    /// Whether the leg needs frames of our own: it is played something, or its partner is decoded for it.
+    pub(super) fn wants_frames(&self, id: LegId) -> bool {
+        let Some(leg) = self.legs.get(&id) else { return false };
+        let partner = leg.partner().and_then(|partner| self.legs.get(&partner));
+        leg.has_player() || partner.is_some_and(|partner| partner.is_decoded())
+    }
+
+    /// Passes a packet of the leg on to its partner.
+    pub(super) fn pass_on(
+        &mut self,
+        id: LegId,
+        kind: PayloadKind,
+        packet: &RtpPacket<'_>,
+        now: Instant,
+    ) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(partner_id) = leg.partner() else {
+            // A delayed echo sets a timer.
+            return if leg.has_program() {
+                self.settle(id, now)
+            };
+        };
+        let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner_id]) else {
+            return;
+        };
+        if partner.has_program() || !partner.is_listening() {
+            return leg.stop_decoding();
+        }
+        match kind {
+            PayloadKind::Speech(format) => {
+                let agreed = partner.agreed();
+                if let Some(payload_type) = agreed.and_then(|agreed| agreed.payload_type_of(format))
+                {
+                    leg.stop_decoding();
+                    return partner.relay(packet, payload_type, &mut self.outgoing, now);
+                }
+                let was_decoded = leg.is_decoded();
+                leg.decode(packet, format, now);
+                if !was_decoded {
+                    self.settle(partner_id, now);
+                }
+            }
+            PayloadKind::Event { clock_rate } => {
+                leg.skip_decoding(packet, now);
+                partner.relay_event(packet, clock_rate, &mut self.outgoing, now);
+            }
+            PayloadKind::Noise => leg.skip_decoding(packet, now),
+            PayloadKind::Unknown => {}
+        }
+    }
+
+    /// Tells of keys that the leg's party has pressed, and presses them for its partner when that one takes
+    /// no events and must hear tones.
+    pub(super) fn hand_on_digits(&mut self, id: LegId, now: Instant) {
+        while let Some(leg) = self.legs.get_mut(&id)
+            && let Some((digit, duration)) = leg.poll_digit(&mut self.outgoing)
+        {
+            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+            if let Some(partner) = partner.filter(|partner| partner.hears_tones_only()) {
+                partner.press(digit, duration);
+                let partner = partner.id();
+                self.settle(partner, now);
+            }
+        }
+    }
+
+    /// Makes and sends the frames of a leg that are due.
+    pub(super) fn play_frames(&mut self, id: LegId, now: Instant) {
+        while self.legs.get_mut(&id).is_some_and(|leg| leg.take_due_frame(now)) {
+            self.play_frame(id, now);
+            if !self.wants_frames(id) {
+                break;
+            }
+        }
+    }
+
+    /// One frame: of a digit, of what is played to the leg, or of what its partner says.
+    fn play_frame(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        let frame = &mut self.scratch.frame;
+        if leg.send_digit_frame(frame, &mut self.outgoing, now) {
+            return;
+        }
+        if let Some(samples) = leg.next_own_frame(frame, &mut self.outgoing) {
+            return leg.send_frame(&frame[..samples], &mut self.outgoing, now);
+        }
+        let Some(partner) = leg.partner() else { return };
+        let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner]) else {
+            return;
+        };
+        if let Some((samples, rate)) = partner.next_speech(frame, now) {
+            leg.send_speech(&frame[..samples], rate, &mut self.outgoing, now);
+        }
+    }
+}

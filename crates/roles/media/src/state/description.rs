@@ -1,0 +1,141 @@
+//! Between what a leg has and what descriptions say.
+
+use super::seed::Seed;
+use super::settings::{LegAddresses, Settings};
+use offhook_audio::Codec;
+use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as BusSecurity};
+use offhook_rtc::IceCredentials;
+use offhook_sdp::{
+    AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
+    NegotiationError, OfferPolicy, ParseError, SessionDescription,
+};
+
+/// The payload type of Opus in our offers.
+const OPUS_PAYLOAD_TYPE: u8 = 111;
+/// The packet time that we ask for, in milliseconds.
+pub(crate) const PTIME_MS: u16 = 20;
+/// The formats of our offers, the better ones first.
+const FORMATS: [AudioFormat; 4] =
+    [AudioFormat::OPUS, AudioFormat::G722, AudioFormat::PCMU, AudioFormat::PCMA];
+
+/// What stays the same in all descriptions of a leg.
+#[derive(Debug, Clone)]
+pub(crate) struct LocalSide {
+    pub(crate) addresses: LegAddresses,
+    pub(crate) ssrc: u32,
+    pub(crate) cname: String,
+    pub(crate) credentials: IceCredentials,
+    sdes: LocalSdes,
+}
+
+impl LocalSide {
+    pub(crate) fn new(addresses: LegAddresses, seed: &Seed) -> Self {
+        Self {
+            addresses,
+            ssrc: seed.ssrc(),
+            cname: seed.cname(),
+            credentials: seed.ice_credentials(),
+            sdes: LocalSdes::new(seed.sdes_secret()),
+        }
+    }
+
+    /// All that the leg can do, for an answer to choose from.
+    pub(crate) fn for_answer(&self, settings: &Settings, offer: &SessionDescription) -> LocalMedia {
+        // Our agent has one component, so that ICE is only spoken where RTCP shares its port.
+        let speaks_ice = offer.audio().is_some_and(|(_, section)| section.has_rtcp_mux());
+        self.media(settings, speaks_ice, None)
+    }
+
+    /// What an offer of ours holds.
+    pub(crate) fn for_offer(
+        &self,
+        settings: &Settings,
+        speaks_ice: bool,
+        preferred: Option<AudioFormat>,
+    ) -> LocalMedia {
+        self.media(settings, speaks_ice, preferred)
+    }
+
+    fn media(
+        &self,
+        settings: &Settings,
+        speaks_ice: bool,
+        preferred: Option<AudioFormat>,
+    ) -> LocalMedia {
+        let addresses = &self.addresses;
+        let digest = settings.identity.digest().to_vec();
+        let stream = LocalStream {
+            ssrc: self.ssrc,
+            cname: self.cname.clone(),
+            msid: format!("{} audio", self.cname),
+        };
+        LocalMedia {
+            rtcp_port: Some(addresses.rtcp_port),
+            codecs: codecs(preferred),
+            ptime_ms: Some(PTIME_MS),
+            ice: speaks_ice.then(|| self.ice()),
+            fingerprint: Some(Fingerprint { algorithm: "sha-256".to_owned(), digest }),
+            sdes: Some(self.sdes.clone()),
+            stream: speaks_ice.then_some(stream),
+            ..LocalMedia::new(addresses.advertised(), addresses.rtp_port)
+        }
+    }
+
+    fn ice(&self) -> LocalIce {
+        let preference = |place: usize| u16::MAX - u16::try_from(place).unwrap_or(u16::MAX);
+        let candidates = self.addresses.candidates().enumerate();
+        LocalIce {
+            ufrag: self.credentials.ufrag.clone(),
+            pwd: self.credentials.pwd.clone(),
+            lite: true,
+            candidates: candidates
+                .map(|(place, address)| Candidate::host(address, 1, preference(place)))
+                .collect(),
+        }
+    }
+}
+
+fn codecs(preferred: Option<AudioFormat>) -> Vec<LocalCodec> {
+    let others = FORMATS.into_iter().filter(|format| Some(*format) != preferred);
+    let known = preferred.filter(|format| FORMATS.contains(format));
+    known.into_iter().chain(others).map(|f| LocalCodec::new(f, OPUS_PAYLOAD_TYPE)).collect()
+}
+
+/// The profile and protection of a first offer.
+pub(crate) fn offer_policy(policy: &BusPolicy) -> OfferPolicy {
+    match policy.security {
+        BusSecurity::Plain => OfferPolicy::plain(),
+        BusSecurity::Sdes => OfferPolicy::sdes(),
+        BusSecurity::Dtls => OfferPolicy::dtls(),
+    }
+}
+
+/// Whether the policy asks for ICE.
+pub(crate) fn speaks_ice(policy: &BusPolicy) -> bool {
+    policy.ice == IceRole::Full
+}
+
+/// The codec of a format; `None` for one that carries no speech or that we do not have.
+pub(crate) fn codec_of(format: AudioFormat) -> Option<Codec> {
+    let channels = u32::from(format.channels);
+    Codec::from_rtpmap(format.encoding.as_str(), format.clock_rate, channels)
+}
+
+/// Why a description that does not parse is refused.
+pub(crate) fn malformed(error: &ParseError) -> MediaRefusal {
+    MediaRefusal::Malformed(error.to_string())
+}
+
+/// Why there is no agreement.
+pub(crate) fn not_agreed(error: &NegotiationError) -> MediaRefusal {
+    match error {
+        NegotiationError::NoOffer => MediaRefusal::NoSuchLeg,
+        NegotiationError::NoAudio
+        | NegotiationError::NoCommonCodec
+        | NegotiationError::UnsupportedProtocol(_)
+        | NegotiationError::SecurityUnavailable
+        | NegotiationError::SectionMismatch
+        | NegotiationError::AudioRefused
+        | NegotiationError::OfferPending => MediaRefusal::NotAcceptable(error.to_string()),
+    }
+}

@@ -1,0 +1,358 @@
+//! A list of prompts as a stream of frames.
+
+use super::prompt::{self, PIECES_MAX, PROMPTS_MAX, Prompt, SoundSource};
+use offhook_audio::{Resampler, ToneGenerator, TonePrompt, music};
+use offhook_speech::Pcm;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// Milliseconds of sound that are made at a time.
+const CHUNK_MS: u32 = 20;
+/// Samples of the longest chunk at the highest rate.
+const CHUNK_SAMPLES_MAX: usize = 192_000 / 1_000 * CHUNK_MS as usize;
+
+/// Plays to one leg at that leg's sample rate.
+#[derive(Debug)]
+pub(crate) struct Player {
+    items: Vec<Item>,
+    current: usize,
+    /// Samples of the current item that were played, at its own rate.
+    position: usize,
+    is_repeated: bool,
+    has_sounded: bool,
+    rate: u32,
+    resampler: Option<(u32, Resampler)>,
+    made: VecDeque<i16>,
+}
+
+#[derive(Debug)]
+enum Item {
+    Tone { prompt: TonePrompt, generator: ToneGenerator },
+    Silence { duration_ms: u32 },
+    Music,
+    Waiting { ticket: u64 },
+    Sound(Arc<Pcm>),
+    Missing,
+}
+
+/// A sound that somebody has to fetch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SoundWanted {
+    pub(crate) ticket: u64,
+    pub(crate) source: SoundSource,
+}
+
+/// What a frame is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Played {
+    /// Sound.
+    Sound,
+    /// Silence, since what comes next is not there yet.
+    Waiting,
+    /// Silence, since there is nothing more to play.
+    Finished,
+}
+
+enum Step {
+    Made,
+    Waiting,
+    Finished,
+}
+
+impl Player {
+    /// A player of the URIs at `rate` samples per second, and the sounds it needs, whose tickets count up
+    /// from `first_ticket`. What cannot be read is skipped and counted.
+    pub(crate) fn new(
+        uris: &[String],
+        is_repeated: bool,
+        rate: u32,
+        first_ticket: u64,
+    ) -> (Self, Vec<SoundWanted>) {
+        let mut wanted = Vec::new();
+        let prompts = uris.iter().take(PROMPTS_MAX).flat_map(|uri| read(uri));
+        let mut ticket = first_ticket;
+        let items = prompts.take(PIECES_MAX).map(|prompt| match prompt {
+            Prompt::Tone(prompt) => {
+                Item::Tone { generator: ToneGenerator::new(rate, &prompt.tones), prompt }
+            }
+            Prompt::Silence { duration_ms } => Item::Silence { duration_ms },
+            Prompt::Music => Item::Music,
+            Prompt::Sound(source) => {
+                wanted.push(SoundWanted { ticket, source });
+                ticket += 1;
+                Item::Waiting { ticket: ticket - 1 }
+            }
+        });
+        let player = Self {
+            items: items.collect(),
+            current: 0,
+            position: 0,
+            is_repeated,
+            has_sounded: false,
+            rate,
+            resampler: None,
+            made: VecDeque::new(),
+        };
+        (player, wanted)
+    }
+
+    /// Goes on at another rate; what was made at the old one is lost.
+    pub(crate) fn set_rate(&mut self, rate: u32) {
+        if rate == self.rate {
+            return;
+        }
+        self.rate = rate;
+        self.resampler = None;
+        self.made.clear();
+        for item in &mut self.items {
+            if let Item::Tone { prompt, generator } = item {
+                *generator = ToneGenerator::new(rate, &prompt.tones);
+            }
+        }
+    }
+
+    /// A sound was fetched; `None` when it cannot be had.
+    pub(crate) fn handle_sound(&mut self, ticket: u64, sound: Option<&Arc<Pcm>>) {
+        for item in &mut self.items {
+            if matches!(item, Item::Waiting { ticket: waiting } if *waiting == ticket) {
+                *item = sound.map_or(Item::Missing, |sound| Item::Sound(Arc::clone(sound)));
+            }
+        }
+    }
+
+    /// Fills all of `frame`.
+    pub(crate) fn next_frame(&mut self, frame: &mut [i16]) -> Played {
+        let mut played = Played::Sound;
+        while self.made.len() < frame.len() {
+            match self.step() {
+                Step::Made => {}
+                Step::Waiting => {
+                    played = Played::Waiting;
+                    break;
+                }
+                Step::Finished => {
+                    played = Played::Finished;
+                    break;
+                }
+            }
+        }
+        let available = self.made.len().min(frame.len());
+        for (slot, sample) in frame.iter_mut().zip(self.made.drain(..available)) {
+            *slot = sample;
+        }
+        frame[available..].fill(0);
+        if available > 0 { Played::Sound } else { played }
+    }
+
+    /// Makes a chunk of the current item, or goes to the next.
+    fn step(&mut self) -> Step {
+        let Some(item) = self.items.get_mut(self.current) else {
+            return self.start_over();
+        };
+        let chunk = samples(self.rate, CHUNK_MS);
+        let left = match item {
+            Item::Tone { prompt, generator } => {
+                let left = samples(self.rate, prompt.duration_ms).saturating_sub(self.position);
+                let mut pcm = [0; CHUNK_SAMPLES_MAX];
+                let pcm = &mut pcm[..chunk.min(left)];
+                generator.fill(pcm);
+                self.made.extend(&*pcm);
+                left
+            }
+            Item::Silence { duration_ms } => {
+                let left = samples(self.rate, *duration_ms).saturating_sub(self.position);
+                self.made.extend(std::iter::repeat_n(0, chunk.min(left)));
+                left
+            }
+            Item::Music => return self.make_music(),
+            Item::Sound(sound) => {
+                let sound = Arc::clone(sound);
+                return self.make_sound(&sound);
+            }
+            Item::Waiting { .. } => return Step::Waiting,
+            Item::Missing => 0,
+        };
+        self.advance(chunk, left)
+    }
+
+    fn make_music(&mut self) -> Step {
+        let piece = music::hold_music();
+        let chunk = samples(music::SAMPLE_RATE, CHUNK_MS);
+        let start = self.position % piece.len();
+        let end = (start + chunk).min(piece.len());
+        self.convert(&piece[start..end], music::SAMPLE_RATE);
+        self.position = end % piece.len();
+        self.has_sounded = true;
+        Step::Made
+    }
+
+    fn make_sound(&mut self, sound: &Pcm) -> Step {
+        let chunk = samples(sound.rate, CHUNK_MS).max(1);
+        let rest = sound.samples.get(self.position..).unwrap_or_default();
+        self.convert(&rest[..chunk.min(rest.len())], sound.rate);
+        self.advance(chunk, rest.len())
+    }
+
+    /// Appends samples of another rate. Rates that no resampler joins are skipped.
+    fn convert(&mut self, pcm: &[i16], rate: u32) {
+        if rate == self.rate {
+            self.made.extend(pcm);
+            return;
+        }
+        if self.resampler.as_ref().is_none_or(|(from, _)| *from != rate) {
+            self.resampler = Resampler::new(rate, self.rate).ok().map(|made| (rate, made));
+        }
+        let Some((_, resampler)) = &mut self.resampler else { return };
+        let mut output = [0; CHUNK_SAMPLES_MAX];
+        let needed = resampler.max_output(pcm.len());
+        let Some(output) = output.get_mut(..needed) else { return };
+        if let Ok(length) = resampler.process(pcm, output) {
+            self.made.extend(&output[..length]);
+        }
+    }
+
+    /// `chunk` samples were wanted and `left` were there.
+    fn advance(&mut self, chunk: usize, left: usize) -> Step {
+        self.has_sounded |= left > 0;
+        self.position += chunk;
+        if chunk < left {
+            return Step::Made;
+        }
+        self.current += 1;
+        self.position = 0;
+        let is_seamless = self.items.len() == 1 && self.is_repeated;
+        if let (false, Some(Item::Tone { prompt, generator })) =
+            (is_seamless, self.items.get_mut(self.current))
+        {
+            *generator = ToneGenerator::new(self.rate, &prompt.tones);
+        }
+        Step::Made
+    }
+
+    /// A round in which nothing could be played is the last.
+    fn start_over(&mut self) -> Step {
+        if !self.is_repeated || !self.has_sounded {
+            return Step::Finished;
+        }
+        self.current = 0;
+        self.has_sounded = false;
+        if let (true, Some(Item::Tone { prompt, generator })) =
+            (self.items.len() > 1, self.items.first_mut())
+        {
+            *generator = ToneGenerator::new(self.rate, &prompt.tones);
+        }
+        Step::Made
+    }
+}
+
+fn read(uri: &str) -> Vec<Prompt> {
+    prompt::parse(uri).unwrap_or_else(|error| {
+        tracing::debug!(%error, uri, "a prompt is skipped");
+        metrics::counter!("offhook_media_prompts_skipped_total", "why" => "malformed").increment(1);
+        Vec::new()
+    })
+}
+
+fn samples(rate: u32, duration_ms: u32) -> usize {
+    let samples = u64::from(rate) * u64::from(duration_ms) / 1_000;
+    usize::try_from(samples).expect("minutes of sound fit in memory")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_audio::goertzel;
+
+    fn player(uris: &[&str], is_repeated: bool, rate: u32) -> (Player, Vec<SoundWanted>) {
+        let uris: Vec<String> = uris.iter().map(|&uri| uri.to_owned()).collect();
+        Player::new(&uris, is_repeated, rate, 10)
+    }
+
+    /// Plays up to so many milliseconds, or until it is finished.
+    fn play(player: &mut Player, milliseconds: u32) -> (Vec<i16>, Played) {
+        let mut heard = Vec::new();
+        let mut frame = vec![0; samples(player.rate, 20)];
+        let mut played = Played::Sound;
+        for _ in 0..milliseconds / 20 {
+            played = player.next_frame(&mut frame);
+            if played == Played::Finished {
+                break;
+            }
+            heard.extend(&frame);
+        }
+        (heard, played)
+    }
+
+    #[test]
+    fn tones_follow_each_other_and_end() {
+        for rate in [8_000, 16_000, 48_000] {
+            let (mut player, wanted) = player(&["tone:700,500", "tone:1100,500"], false, rate);
+            assert!(wanted.is_empty());
+            let (heard, played) = play(&mut player, 5_000);
+            assert_eq!(played, Played::Finished);
+            assert_eq!(heard.len(), samples(rate, 1_000));
+            let (first, second) = heard.split_at(heard.len() / 2);
+            assert!(goertzel::power_share(first, rate, 700.0) > 0.99);
+            assert!(goertzel::power_share(second, rate, 1_100.0) > 0.99);
+            assert!((goertzel::dbm0(first, rate, 700.0) + 10.0).abs() < 0.1);
+        }
+    }
+
+    #[test]
+    fn one_tone_repeated_has_no_seam() {
+        let (mut player, _) = player(&["tone:1004,90"], true, 8_000);
+        let (heard, played) = play(&mut player, 4_000);
+        assert_eq!(played, Played::Sound);
+        assert!(goertzel::power_share(&heard, 8_000, 1_004.0) > 0.999);
+    }
+
+    #[test]
+    fn sounds_are_waited_for_in_their_place_and_resampled() {
+        let (mut player, wanted) =
+            player(&["tone:700,100", "tts:One. Two.", "silence:40"], false, 8_000);
+        let tickets: Vec<u64> = wanted.iter().map(|sound| sound.ticket).collect();
+        assert_eq!(tickets, [10, 11]);
+        let (heard, played) = play(&mut player, 200);
+        assert_eq!(played, Played::Waiting);
+        assert!(heard[samples(8_000, 100)..].iter().all(|sample| *sample == 0));
+        let mut generator =
+            ToneGenerator::new(16_000, &[offhook_audio::Tone { hz: 440.0, dbm0: -10.0 }]);
+        let mut spoken = vec![0; 16_000];
+        generator.fill(&mut spoken);
+        player.handle_sound(10, Some(&Arc::new(Pcm { samples: spoken, rate: 16_000 })));
+        player.handle_sound(11, None);
+        let (heard, played) = play(&mut player, 3_000);
+        assert_eq!(played, Played::Finished);
+        assert_eq!(heard.len(), samples(8_000, 1_040));
+        assert!(goertzel::power_share(&heard[..8_000], 8_000, 440.0) > 0.98);
+    }
+
+    #[test]
+    fn music_goes_on_beyond_its_loop() {
+        let (mut player, _) = player(&["music:"], false, 8_000);
+        let (heard, played) = play(&mut player, 25_000);
+        assert_eq!(played, Played::Sound);
+        let level = offhook_audio::level::dbm0(&heard[21 * 8_000..]);
+        assert!((-30.0..-10.0).contains(&level), "{level} dBm0");
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_finished_even_when_repeated() {
+        for uris in [&[][..], &["bogus"], &["tts:Missing."]] {
+            let (mut player, wanted) = player(uris, true, 8_000);
+            for sound in wanted {
+                player.handle_sound(sound.ticket, None);
+            }
+            assert_eq!(play(&mut player, 100).1, Played::Finished);
+        }
+    }
+
+    #[test]
+    fn another_rate_goes_on_with_the_same_prompt() {
+        let (mut player, _) = player(&["tone:440,2000"], false, 8_000);
+        play(&mut player, 500);
+        player.set_rate(48_000);
+        let (heard, _) = play(&mut player, 500);
+        assert!(goertzel::power_share(&heard, 48_000, 440.0) > 0.99);
+    }
+}

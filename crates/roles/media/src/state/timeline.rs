@@ -1,0 +1,307 @@
+//! One RTP stream to a party, whatever its packets come from.
+
+use offhook_rtp::RtpHeader;
+use std::time::Instant;
+
+/// Gives every packet its place: sequence numbers without a gap of our making, timestamps that follow the
+/// wall clock over every change of source, and a marker where a source begins.
+#[derive(Debug)]
+pub(crate) struct Timeline {
+    ssrc: u32,
+    clock_rate: u32,
+    next_sequence_number: u16,
+    last_timestamp: u32,
+    last_at: Option<Instant>,
+    source: Source,
+    event: Option<Event>,
+}
+
+/// What the last packet was made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Source {
+    None,
+    /// Our own frames; the next one of an unbroken row has this timestamp.
+    Own {
+        next_timestamp: u32,
+    },
+    /// Packets of another stream, moved by constant offsets.
+    Relayed {
+        ssrc: u32,
+        first: u16,
+        sequence_offset: u16,
+        timestamp_offset: u32,
+    },
+}
+
+/// An event that is being relayed: all its packets have one timestamp (RFC 4733 2.2).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Event {
+    ssrc: u32,
+    source_timestamp: u32,
+    timestamp: u32,
+}
+
+impl Timeline {
+    pub(crate) fn new(ssrc: u32, sequence_number: u16, timestamp: u32) -> Self {
+        Self {
+            ssrc,
+            clock_rate: 8_000,
+            next_sequence_number: sequence_number,
+            last_timestamp: timestamp,
+            last_at: None,
+            source: Source::None,
+            event: None,
+        }
+    }
+
+    /// The clock of the payload that is sent from here on, in Hz.
+    pub(crate) fn set_clock_rate(&mut self, clock_rate: u32) {
+        if clock_rate != self.clock_rate {
+            self.clock_rate = clock_rate;
+            self.interrupt();
+        }
+    }
+
+    /// The next packet comes from another source than the last.
+    pub(crate) fn interrupt(&mut self) {
+        self.source = Source::None;
+    }
+
+    /// The timestamp of this instant.
+    pub(crate) fn timestamp_at(&self, now: Instant) -> u32 {
+        let Some(last_at) = self.last_at else {
+            return self.last_timestamp;
+        };
+        let elapsed = now.saturating_duration_since(last_at).as_nanos();
+        let ticks = elapsed * u128::from(self.clock_rate) / 1_000_000_000;
+        // Timestamps count modulo 2^32; one more tick, so that none is given twice.
+        self.last_timestamp.wrapping_add((ticks as u32).max(1))
+    }
+
+    /// The header of a frame of our own, `ticks` of the clock long.
+    pub(crate) fn own_frame(&mut self, payload_type: u8, ticks: u32, now: Instant) -> RtpHeader {
+        let (marker, timestamp) = match self.source {
+            Source::Own { next_timestamp } => (false, next_timestamp),
+            Source::None | Source::Relayed { .. } => (true, self.timestamp_at(now)),
+        };
+        self.source = Source::Own { next_timestamp: timestamp.wrapping_add(ticks) };
+        self.note(timestamp, now);
+        let sequence_number = self.take_sequence_number();
+        RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc }
+    }
+
+    /// Time passes in which frames of our own would have been sent and were not.
+    pub(crate) fn skip_frame(&mut self, ticks: u32) {
+        if let Source::Own { next_timestamp } = &mut self.source {
+            *next_timestamp = next_timestamp.wrapping_add(ticks);
+        }
+    }
+
+    /// The header of another stream's packet that is passed on; `None` for a straggler from before this
+    /// stream was passed on.
+    pub(crate) fn relayed(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
+        let known = self.relayed_source(packet.ssrc).is_some();
+        if !known {
+            self.source = Source::Relayed {
+                ssrc: packet.ssrc,
+                first: packet.sequence_number,
+                sequence_offset: self.next_sequence_number.wrapping_sub(packet.sequence_number),
+                timestamp_offset: self.timestamp_at(now).wrapping_sub(packet.timestamp),
+            };
+        }
+        let (sequence_number, timestamp_offset) = self.relayed_place(packet)?;
+        let timestamp = packet.timestamp.wrapping_add(timestamp_offset);
+        self.note(timestamp, now);
+        let (marker, payload_type) = (packet.marker || !known, packet.payload_type);
+        Some(RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc })
+    }
+
+    /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp is the
+    /// instant at which the event's first packet came, whatever clock the source counts with.
+    pub(crate) fn relayed_event(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
+        let is_same =
+            |event: &Event| event.ssrc == packet.ssrc && event.source_timestamp == packet.timestamp;
+        let event = self.event.filter(is_same).unwrap_or_else(|| Event {
+            ssrc: packet.ssrc,
+            source_timestamp: packet.timestamp,
+            timestamp: self.timestamp_at(now),
+        });
+        let is_first = self.event.replace(event) != Some(event);
+        let sequence_number = match self.relayed_source(packet.ssrc) {
+            Some(()) => self.relayed_place(packet)?.0,
+            None => self.take_sequence_number(),
+        };
+        if is_first {
+            self.note(event.timestamp, now);
+        }
+        let (timestamp, payload_type) = (event.timestamp, packet.payload_type);
+        Some(RtpHeader {
+            marker: is_first,
+            payload_type,
+            sequence_number,
+            timestamp,
+            ssrc: self.ssrc,
+        })
+    }
+
+    /// The header of an event packet of our own whose timestamp was fixed when the event began, which the
+    /// marker tells.
+    pub(crate) fn own_event(
+        &mut self,
+        payload_type: u8,
+        marker: bool,
+        timestamp: u32,
+        now: Instant,
+    ) -> RtpHeader {
+        if marker {
+            self.note(timestamp, now);
+        }
+        let sequence_number = self.take_sequence_number();
+        RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc }
+    }
+
+    fn relayed_source(&self, source_ssrc: u32) -> Option<()> {
+        match self.source {
+            Source::Relayed { ssrc, .. } if ssrc == source_ssrc => Some(()),
+            _ => None,
+        }
+    }
+
+    /// Where a relayed packet goes; `None` when it is older than the first that was relayed.
+    fn relayed_place(&mut self, packet: &RtpHeader) -> Option<(u16, u32)> {
+        let Source::Relayed { first, sequence_offset, timestamp_offset, .. } = &mut self.source
+        else {
+            return None;
+        };
+        let since_first = packet.sequence_number.wrapping_sub(*first) as i16;
+        if since_first < 0 {
+            return None;
+        }
+        // The reference follows the stream, so that its distance never wraps.
+        if since_first > i16::MAX / 2 {
+            *first = packet.sequence_number.wrapping_sub(1_000);
+        }
+        let sequence_number = packet.sequence_number.wrapping_add(*sequence_offset);
+        let place = (sequence_number, *timestamp_offset);
+        let next = sequence_number.wrapping_add(1);
+        if next.wrapping_sub(self.next_sequence_number) as i16 > 0 {
+            self.next_sequence_number = next;
+        }
+        Some(place)
+    }
+
+    /// A packet of our own between relayed ones moves those that follow.
+    fn take_sequence_number(&mut self) -> u16 {
+        let taken = self.next_sequence_number;
+        self.next_sequence_number = taken.wrapping_add(1);
+        if let Source::Relayed { sequence_offset, .. } = &mut self.source {
+            *sequence_offset = sequence_offset.wrapping_add(1);
+        }
+        taken
+    }
+
+    /// Remembers the newest timestamp; one of a packet that came late is not.
+    fn note(&mut self, timestamp: u32, now: Instant) {
+        let is_newer = timestamp.wrapping_sub(self.last_timestamp) as i32 >= 0;
+        if self.last_at.is_none() || is_newer {
+            self.last_timestamp = timestamp;
+            self.last_at = Some(now);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn packet(ssrc: u32, sequence_number: u16, timestamp: u32) -> RtpHeader {
+        RtpHeader { marker: false, payload_type: 0, sequence_number, timestamp, ssrc }
+    }
+
+    fn after(start: Instant, ms: u64) -> Instant {
+        start + Duration::from_millis(ms)
+    }
+
+    #[test]
+    fn own_frames_are_contiguous_and_the_first_has_the_marker() {
+        let mut timeline = Timeline::new(9, 65_535, u32::MAX - 100);
+        let start = Instant::now();
+        let first = timeline.own_frame(0, 160, start);
+        let second = timeline.own_frame(0, 160, after(start, 23));
+        assert_eq!((first.sequence_number, second.sequence_number), (65_535, 0));
+        assert_eq!(second.timestamp, first.timestamp.wrapping_add(160));
+        assert_eq!((first.marker, second.marker), (true, false));
+        timeline.skip_frame(160);
+        let third = timeline.own_frame(0, 160, after(start, 60));
+        assert_eq!(third.timestamp, second.timestamp.wrapping_add(320));
+    }
+
+    #[test]
+    fn a_relayed_stream_continues_ours_and_keeps_its_gaps() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        let start = Instant::now();
+        let own = timeline.own_frame(0, 160, start);
+        let first = timeline.relayed(&packet(1, 7, 1_000_000), after(start, 100)).unwrap();
+        assert_eq!(first.sequence_number, own.sequence_number.wrapping_add(1));
+        assert_eq!(first.timestamp, own.timestamp + 800);
+        assert!(first.marker);
+        let lost_one = timeline.relayed(&packet(1, 9, 1_000_320), after(start, 140)).unwrap();
+        assert_eq!(lost_one.sequence_number, first.sequence_number + 2);
+        assert_eq!(lost_one.timestamp, first.timestamp + 320);
+        assert!(!lost_one.marker);
+        let late = timeline.relayed(&packet(1, 8, 1_000_160), after(start, 141)).unwrap();
+        assert_eq!(late.sequence_number, first.sequence_number + 1);
+        assert_eq!(timeline.relayed(&packet(1, 6, 999_840), after(start, 142)), None);
+        let again = timeline.own_frame(0, 160, after(start, 240));
+        assert_eq!(again.sequence_number, lost_one.sequence_number + 1);
+        assert_eq!(again.timestamp, lost_one.timestamp + 800);
+    }
+
+    #[test]
+    fn another_source_continues_where_the_last_one_was() {
+        let mut timeline = Timeline::new(9, 1, 0);
+        let start = Instant::now();
+        timeline.relayed(&packet(1, 500, 70_000), start);
+        let other = timeline.relayed(&packet(2, 9_000, 5), after(start, 20)).unwrap();
+        assert_eq!((other.sequence_number, other.timestamp, other.marker), (2, 160, true));
+    }
+
+    #[test]
+    fn a_long_relay_does_not_take_its_packets_for_stragglers() {
+        let mut timeline = Timeline::new(9, 1, 0);
+        let start = Instant::now();
+        for number in 0..200_000_u32 {
+            let header = packet(1, number as u16, number.wrapping_mul(160));
+            let relayed = timeline.relayed(&header, after(start, u64::from(number) * 20)).unwrap();
+            assert_eq!(relayed.sequence_number, (number as u16).wrapping_add(1));
+        }
+    }
+
+    #[test]
+    fn all_packets_of_an_event_have_one_timestamp_and_audio_goes_on_behind_it() {
+        let mut timeline = Timeline::new(9, 1, 0);
+        let start = Instant::now();
+        timeline.relayed(&packet(1, 10, 0), start);
+        let event = packet(1, 11, 48_000);
+        let first = timeline.relayed_event(&event, after(start, 20)).unwrap();
+        assert!(first.marker);
+        let again = RtpHeader { sequence_number: 12, ..event };
+        let second = timeline.relayed_event(&again, after(start, 40)).unwrap();
+        assert_eq!((second.timestamp, second.marker), (first.timestamp, false));
+        assert_eq!(second.sequence_number, first.sequence_number + 1);
+        let audio = timeline.relayed(&packet(1, 13, 960), after(start, 120)).unwrap();
+        assert_eq!(audio.sequence_number, second.sequence_number + 1);
+        assert_eq!(audio.timestamp, 960);
+    }
+
+    #[test]
+    fn a_packet_of_our_own_between_relayed_ones_makes_no_collision() {
+        let mut timeline = Timeline::new(9, 1, 0);
+        let start = Instant::now();
+        timeline.relayed(&packet(1, 10, 0), start);
+        let own = timeline.own_event(101, true, 80, after(start, 10));
+        let next = timeline.relayed(&packet(1, 11, 160), after(start, 20)).unwrap();
+        assert_eq!((own.sequence_number, next.sequence_number), (2, 3));
+    }
+}

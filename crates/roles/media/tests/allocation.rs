@@ -1,0 +1,93 @@
+//! A packet on its way through costs no allocation.
+
+#![allow(unsafe_code, reason = "an allocator that counts has to be one")]
+
+mod world;
+
+use offhook_audio::Codec;
+use offhook_media::state::Output;
+use offhook_rtc::Component;
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::time::Duration;
+use world::{Protection, World};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is handed on to the system's allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller keeps the contract of `alloc`.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller keeps the contract of `dealloc`.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Sends a second of speech from one party to the other and counts what the engine allocates.
+fn allocations_of_a_second(world: &mut World, party: usize) -> usize {
+    let (leg, source) = (world.parties[party].leg, world.parties[party].address);
+    let packets: Vec<Vec<u8>> = (0..50)
+        .map(|_| {
+            let mut packet = world.parties[party].next_packet().expect("the party speaks");
+            let length = world.parties[party].protect(&mut packet);
+            packet.truncate(length);
+            packet
+        })
+        .collect();
+    let mut sent = 0;
+    let before = ALLOCATIONS.get();
+    for mut packet in packets {
+        world.now += Duration::from_millis(20);
+        world.engine.handle_packet(leg, Component::Rtp, source, &mut packet, world.now);
+        world.engine.handle_timeout(world.now);
+        while let Some(output) = world.engine.poll_output() {
+            if let Output::Transmit { packet, .. } = output {
+                sent += 1;
+                world.engine.recycle(packet);
+            }
+        }
+    }
+    let allocations = ALLOCATIONS.get() - before;
+    assert!(sent >= 45, "{sent} packets were passed on");
+    allocations
+}
+
+#[test]
+fn relaying_and_transcoding_allocate_nothing() {
+    for (protection, codec_a, codec_b) in [
+        (Protection::Plain, Codec::Pcmu, Codec::Pcmu),
+        (Protection::Sdes, Codec::Pcmu, Codec::Pcmu),
+        (Protection::Browser, Codec::Opus, Codec::Opus),
+        (Protection::Sdes, Codec::Pcmu, Codec::G722),
+        (Protection::Sdes, Codec::Opus, Codec::Pcmu),
+    ] {
+        let mut world = World::new();
+        let a = world.call(protection, codec_a);
+        let b = world.call(Protection::Sdes, codec_b);
+        world.bridge(a, b);
+        world.parties[a].speak(440.0);
+        world.advance(Duration::from_secs(2));
+        // Buffers find their size in the beginning; those for Opus, whose packets differ, take longest.
+        for _ in 0..20 {
+            allocations_of_a_second(&mut world, a);
+        }
+        let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<usize>();
+        let allowed = if codec_a == codec_b || codec_a != Codec::Opus { 0 } else { 5 };
+        assert!(
+            allocations <= allowed,
+            "{allocations} for 500 packets, {protection:?} {codec_a:?} to {codec_b:?}"
+        );
+    }
+}

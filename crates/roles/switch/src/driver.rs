@@ -1,0 +1,167 @@
+//! One task that owns the switch: reads the bus, hands everything to the state, carries outputs out.
+
+use crate::{Config, Output, Setup, Switch};
+use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
+use offhook_model::{CallRecord, Directory};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// How long the task sleeps at most when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the switch is connected to.
+#[derive(Debug)]
+pub struct Links {
+    /// The edge.
+    pub sip: SipLink,
+    /// Towards the media role.
+    pub media_commands: Outbox<MediaCommand>,
+    /// From the media role.
+    pub media_events: Inbox<MediaEvent>,
+    /// From the API.
+    pub orders: Inbox<SwitchOrder>,
+    /// Towards whoever writes records.
+    pub records: Outbox<CallRecord>,
+    /// State that all roles share.
+    pub shared: Shared,
+}
+
+/// A switch that runs.
+#[derive(Debug)]
+pub struct Running {
+    stop: watch::Sender<bool>,
+    calls: watch::Receiver<usize>,
+    task: JoinHandle<()>,
+}
+
+impl Running {
+    /// Calls that have not ended.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        *self.calls.borrow()
+    }
+
+    /// Tells, whenever it is asked, whether the switch still runs.
+    #[must_use]
+    pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let task = self.task.abort_handle();
+        move || !task.is_finished()
+    }
+
+    /// Waits until no call is left.
+    pub async fn idle(&mut self) {
+        // The sender is gone only when the task has ended, and then no call is left either.
+        self.calls.wait_for(|count| *count == 0).await.ok();
+    }
+
+    /// Ends every call and then the task. Waits at most [`STOP_WAIT`] for the last records.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        tokio::time::timeout(STOP_WAIT, self.idle()).await.ok();
+        self.task.abort();
+    }
+}
+
+/// How long a stop waits for the legs' last words.
+pub const STOP_WAIT: Duration = Duration::from_secs(3);
+
+/// Starts the switch. `setup.directory` is replaced by the shared one.
+#[must_use]
+pub fn start(config: &Config, mut setup: Setup, links: Links) -> Running {
+    setup.directory = links.shared.directory();
+    let switch = Switch::new(config, setup);
+    let (stop, stopped) = watch::channel(false);
+    let (count, calls) = watch::channel(0);
+    let task = tokio::spawn(run(Driver { switch, links, count }, stopped));
+    Running { stop, calls, task }
+}
+
+struct Driver {
+    switch: Switch,
+    links: Links,
+    count: watch::Sender<usize>,
+}
+
+async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
+    let mut directory = driver.links.shared.watch_directory();
+    let mut stopping = false;
+    loop {
+        let wait = driver.switch.poll_timeout().unwrap_or_else(|| Instant::now() + IDLE);
+        tokio::select! {
+            biased;
+            Some(event) = driver.links.media_events.recv() => {
+                driver.switch.handle_media(event, Instant::now());
+            }
+            Some(message) = driver.links.sip.from_peer.recv() => {
+                driver.switch.handle_sip(message, Instant::now());
+            }
+            Some(order) = driver.links.orders.recv() => driver.obey(order),
+            Ok(()) = directory.changed() => driver.take_directory(&directory),
+            _ = stopped.changed(), if !stopping => {
+                stopping = true;
+                driver.switch.drain();
+                driver.switch.hang_up_all(Instant::now());
+            }
+            () = tokio::time::sleep_until(wait.into()) => {
+                driver.switch.handle_timeout(Instant::now());
+            }
+        }
+        driver.carry_out();
+    }
+}
+
+impl Driver {
+    fn obey(&mut self, order: SwitchOrder) {
+        match order {
+            SwitchOrder::HangUp(call) => {
+                if !self.switch.hang_up(&call, Instant::now()) {
+                    tracing::debug!(%call, "asked to end a call that is not there");
+                }
+            }
+            SwitchOrder::Drain => self.switch.drain(),
+        }
+    }
+
+    fn take_directory(&mut self, directory: &watch::Receiver<Arc<Directory>>) {
+        let latest = directory.borrow().clone();
+        self.switch.set_directory(latest);
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(message) => count_full("sip", &self.links.sip.to_peer.send(message)),
+                Output::Media(command) => {
+                    count_full("media", &self.links.media_commands.send(command));
+                }
+                Output::Lookup { call, extension } => {
+                    let aor = self.links.shared.directory().aor(&extension);
+                    let bindings = aor.map(|aor| self.links.shared.bindings(&aor));
+                    let bindings = bindings.unwrap_or_default();
+                    self.switch.handle_bindings(&call, &bindings, Instant::now());
+                }
+                Output::Live(call) => self.links.shared.set_live_call(call),
+                Output::Record(record) => self.finish(*record),
+            }
+        }
+        let count = self.switch.call_count();
+        self.count.send_if_modified(|known| std::mem::replace(known, count) != count);
+        #[expect(clippy::cast_precision_loss, reason = "a gauge of at most some thousands")]
+        metrics::gauge!("offhook_calls").set(count as f64);
+    }
+
+    fn finish(&mut self, record: CallRecord) {
+        tracing::info!(call = %record.call, cause = %record.cause, "call ends");
+        metrics::counter!("offhook_calls_total", "cause" => record.cause.name()).increment(1);
+        self.links.shared.remove_live_call(&record.call);
+        count_full("records", &self.links.records.send(record));
+    }
+}
+
+fn count_full<T>(queue: &'static str, outcome: &Result<(), offhook_bus::Full<T>>) {
+    if outcome.is_err() {
+        metrics::counter!("offhook_bus_dropped_total", "queue" => queue).increment(1);
+    }
+}

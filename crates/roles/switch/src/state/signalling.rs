@@ -1,0 +1,287 @@
+//! Between a call's words and the user agent's.
+
+use super::{Edge, Output, Switch};
+use crate::identity::{dialled, refer_target};
+use crate::info::dtmf_keys;
+use bytes::Bytes;
+use offhook_bus::SipMessage;
+use offhook_call::{Call, Failure, LegAction, LegInput, Route};
+use offhook_model::{HangupCause, LegId};
+use offhook_routing::{Request, route};
+use offhook_sip::headers::quote;
+use offhook_sip::message::{HeaderName, Message, Method, StatusCode};
+use offhook_sip::user_agent::{
+    Body, CommandError, EndReason, Event, InviteRequest, LegHandle, Output as AgentOutput,
+    ReinviteReply, RequestKey,
+};
+use std::time::Instant;
+
+/// The methods a device may use with us, for `Allow`.
+const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
+
+impl Switch {
+    /// Takes what the user agent has to say until it has no more.
+    pub(super) fn drain_agent(&mut self, now: Instant) {
+        while let Some(output) = self.agent.poll_output() {
+            match output {
+                AgentOutput::Transmit(transmit) => {
+                    let reliable = transmit.destination.reliable;
+                    let message = SipMessage { bytes: transmit.bytes, reliable };
+                    self.outputs.push_back(Output::Sip(message));
+                }
+                AgentOutput::Event(event) => self.handle_event(*event, now),
+            }
+        }
+    }
+
+    fn handle_event(&mut self, event: Event<Edge>, now: Instant) {
+        match event {
+            Event::IncomingInvite { handle, request, sdp, .. } => {
+                self.handle_invite(handle, &request, sdp, now);
+            }
+            Event::Progress { handle, code, .. } => {
+                if code.code() >= 180 {
+                    self.input(handle, LegInput::Ringing, now);
+                }
+            }
+            Event::Accepted { handle, sdp, response, .. } => {
+                self.note_call_id(handle, &response);
+                self.input(handle, LegInput::Accepted(sdp.as_ref().map(text)), now);
+            }
+            Event::Rejected { handle, code, reason, q850, .. } => {
+                let cause = cause_of(q850, HangupCause::from_sip_status(code.code()));
+                let failure = Failure { status: code.code(), cause, reason };
+                self.input(handle, LegInput::Rejected(failure), now);
+            }
+            Event::Acked { handle, sdp } => {
+                self.input(handle, LegInput::Acked(sdp.as_ref().map(text)), now);
+            }
+            Event::Cancelled { handle, .. } => self.input(handle, LegInput::Cancelled, now),
+            Event::Bye { handle, q850, .. } => {
+                let cause = cause_of(q850, HangupCause::NORMAL_CLEARING);
+                self.input(handle, LegInput::HungUp(cause), now);
+            }
+            Event::Reinvite { handle, sdp, .. } => {
+                self.input(handle, LegInput::Reinvite(sdp.as_ref().map(text)), now);
+            }
+            Event::InDialog { handle, key, request } => {
+                self.handle_in_dialog(handle, key, &request, now);
+            }
+            Event::OutOfDialog { key, request, .. } => self.answer_out_of_dialog(key, &request, now),
+            Event::Ended { handle, why } => self.handle_ended(handle, why, now),
+            Event::ReinviteDone { .. } | Event::RequestDone { .. } => {}
+        }
+    }
+
+    fn note_call_id(&mut self, handle: LegHandle, response: &Message) {
+        let Some(leg) = self.legs.leg(handle) else { return };
+        if let Some(call) = self.calls.get_mut(&super::serial_of(leg)) {
+            call.set_sip_call_id(leg, call_id(response));
+        }
+    }
+
+    fn handle_invite(
+        &mut self,
+        handle: LegHandle,
+        request: &Message,
+        sdp: Option<Bytes>,
+        now: Instant,
+    ) {
+        if sdp.is_none() && !request.body().is_empty() {
+            let headers = [("Accept", "application/sdp")];
+            let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
+            note("reject", self.agent.reject(handle, code, None, &headers, now));
+        } else {
+            self.take_call(handle, request, sdp.as_ref(), now);
+        }
+    }
+
+    fn handle_ended(&mut self, handle: LegHandle, why: EndReason, now: Instant) {
+        let cause = match why {
+            EndReason::Local => return,
+            EndReason::NoAck | EndReason::NoPrack | EndReason::SessionExpired => {
+                HangupCause::RECOVERY_ON_TIMER_EXPIRE
+            }
+            EndReason::DialogGone | EndReason::TransportError => {
+                HangupCause::DESTINATION_OUT_OF_ORDER
+            }
+        };
+        self.input(handle, LegInput::Lost(cause), now);
+    }
+
+    fn handle_in_dialog(
+        &mut self,
+        handle: LegHandle,
+        key: RequestKey,
+        request: &Message,
+        now: Instant,
+    ) {
+        match request.method() {
+            Some(Method::Info) => {
+                let code = match dtmf_keys(request) {
+                    Some(keys) => {
+                        self.input(handle, LegInput::Dtmf(keys), now);
+                        StatusCode::OK
+                    }
+                    None if request.body().is_empty() => StatusCode::OK,
+                    None => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                };
+                self.respond(key, code, now);
+            }
+            Some(Method::Refer) => self.handle_refer(handle, key, request, now),
+            Some(Method::Options | Method::Notify) => self.respond(key, StatusCode::OK, now),
+            _ => self.respond(key, StatusCode::METHOD_NOT_ALLOWED, now),
+        }
+    }
+
+    /// A transfer: the call is asked, and answers by [`LegAction::AnswerRefer`].
+    fn handle_refer(
+        &mut self,
+        handle: LegHandle,
+        key: RequestKey,
+        request: &Message,
+        now: Instant,
+    ) {
+        let target = refer_target(request);
+        let (Some(leg), Some(target)) = (self.legs.leg(handle), target) else {
+            self.respond(key, StatusCode::NOT_IMPLEMENTED, now);
+            return;
+        };
+        let call = self.calls.get(&super::serial_of(leg));
+        let caller = call.and_then(|call| call.account(leg));
+        let decision = route(Request { caller, dialled: &target }, &self.directory);
+        self.legs.keep_refer(leg, key);
+        let now_ms = self.unix_ms(now);
+        self.step(super::serial_of(leg), now, |call| {
+            call.handle_refer(leg, decision, now_ms);
+        });
+    }
+
+    fn answer_out_of_dialog(&mut self, key: RequestKey, request: &Message, now: Instant) {
+        let code = match request.method() {
+            Some(Method::Options) => self.options_status(request),
+            Some(Method::Other(_)) => StatusCode::NOT_IMPLEMENTED,
+            _ => StatusCode::METHOD_NOT_ALLOWED,
+        };
+        self.respond(key, code, now);
+    }
+
+    /// OPTIONS tells what an INVITE to the same number would find (RFC 3261 section 11.2).
+    fn options_status(&self, request: &Message) -> StatusCode {
+        let number = offhook_routing::normalize(&dialled(request));
+        let known = self.directory.extensions.contains_key(&number)
+            || self.directory.services.contains_key(&number);
+        if known { StatusCode::OK } else { StatusCode::NOT_FOUND }
+    }
+
+    fn respond(&mut self, key: RequestKey, code: StatusCode, now: Instant) {
+        let headers = [("Allow", ALLOW), ("Accept", "application/sdp")];
+        note("respond", self.agent.respond(key, code, None, &headers, None, now));
+    }
+
+    /// Carries out what a call wants done on one of its legs.
+    pub(super) fn signal(&mut self, call: &mut Call, leg: LegId, action: LegAction, now: Instant) {
+        if let LegAction::Invite { route, caller, caller_name, offer } = action {
+            self.place(call, leg, &route, (&caller, caller_name.as_deref()), offer, now);
+            return;
+        }
+        let Some(handle) = self.legs.handle(leg) else { return };
+        let done = match action {
+            LegAction::Invite { .. } => Ok(()),
+            LegAction::Ring => self.agent.ring(handle, StatusCode::RINGING, None, &[], now),
+            LegAction::Accept(sdp) => self.agent.accept(handle, Some(sdp.into()), &[], now),
+            LegAction::Reject(failure) => {
+                let why = failure.cause.reason_header();
+                let code = status(failure.status);
+                let reason = Some(failure.reason.as_str());
+                self.agent.reject(handle, code, reason, &[("Reason", &why)], now)
+            }
+            LegAction::HangUp(cause) => {
+                self.agent.hang_up(handle, Some(&cause.reason_header()), now)
+            }
+            LegAction::AnswerReinvite(Ok(sdp)) => {
+                self.agent.answer_reinvite(handle, ReinviteReply::Accept(sdp.into()), now)
+            }
+            LegAction::AnswerReinvite(Err(code)) => {
+                self.agent.answer_reinvite(handle, ReinviteReply::Refuse(status(code)), now)
+            }
+            LegAction::AnswerRefer(code) => self.answer_refer(leg, code, now),
+            LegAction::NotifyRefer(code) => self.notify_refer(handle, code, now),
+        };
+        note("signal a leg", done);
+    }
+
+    /// Sends an INVITE; a call that cannot be placed hears so at once.
+    fn place(
+        &mut self,
+        call: &mut Call,
+        leg: LegId,
+        to: &Route,
+        (number, name): (&str, Option<&str>),
+        offer: String,
+        now: Instant,
+    ) {
+        let host = &self.directory.domain;
+        let from = match name {
+            Some(name) => format!("{} <sip:{number}@{host}>", quote(name)),
+            None => format!("<sip:{number}@{host}>"),
+        };
+        let mut request =
+            InviteRequest::new(to.contact.clone(), from, Edge { reliable: to.reliable }).sdp(offer);
+        request.to = format!("<{}>", to.contact);
+        request.route.push(to.route.clone());
+        match self.agent.invite(request, now) {
+            Ok(handle) => self.legs.insert(leg, handle),
+            Err(error) => {
+                tracing::warn!(%error, "an outgoing leg could not be placed");
+                let failure = Failure::new(HangupCause::SWITCH_CONGESTION, "Cannot place the leg");
+                call.handle_leg(leg, LegInput::Rejected(failure), self.unix_ms(now));
+            }
+        }
+    }
+
+    fn answer_refer(&mut self, leg: LegId, code: u16, now: Instant) -> Result<(), CommandError> {
+        match self.legs.take_refer(leg) {
+            Some(key) => self.agent.respond(key, status(code), None, &[], None, now),
+            None => Ok(()),
+        }
+    }
+
+    /// RFC 3515 section 2.4.5: progress as a status line; the subscription ends with the final one.
+    fn notify_refer(
+        &mut self,
+        handle: LegHandle,
+        code: u16,
+        now: Instant,
+    ) -> Result<(), CommandError> {
+        let state = if code < 200 { "active;expires=60" } else { "terminated;reason=noresource" };
+        let headers = [("Event", "refer"), ("Subscription-State", state)];
+        let line = format!("SIP/2.0 {code} {}\r\n", status(code).reason());
+        let body = Body::new("message/sipfrag;version=2.0", line);
+        self.agent.send_in_dialog(handle, &Method::Notify, &headers, Some(body), now).map(drop)
+    }
+}
+
+/// A command that comes too late, because the other side was faster, is ordinary.
+pub(super) fn note(what: &'static str, outcome: Result<(), CommandError>) {
+    if let Err(error) = outcome {
+        tracing::debug!(what, %error, "the user agent did not carry a command out");
+    }
+}
+
+pub(super) fn call_id(request: &Message) -> String {
+    request.header(HeaderName::CallId).unwrap_or_default().to_owned()
+}
+
+/// SDP as text; what is not UTF-8 is replaced, and then refused by the SDP parser if it matters.
+pub(super) fn text(sdp: &Bytes) -> String {
+    String::from_utf8_lossy(sdp).into_owned()
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::new(code).unwrap_or(StatusCode::SERVER_INTERNAL_ERROR)
+}
+
+fn cause_of(q850: Option<u8>, otherwise: HangupCause) -> HangupCause {
+    q850.and_then(HangupCause::from_code).unwrap_or(otherwise)
+}

@@ -1,0 +1,182 @@
+//! A switch between a scripted edge and a media role that agrees to everything.
+#![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
+
+use bytes::Bytes;
+use offhook_bus::SipMessage;
+use offhook_model::{
+    Binding, CallRecord, Directory, Extension, GuestPolicy, LiveCall, MediaCommand, MediaEvent,
+    Secret, Service, StreamReport, Transport,
+};
+use offhook_switch::{Config, Output, Setup, Switch};
+use offhook_testkit::{Engine, ScriptedPeer};
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Instant;
+
+pub const SDP: &str = "v=0\no=- 1 1 IN IP4 127.0.0.2\ns=-\nc=IN IP4 127.0.0.2\nt=0 0\nm=audio 4000 RTP/AVP 0";
+
+pub struct Desk {
+    pub switch: Switch,
+    pub bindings: Vec<Binding>,
+    pub commands: Vec<MediaCommand>,
+    pub records: Vec<CallRecord>,
+    pub live: Vec<LiveCall>,
+    sent: VecDeque<Bytes>,
+    now: Instant,
+}
+
+impl Desk {
+    pub fn peer() -> ScriptedPeer<Self> {
+        ScriptedPeer::new(Self::new())
+    }
+
+    pub fn new() -> Self {
+        let now = Instant::now();
+        let setup =
+            Setup { seed: [7; 32], start: now, unix_ms: 1_000_000, directory: Arc::new(directory()) };
+        Self {
+            switch: Switch::new(&Config::default(), setup),
+            bindings: vec![phone()],
+            commands: Vec::new(),
+            records: Vec::new(),
+            live: Vec::new(),
+            sent: VecDeque::new(),
+            now,
+        }
+    }
+
+    pub fn media(&mut self, event: MediaEvent) {
+        self.switch.handle_media(event, self.now);
+        self.carry_out();
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.switch.poll_output() {
+            match output {
+                Output::Sip(message) => self.sent.push_back(message.bytes),
+                Output::Media(command) => self.answer_for_media(command),
+                Output::Lookup { call, .. } => {
+                    let bindings = self.bindings.clone();
+                    self.switch.handle_bindings(&call, &bindings, self.now);
+                }
+                Output::Live(live) => self.live.push(live),
+                Output::Record(record) => self.records.push(*record),
+            }
+        }
+    }
+
+    fn answer_for_media(&mut self, command: MediaCommand) {
+        self.commands.push(command.clone());
+        let event = match command {
+            MediaCommand::Answer { leg, .. } | MediaCommand::Offer { leg, .. } => {
+                MediaEvent::Described { leg, sdp: "v=0\r\ns=media\r\n".into() }
+            }
+            MediaCommand::AcceptAnswer { leg, .. } => MediaEvent::Agreed { leg },
+            MediaCommand::Release { leg } => {
+                MediaEvent::Released { leg, report: Some(StreamReport::default()) }
+            }
+            _ => return,
+        };
+        self.switch.handle_media(event, self.now);
+    }
+
+    pub fn bridges(&self) -> usize {
+        self.commands.iter().filter(|c| matches!(c, MediaCommand::Bridge { .. })).count()
+    }
+}
+
+impl Engine for Desk {
+    fn handle_datagram(&mut self, datagram: Bytes, now: Instant) {
+        self.now = now;
+        self.switch.handle_sip(SipMessage { bytes: datagram, reliable: false }, now);
+        self.carry_out();
+    }
+
+    fn handle_timeout(&mut self, now: Instant) {
+        self.now = now;
+        self.switch.handle_timeout(now);
+        self.carry_out();
+    }
+
+    fn poll_transmit(&mut self) -> Option<Bytes> {
+        self.sent.pop_front()
+    }
+
+    fn poll_timeout(&self) -> Option<Instant> {
+        self.switch.poll_timeout()
+    }
+}
+
+/// An INVITE as the edge passes it on. `account` is who the edge has authenticated.
+pub fn invite(to: &str, account: Option<&str>, body: Option<&str>) -> String {
+    let identity =
+        account.map(|a| format!("P-Asserted-Identity: <sip:{a}@offhook.local>\n")).unwrap_or_default();
+    let from = account.unwrap_or("somebody");
+    let body = body.map(|b| format!("Content-Type: application/sdp\n\n{b}\n")).unwrap_or_default();
+    format!(
+        "INVITE sip:{to}@offhook.local SIP/2.0\n\
+         Via: SIP/2.0/UDP edge.test;branch=z9hG4bKinv{to}\n\
+         Record-Route: <sip:token@edge.test;lr>\n\
+         Max-Forwards: 69\n\
+         From: \"Bo\" <sip:{from}@offhook.local>;tag=caller\n\
+         To: <sip:{to}@offhook.local>\n\
+         Call-ID: call-1\n\
+         CSeq: 1 INVITE\n\
+         Contact: <sip:{from}@127.0.0.2:5062>\n\
+         {identity}{body}"
+    )
+}
+
+/// A request of the caller within the dialog that `ok` made.
+pub fn within(
+    method: &str,
+    cseq: u32,
+    ok: &offhook_sip::message::Message,
+    more: &str,
+) -> String {
+    let to = ok.header(offhook_sip::message::HeaderName::To).expect("a response has To");
+    format!(
+        "{method} sip:switch@127.0.0.1:5080 SIP/2.0\n\
+         Via: SIP/2.0/UDP edge.test;branch=z9hG4bK{method}{cseq}\n\
+         Max-Forwards: 69\n\
+         From: \"Bo\" <sip:{from}@offhook.local>;tag=caller\n\
+         To: {to}\n\
+         Call-ID: call-1\n\
+         CSeq: {cseq} {method}\n\
+         {more}",
+        from = if to.contains("9196") || to.contains("6000") { "somebody" } else { "1002" },
+    )
+}
+
+fn phone() -> Binding {
+    Binding {
+        contact: "sip:1001@127.0.0.3:5070".into(),
+        route: "<sip:flow@edge.test;lr>".into(),
+        transport: Transport::Udp,
+        source: "127.0.0.3:5070".into(),
+        q_thousandths: 1_000,
+        expires_at: u64::MAX / 2_000,
+        instance: None,
+        reg_id: None,
+        call_id: "reg".into(),
+        cseq: 1,
+        user_agent: None,
+    }
+}
+
+fn directory() -> Directory {
+    let extension = |number: &str| Extension {
+        number: number.into(),
+        display_name: String::new(),
+        secret: Secret::Password("secret".into()),
+        ring_timeout_s: 20,
+    };
+    let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
+    let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
+    Directory {
+        domain: "offhook.local".into(),
+        extensions: extensions.into(),
+        services: [echo].into(),
+        guest_policy: GuestPolicy { allowed: vec!["9196".into()] },
+    }
+}

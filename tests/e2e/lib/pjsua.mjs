@@ -1,0 +1,145 @@
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { start, stop } from "./child.mjs";
+import { Inbox } from "./inbox.mjs";
+import { readWav, tone, wav } from "./tone.mjs";
+
+const DRIVER = fileURLToPath(new URL("pjsua_phone.py", import.meta.url));
+const EVENT_TIMEOUT_MS = 15_000;
+const MICROPHONE_RATE = 16_000;
+const MICROPHONE_SECONDS = 10;
+const LOG_TAIL = 6000;
+
+/** A PJSIP phone; the same verbs as `Baresip`. */
+export class Pjsua {
+  #inbox = new Inbox("PJSIP");
+  #count = 0;
+
+  /** `security` is "", "sdes" or "dtls"; `codecs` some of PCMU, PCMA, G722. */
+  static async start({
+    number,
+    password,
+    server,
+    transport = "udp",
+    codecs = ["G722", "PCMU", "PCMA"],
+    security = "",
+    microphone = 900,
+    address = "127.0.0.4",
+    answer = "manual",
+    ice = false,
+    prack = false,
+  }) {
+    const phone = new Pjsua();
+    phone.directory = await mkdtemp(join(tmpdir(), "offhook-pjsua-"));
+    phone.files = Object.fromEntries(
+      ["microphone.wav", "recording.wav", "log"].map((name) => [name, join(phone.directory, name)]),
+    );
+    const options = { seconds: MICROPHONE_SECONDS, rate: MICROPHONE_RATE };
+    const sound = wav(tone(microphone, options), MICROPHONE_RATE);
+    await writeFile(phone.files["microphone.wav"], sound);
+    phone.#run({
+      ...{ number, password, server, transport, security, address, answer, ice, prack },
+      codecs: [codecs].flat(),
+      microphone: phone.files["microphone.wav"],
+      recording: phone.files["recording.wav"],
+      log: phone.files.log,
+    });
+    await phone.event("started");
+    if (password) await phone.#registered();
+    return phone;
+  }
+
+  dial(target) {
+    return this.command("dial", target);
+  }
+  answer() {
+    return this.command("answer");
+  }
+  reject(code) {
+    return this.command("reject", code);
+  }
+  hangUp() {
+    return this.command("hangUp");
+  }
+  hold() {
+    return this.command("hold");
+  }
+  resume() {
+    return this.command("resume");
+  }
+  press(digits) {
+    return this.command("press", digits);
+  }
+
+  async command(name, argument = null) {
+    this.#count += 1;
+    const token = this.#count;
+    this.child.stdin.write(`${JSON.stringify({ name, argument, token })}\n`);
+    const answer = await this.#inbox.take(
+      (message) => message.token === token,
+      `the answer to ${name}`,
+    );
+    if (answer.event === "failed") throw new Error(`PJSIP refused ${name}: ${answer.reason}`);
+  }
+
+  /** Waits for an event of this name whose fields are `wanted`. */
+  event(name, wanted = {}, timeout = EVENT_TIMEOUT_MS) {
+    const fits = (message) =>
+      message.event === name &&
+      Object.entries(wanted).every(([field, value]) => message[field] === value);
+    return this.#inbox.take(fits, `${name} ${JSON.stringify(wanted)}`, timeout);
+  }
+
+  /** Waits for a state of the call by PJSIP's word: CALLING, EARLY, CONFIRMED, DISCONNECTED. */
+  state(word, timeout = EVENT_TIMEOUT_MS) {
+    return this.event("state", { state: word }, timeout);
+  }
+
+  forget() {
+    this.#inbox.clear();
+  }
+
+  async log() {
+    return (await readFile(this.files.log, "utf8").catch(() => "")).slice(-LOG_TAIL);
+  }
+
+  /** Waits until the newest half second of the recording pleases `accept`. */
+  async listenUntil(accept, what, timeout = EVENT_TIMEOUT_MS) {
+    const deadline = Date.now() + timeout;
+    for (;;) {
+      const bytes = await readFile(this.files["recording.wav"]);
+      const { samples, rate } = readWav(bytes, { growing: true });
+      const heard = { samples: samples.subarray(-Math.round(rate / 2)), rate };
+      if (heard.samples.length >= rate / 2 && accept(heard)) return heard;
+      if (Date.now() > deadline) throw new Error(`did not hear ${what}\n${await this.log()}`);
+      // The recorder writes on its own; a file has no event for "more came".
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+
+  async stop() {
+    await stop(this.child, () => this.child.stdin.end());
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  #run(config) {
+    const python = process.env.OFFHOOK_PYTHON ?? "python3";
+    this.child = start(python, [DRIVER], { stdio: ["pipe", "pipe", "pipe"] });
+    createInterface({ input: this.child.stdout }).on("line", (line) => {
+      if (line.startsWith("{")) this.#inbox.put(JSON.parse(line));
+    });
+    createInterface({ input: this.child.stderr }).on("line", (line) => this.#inbox.note(line));
+    this.child.on("error", (error) => this.#inbox.note(String(error)));
+    // A phone that ended is noticed by whoever waits for its next event.
+    this.child.stdin.on("error", (error) => this.#inbox.note(String(error)));
+    this.child.stdin.write(`${JSON.stringify(config)}\n`);
+  }
+
+  async #registered() {
+    const { code, active } = await this.event("registration");
+    if (code !== 200 || !active) throw new Error(`PJSIP could not register: ${code}`);
+  }
+}

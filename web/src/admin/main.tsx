@@ -1,0 +1,4 @@
+import { mount } from "../portal/mount.tsx";
+import { AdminApp } from "./AdminApp.tsx";
+
+mount(<AdminApp />);

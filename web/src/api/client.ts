@@ -1,0 +1,95 @@
+import type { Credentials } from "../softphone/credentials.ts";
+import { parseCredentials } from "../softphone/credentials.ts";
+import { problemFrom, Unreachable } from "./problem.ts";
+
+/** The longest wait for an answer of the API. */
+const REQUEST_TIMEOUT_MS = 10_000;
+
+/** Asks the API; throws [`Problem`] for an error answer and [`Unreachable`] without one. */
+async function request(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+  let response: Response;
+  try {
+    response = await fetch(path, {
+      method,
+      credentials: "same-origin",
+      headers: body === undefined ? {} : { "content-type": "application/json" },
+      body: body === undefined ? null : JSON.stringify(body),
+      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
+    });
+  } catch (cause) {
+    throw new Unreachable("The server does not answer.", { cause });
+  }
+  if (!response.ok && !(path === "/api/health" && response.status === 503)) {
+    throw await problemFrom(response);
+  }
+  return response.status === 204 ? null : response.json();
+}
+
+export type Role = "admin" | "supervisor" | "agent";
+export interface SignedIn {
+  role: Role;
+  expires_at: string;
+}
+
+/** One row of the call history; null where nothing was measured or nobody answered. */
+export interface CallRecord {
+  id: string;
+  caller: string;
+  caller_name: string | null;
+  dialled: string;
+  answered_by: string | null;
+  started_at: string;
+  ring_seconds: number;
+  talk_seconds: number;
+  /** Q.850 cause. */
+  hangup_cause: number;
+  hangup_cause_name: string;
+  hung_up_by: "caller" | "callee" | "system";
+  caller_codec: string | null;
+  callee_codec: string | null;
+  loss_percent: number | null;
+  jitter_ms: number | null;
+  mos: number | null;
+}
+
+export interface Health {
+  status: string;
+  version: string;
+  uptime_s: number;
+  checks: Record<string, unknown>;
+}
+
+export async function guestSession(): Promise<Credentials> {
+  return parseCredentials(await request("POST", "/api/session/guest", {}), location.href);
+}
+
+export async function sipSession(): Promise<Credentials> {
+  return parseCredentials(await request("GET", "/api/session/sip"), location.href);
+}
+
+const SIGNED_IN_KEY = "offhook.signed-in";
+
+export async function signIn(username: string, password: string): Promise<SignedIn> {
+  const session = await request("POST", "/api/auth/login", { username, password });
+  localStorage.setItem(SIGNED_IN_KEY, "yes");
+  return session as SignedIn;
+}
+
+export async function signOut(): Promise<void> {
+  localStorage.removeItem(SIGNED_IN_KEY);
+  await request("POST", "/api/auth/logout", {});
+}
+
+/** Whether this browser signed in before; the cookie itself cannot be read and may be too old. */
+export function wasSignedIn(): boolean {
+  return localStorage.getItem(SIGNED_IN_KEY) !== null;
+}
+
+export async function callHistory(limit: number): Promise<CallRecord[]> {
+  const page = await request("GET", `/api/calls/history?limit=${limit}`);
+  return (page as { items: CallRecord[] }).items;
+}
+
+export async function health(): Promise<Health> {
+  return (await request("GET", "/api/health")) as Health;
+}

@@ -1,0 +1,87 @@
+import { MantineProvider } from "@mantine/core";
+import { act, render, screen } from "@testing-library/react";
+import userEvent from "@testing-library/user-event";
+import { expect, it } from "vitest";
+import { failure } from "../softphone/failure.ts";
+import { testBench } from "../softphone/fakes.ts";
+import type { AudioDevices } from "../softphone/index.ts";
+import { TelephoneProvider } from "../softphone/index.ts";
+import { Phone } from "./Phone.tsx";
+
+async function shown() {
+  const bench = testBench();
+  const audio = Object.assign(bench.audio, { readLevel: () => 0 }) as unknown as AudioDevices;
+  const user = userEvent.setup();
+  render(
+    <MantineProvider>
+      <TelephoneProvider value={{ softphone: bench.softphone, audio }}>
+        <Phone nameOf={(number) => (number === "9196" ? "Echo" : null)} />
+      </TelephoneProvider>
+    </MantineProvider>,
+  );
+  await act(async () => bench.softphone.start());
+  const lineCall = () => {
+    const call = bench.lines[0]?.calls[0];
+    if (!call) throw new Error("nothing was dialled");
+    return call;
+  };
+  return { bench, user, lineCall };
+}
+
+it("dials what is typed anywhere on the page when Enter is pressed", async () => {
+  const { bench, user } = await shown();
+  await user.keyboard("9196{Enter}");
+  expect(bench.lines[0]?.dialled).toEqual(["9196"]);
+  expect(screen.getByTestId("call-state").textContent).toBe("Calling: Echo");
+});
+
+it("dials from the keypad and takes back a digit", async () => {
+  const { bench, user } = await shown();
+  for (const key of ["9", "1", "2", "star"]) {
+    await user.click(screen.getByRole("button", { name: key }));
+  }
+  await user.click(screen.getByRole("button", { name: "Delete the last digit" }));
+  await user.click(screen.getByRole("button", { name: "Call" }));
+  expect(bench.lines[0]?.dialled).toEqual(["912"]);
+});
+
+it("cleans up what is pasted", async () => {
+  const { bench, user } = await shown();
+  await user.click(screen.getByLabelText("Number to call"));
+  await user.paste("tel:555-1234");
+  await user.keyboard("{Enter}");
+  expect(bench.lines[0]?.dialled).toEqual(["5551234"]);
+});
+
+it("sends digits, mutes and holds by keys during a call; Escape is harmless", async () => {
+  const { bench, user, lineCall } = await shown();
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  await user.keyboard("42m");
+  expect(lineCall().peer.sender.dtmf.toneBuffer).toBe("42");
+  expect(screen.getByRole("button", { name: "Unmute" }).getAttribute("aria-pressed")).toBe("true");
+  await user.keyboard("h{Escape}");
+  expect(lineCall().done).toEqual(["hold"]);
+  expect(bench.softphone.state.get().call?.hold).toBe("held");
+});
+
+it("keeps keys typed into the transfer dialog to itself", async () => {
+  const { user, lineCall } = await shown();
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  await user.click(screen.getByRole("button", { name: "Transfer" }));
+  await user.type(await screen.findByLabelText("Number"), "1002{Enter}");
+  expect(lineCall().done[0]).toBe("transfer 1002");
+  expect(lineCall().peer.sender.dtmf.toneBuffer).toBe("");
+});
+
+it("tells at once why a call failed", async () => {
+  const { user, lineCall } = await shown();
+  await user.keyboard("404{Enter}");
+  await act(async () => lineCall().end({ failure: failure("no-route", "No such number", 404) }));
+  const alert = screen.getByRole("alert");
+  expect(alert.textContent).toContain("This number does not exist");
+  expect(alert.textContent).toContain("No such number");
+  await user.click(screen.getByRole("button", { name: "Dismiss" }));
+  expect(screen.queryByRole("alert")).toBeNull();
+});

@@ -1,0 +1,35 @@
+import { useEffect } from "react";
+import { isDtmfKey, type Softphone } from "../softphone/index.ts";
+
+/**
+ * Keys that work anywhere on the page: during a call digits are sent, M mutes and H holds;
+ * without a call digits go to `onType`. Fields, dialogs and shortcuts with modifiers keep theirs.
+ */
+export function usePhoneKeys(softphone: Softphone, onType: (digit: string) => void): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.repeat || isTaken(event)) return;
+      const { call } = softphone.state.get();
+      const key = event.key.toLowerCase();
+      if (!call) {
+        if (isDtmfKey(key)) handled(event, () => onType(key));
+      } else if (isDtmfKey(key)) handled(event, () => softphone.sendDigit(key));
+      else if (key === "m") handled(event, () => softphone.toggleMute());
+      else if (key === "h") handled(event, () => void softphone.toggleHold());
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [softphone, onType]);
+}
+
+function handled(event: KeyboardEvent, act: () => void): void {
+  event.preventDefault();
+  act();
+}
+
+/** Whether the key belongs to what has the focus. */
+function isTaken(event: KeyboardEvent): boolean {
+  const target = event.target;
+  if (!(target instanceof Element)) return false;
+  return target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null;
+}

@@ -1,0 +1,107 @@
+import type { Call, ConnectionState, EndedCall, Quality } from "../softphone/index.ts";
+
+/** The state of a call as a person would say it. */
+export function callWords(call: Call): string {
+  switch (call.phase) {
+    case "microphone":
+      return "Waiting for the microphone";
+    case "dialling":
+      return "Calling";
+    case "ringing":
+      return "Ringing";
+    case "incoming":
+      return "Incoming call";
+    case "answering":
+      return "Answering";
+    case "active":
+      return activeWords(call);
+  }
+}
+
+function activeWords(call: Call): string {
+  if (call.transfer && !call.transfer.failure) return `Transferring to ${call.transfer.number}`;
+  if (call.hold === "holding") return "Putting on hold";
+  if (call.hold === "held") return "On hold";
+  if (call.hold === "resuming") return "Resuming";
+  if (call.media === "interrupted") return "Sound interrupted, reconnecting";
+  if (call.remoteHold) return "The other side put you on hold";
+  return call.muted ? "Connected, microphone muted" : "Connected";
+}
+
+export function endedWords(last: EndedCall, name: string): string {
+  const lasted = last.seconds === null ? "" : ` after ${spokenDuration(last.seconds)}`;
+  switch (last.outcome) {
+    case "failed":
+      return last.failure?.title ?? "The call failed";
+    case "transferred":
+      return `${name} was transferred`;
+    case "cancelled":
+      return `Call to ${name} cancelled`;
+    case "missed":
+      return `Missed call from ${name}`;
+    case "declined":
+      return `Call from ${name} declined`;
+    case "ended":
+      return `Call with ${name} ended${lasted}`;
+  }
+}
+
+/** 75 as "1:15", 3675 as "1:01:15". */
+export function clock(seconds: number): string {
+  const pad = (n: number) => String(n).padStart(2, "0");
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor(seconds / 60) % 60;
+  const rest = pad(Math.floor(seconds) % 60);
+  return hours > 0 ? `${hours}:${pad(minutes)}:${rest}` : `${minutes}:${rest}`;
+}
+
+/** 75 as "1 min 15 s". */
+export function spokenDuration(seconds: number): string {
+  const minutes = Math.floor(seconds / 60);
+  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
+}
+
+export function connectionWords(state: ConnectionState, registers: boolean): string {
+  switch (state.phase) {
+    case "stopped":
+      return "Not connected";
+    case "connecting":
+      return state.attempt > 1 ? "Reconnecting" : "Connecting";
+    case "waiting":
+      return "No connection";
+    case "connected":
+      return registers ? registrationWords(state) : "Ready to call";
+  }
+}
+
+function registrationWords(state: ConnectionState): string {
+  switch (state.registration) {
+    case "registered":
+      return `Ready as ${state.identity?.username ?? ""}`;
+    case "registering":
+      return "Registering";
+    case "unregistered":
+    case "refused":
+      return "Not registered";
+  }
+}
+
+export type QualityGrade = "measuring" | "good" | "fair" | "poor";
+
+export const GRADE_WORDS: Record<QualityGrade, string> = {
+  measuring: "Measuring",
+  good: "Good",
+  fair: "Fair",
+  poor: "Poor",
+};
+
+/** A grade from the worst of loss, jitter and delay, with ITU-T G.114's 150 and 400 ms. */
+export function grade(quality: Quality | null): QualityGrade {
+  if (!quality?.packetsReceived) return "measuring";
+  const loss = Math.max(quality.lossPercent ?? 0, quality.remoteLossPercent ?? 0);
+  const delay = (quality.roundTripMs ?? 0) / 2 + (quality.jitterBufferMs ?? 0);
+  const jitter = quality.jitterMs ?? 0;
+  if (loss > 5 || delay > 400 || jitter > 60) return "poor";
+  if (loss > 1 || delay > 150 || jitter > 30) return "fair";
+  return "good";
+}

@@ -1,0 +1,85 @@
+/** What the telephone itself sounds while a call is being set up. */
+export type CallTone = "ringback" | "ring" | "busy";
+
+interface Cadence {
+  frequencies: number[];
+  gain: number;
+  /** Seconds of sound and of silence; `repeat` false plays it `times` times only. */
+  on: number;
+  off: number;
+  times: number;
+}
+
+const CADENCES: Record<CallTone, Cadence> = {
+  ringback: { frequencies: [425], gain: 0.06, on: 1, off: 4, times: Number.POSITIVE_INFINITY },
+  ring: { frequencies: [660, 880], gain: 0.1, on: 0.8, off: 1.6, times: Number.POSITIVE_INFINITY },
+  busy: { frequencies: [425], gain: 0.05, on: 0.35, off: 0.35, times: 3 },
+};
+
+const DTMF_ROWS = [697, 770, 852, 941];
+const DTMF_COLUMNS = [1209, 1336, 1477];
+const DTMF_GRID = ["123", "456", "789", "*0#"];
+const KEY_TONE_S = 0.09;
+const KEY_TONE_GAIN = 0.04;
+/** Fade at both ends, so that tones do not click. */
+const FADE_S = 0.01;
+
+export interface Tones {
+  start(tone: CallTone): void;
+  stop(): void;
+  key(digit: string): void;
+}
+
+/** Plays call-progress and key tones on the system's speaker. */
+export class CallTones implements Tones {
+  #context: AudioContext | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #sounding: OscillatorNode[] = [];
+
+  start(tone: CallTone): void {
+    this.stop();
+    this.#cycle(CADENCES[tone], 0);
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    for (const oscillator of this.#sounding) oscillator.stop();
+    this.#sounding = [];
+  }
+
+  key(digit: string): void {
+    const row = DTMF_GRID.findIndex((keys) => keys.includes(digit));
+    const column = DTMF_GRID[row]?.indexOf(digit) ?? -1;
+    const low = DTMF_ROWS[row];
+    const high = DTMF_COLUMNS[column];
+    if (low && high) this.#sound([low, high], KEY_TONE_GAIN, KEY_TONE_S);
+  }
+
+  #cycle(cadence: Cadence, count: number): void {
+    if (count >= cadence.times) return;
+    this.#sounding = this.#sound(cadence.frequencies, cadence.gain, cadence.on);
+    const period = (cadence.on + cadence.off) * 1000;
+    this.#timer = setTimeout(() => this.#cycle(cadence, count + 1), period);
+  }
+
+  #sound(frequencies: number[], level: number, seconds: number): OscillatorNode[] {
+    this.#context ??= new AudioContext();
+    const context = this.#context;
+    void context.resume();
+    const gain = context.createGain();
+    const begin = context.currentTime;
+    gain.gain.setValueAtTime(0, begin);
+    gain.gain.linearRampToValueAtTime(level, begin + FADE_S);
+    gain.gain.setValueAtTime(level, begin + seconds - FADE_S);
+    gain.gain.linearRampToValueAtTime(0, begin + seconds);
+    gain.connect(context.destination);
+    return frequencies.map((frequency) => {
+      const oscillator = context.createOscillator();
+      oscillator.frequency.value = frequency;
+      oscillator.connect(gain);
+      oscillator.start(begin);
+      oscillator.stop(begin + seconds);
+      return oscillator;
+    });
+  }
+}

@@ -1,0 +1,15 @@
+/**
+ * The softphone all portals share: one call at a time over SIP on a WebSocket and WebRTC.
+ * `Softphone` is free of any UI framework and of SIP.js, which lives behind `Line`;
+ * `useSoftphone` is its React hook. It does not draw anything and does not know who is signed in.
+ */
+export { AudioDevices } from "./audio-devices.ts";
+export { CallTones } from "./call-tones.ts";
+export type { ConnectionState } from "./connection.ts";
+export { type Credentials, isAllowed } from "./credentials.ts";
+export { type Failure, failure, failureFromApi } from "./failure.ts";
+export { DTMF_KEYS, isDtmfKey, readNumber, typedNumber } from "./number.ts";
+export { type Quality, type QualitySample, readQuality } from "./quality.ts";
+export { sipLine } from "./sip-line.ts";
+export { type Call, type EndedCall, Softphone } from "./softphone.ts";
+export { TelephoneProvider, useSoftphone, useStore } from "./use-softphone.ts";

@@ -1,0 +1,65 @@
+import type { Credentials } from "./credentials.ts";
+import type { Failure } from "./failure.ts";
+
+/**
+ * The boundary between the softphone and a signalling stack. `SipLine` implements it on SIP.js;
+ * tests implement it by hand.
+ */
+export interface Line {
+  /** Opens the signalling socket; rejects when that fails. */
+  connect(): Promise<void>;
+  /** Registers this browser's contact on the open socket. */
+  register(): void;
+  dial(number: string, microphone: MediaStream, handlers: LineCallHandlers): LineCall;
+  /** Ends calls and registration as far as that is possible and closes the socket. */
+  close(): void;
+}
+
+export type RegistrationState = "unregistered" | "registering" | "registered" | "refused";
+
+export interface LineHandlers {
+  /** The socket was lost; not called for `close()`. */
+  onDisconnected(): void;
+  onRegistration(state: RegistrationState, failure: Failure | null): void;
+  onIncoming(call: IncomingLineCall): void;
+}
+
+export type LineFactory = (credentials: Credentials, handlers: LineHandlers) => Line;
+
+export interface LineCallHandlers {
+  /** The other side is ringing; `early` when it already sends sound of its own. */
+  onRinging(early: boolean): void;
+  onAnswered(): void;
+  onRemoteHold(held: boolean): void;
+  /** The peer connection exists; called once per call and before any sound. */
+  onMedia(connection: RTCPeerConnection): void;
+  onEnded(end: LineCallEnd): void;
+}
+
+export interface LineCallEnd {
+  by: "local" | "remote";
+  /** Null when the call ended in the ordinary way. */
+  failure: Failure | null;
+}
+
+export interface LineCall {
+  /** Cancels, rejects or ends the call, whichever fits. */
+  hangUp(): void;
+  /** Resolves when the other side has agreed. */
+  setHold(held: boolean): Promise<void>;
+  /** Sends a digit in signalling (SIP INFO), for when the media path cannot carry it. */
+  sendDigitBySignalling(digit: string, durationMs: number): void;
+  /** Blind transfer; resolves when the target was reached, rejects with a Failure otherwise. */
+  transfer(number: string): Promise<void>;
+  /** Renegotiates, so that the other side learns the path through a new socket. */
+  refresh(restartIce: boolean): Promise<void>;
+}
+
+export interface IncomingLineCall extends LineCall {
+  readonly number: string;
+  readonly name: string | null;
+  setHandlers(handlers: LineCallHandlers): void;
+  accept(microphone: MediaStream): Promise<void>;
+  /** Says that this line is busy with another call. */
+  rejectBusy(): void;
+}

@@ -1,0 +1,162 @@
+import {
+  type Invitation,
+  type Inviter,
+  Inviter as OutgoingInvite,
+  Registerer,
+  RegistererState,
+  URI,
+  UserAgent,
+  Web,
+} from "sip.js";
+import type { Credentials } from "./credentials.ts";
+import { DigestClient } from "./digest.ts";
+import { type Failure, failure, failureFromSip, type SipRejection } from "./failure.ts";
+import type {
+  Line,
+  LineCall,
+  LineCallHandlers,
+  LineFactory,
+  LineHandlers,
+  RegistrationState,
+} from "./line.ts";
+import { SipCall, SipIncomingCall } from "./sip-call.ts";
+import { rejectionOf } from "./sip-response.ts";
+import { SocketWatch } from "./socket-watch.ts";
+
+/** Host candidates are at hand at once; whatever else gathers is not worth waiting longer for. */
+const ICE_GATHERING_TIMEOUT_MS = 300;
+const CONNECT_TIMEOUT_S = 8;
+const REGISTRATION_EXPIRES_S = 300;
+/** An incoming call nobody answers is given up after this. */
+const INCOMING_RING_TIMEOUT_S = 120;
+
+export const sipLine: LineFactory = (credentials, handlers) => new SipLine(credentials, handlers);
+
+/** A `Line` on SIP.js: SIP over WebSocket (RFC 7118), digest, WebRTC. */
+class SipLine implements Line {
+  readonly #agent: UserAgent;
+  readonly #watch = new SocketWatch();
+  #registerer: Registerer | null = null;
+  #closed = false;
+
+  constructor(
+    private readonly credentials: Credentials,
+    private readonly handlers: LineHandlers,
+  ) {
+    this.#agent = new UserAgent({
+      uri: new URI("sip", credentials.username, credentials.domain),
+      displayName: credentials.displayName ?? "",
+      authorizationUsername: credentials.username,
+      authorizationPassword: credentials.password,
+      userAgentString: "Offhook portal (SIP.js 0.21.2)",
+      transportOptions: { server: credentials.wsUrl, connectionTimeout: CONNECT_TIMEOUT_S },
+      noAnswerTimeout: INCOMING_RING_TIMEOUT_S,
+      logBuiltinEnabled: false,
+      sessionDescriptionHandlerFactory: mediaFactory,
+      delegate: {
+        onDisconnect: (error) => this.#onDisconnect(error),
+        onInvite: (invitation) => this.#onInvite(invitation),
+      },
+    });
+    // SIP.js offers no option for the digest algorithm, but asks this factory for its client.
+    const core = this.#agent.userAgentCore.configuration as { authenticationFactory(): unknown };
+    core.authenticationFactory = () =>
+      new DigestClient(credentials.username, credentials.password, randomToken);
+  }
+
+  async connect(): Promise<void> {
+    await (this.#agent.state === "Started" ? this.#agent.reconnect() : this.#agent.start());
+    const { ws } = this.#agent.transport as Web.Transport;
+    if (ws) this.#watch.start(ws);
+  }
+
+  register(): void {
+    // A registerer that waits for an answer lost with its socket cannot send again.
+    this.#dropRegisterer();
+    const registerer = new Registerer(this.#agent, {
+      expires: REGISTRATION_EXPIRES_S,
+      refreshFrequency: 75,
+      logConfiguration: false,
+    });
+    this.#registerer = registerer;
+    const tell = (state: RegistrationState, reason: Failure | null = null) => {
+      if (this.#registerer === registerer && !this.#closed) {
+        this.handlers.onRegistration(state, reason);
+      }
+    };
+    registerer.stateChange.addListener((state) => {
+      if (state === RegistererState.Registered) tell("registered");
+      if (state === RegistererState.Unregistered) tell("unregistered");
+    });
+    tell("registering");
+    const onReject = (response: Parameters<typeof rejectionOf>[0]) =>
+      tell("refused", registrationFailure(rejectionOf(response)));
+    registerer.register({ requestDelegate: { onReject } }).catch(() => tell("unregistered"));
+  }
+
+  dial(number: string, microphone: MediaStream, handlers: LineCallHandlers): LineCall {
+    const target = new URI("sip", number, this.credentials.domain);
+    const inviter: Inviter = new OutgoingInvite(this.#agent, target, { earlyMedia: true });
+    const call = new SipCall(inviter, this.credentials.domain, handlers);
+    call.invite(inviter, microphone);
+    return call;
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#watch.stop();
+    this.#agent.stop().catch(ignoreOnClose);
+  }
+
+  #onDisconnect(error: Error | undefined): void {
+    this.#watch.stop();
+    this.#dropRegisterer();
+    if (!this.#closed) {
+      if (error) this.handlers.onRegistration("unregistered", null);
+      this.handlers.onDisconnected();
+    }
+  }
+
+  #onInvite(invitation: Invitation): void {
+    this.handlers.onIncoming(new SipIncomingCall(invitation, this.credentials.domain));
+  }
+
+  /** Forgets a registerer without sending anything: its socket is gone, its binding with it. */
+  #dropRegisterer(): void {
+    const old = this.#registerer;
+    this.#registerer = null;
+    if (old && old.state !== RegistererState.Terminated) old.dispose().catch(ignoreOnClose);
+  }
+}
+
+const mediaFactory: NonNullable<
+  ConstructorParameters<typeof UserAgent>[0]
+>["sessionDescriptionHandlerFactory"] = (session) =>
+  new Web.SessionDescriptionHandler(
+    session.userAgent.getLogger("offhook.media"),
+    (_constraints, _handler, options) => Promise.resolve(microphoneOf(options)),
+    {
+      iceGatheringTimeout: ICE_GATHERING_TIMEOUT_MS,
+      peerConnectionConfiguration: { iceServers: [], bundlePolicy: "max-bundle" },
+    },
+  );
+
+/** The microphone travels to the media factory within SIP.js's session options. */
+function microphoneOf(options: unknown): MediaStream {
+  const { microphone } = (options ?? {}) as { microphone?: MediaStream };
+  return microphone ?? new MediaStream();
+}
+
+/** Here "not allowed" speaks of the account and not of a number. */
+function registrationFailure(rejection: SipRejection): Failure {
+  const reason = failureFromSip(rejection);
+  const account = reason.kind === "not-allowed" || reason.kind === "no-route";
+  return account ? failure("unauthorised", reason.detail, reason.sipCode) : reason;
+}
+
+function randomToken(): string {
+  return crypto.randomUUID().replaceAll("-", "");
+}
+
+/** Closing is best effort: the page may be going away and the socket may be gone. */
+function ignoreOnClose(): void {}

@@ -1,0 +1,437 @@
+import type { CallAudio } from "./audio-devices.ts";
+import type { Tones } from "./call-tones.ts";
+import { Connection, type ConnectionOptions, isFailure } from "./connection.ts";
+import { type Failure, failure } from "./failure.ts";
+import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
+import { isDtmfKey, readNumber } from "./number.ts";
+import { Store } from "./store.ts";
+
+export type CallPhase =
+  /** The browser asks for the microphone. */
+  "microphone" | "dialling" | "ringing" | "incoming" | "answering" | "active";
+
+export interface Call {
+  id: number;
+  direction: "outgoing" | "incoming";
+  number: string;
+  name: string | null;
+  phase: CallPhase;
+  /** Milliseconds since the epoch; null until answered. */
+  answeredAt: number | null;
+  muted: boolean;
+  hold: "none" | "holding" | "held" | "resuming";
+  remoteHold: boolean;
+  media: "connecting" | "connected" | "interrupted";
+  /** Digits sent during this call. */
+  digits: string;
+  transfer: { number: string; failure: Failure | null } | null;
+  /** Something that went wrong while the call itself goes on. */
+  notice: Failure | null;
+}
+
+export interface EndedCall {
+  id: number;
+  direction: Call["direction"];
+  number: string;
+  name: string | null;
+  outcome: "ended" | "cancelled" | "missed" | "declined" | "transferred" | "failed";
+  by: LineCallEnd["by"];
+  /** Seconds of conversation; null when the call was never answered. */
+  seconds: number | null;
+  failure: Failure | null;
+}
+
+export interface PhoneState {
+  call: Call | null;
+  last: EndedCall | null;
+}
+
+export type SoftphoneOptions = Omit<
+  ConnectionOptions,
+  "busy" | "onIncoming" | "onLost" | "onRestored"
+> & {
+  audio: CallAudio;
+  tones: Tones;
+};
+
+const DTMF_DURATION_MS = 120;
+const DTMF_GAP_MS = 70;
+/** An interrupted media path that does not come back within this ends the call. */
+export const MEDIA_RESTART_TIMEOUT_MS = 15_000;
+
+/** The one call of this browser, its connection, and what can be done with them. */
+export class Softphone {
+  readonly connection: Connection;
+  readonly state = new Store<PhoneState>({ call: null, last: null });
+  #line: LineCall | null = null;
+  #microphone: MediaStream | null = null;
+  #peer: RTCPeerConnection | null = null;
+  #mediaDeadline: ReturnType<typeof setTimeout> | undefined;
+  #callCount = 0;
+  /** Whether the current call was already tried again with fresh credentials. */
+  #retried = false;
+
+  constructor(private readonly options: SoftphoneOptions) {
+    this.connection = new Connection({
+      ...options,
+      busy: () => this.#line !== null,
+      onIncoming: (line) => this.#onIncoming(line),
+      onLost: () => this.#onConnectionLost(),
+      onRestored: () => this.#refresh(false),
+    });
+    options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
+  }
+
+  start(): void {
+    this.connection.start();
+  }
+
+  stop(): void {
+    this.hangUp();
+    this.connection.stop();
+  }
+
+  /** The peer connection of the current call, for measurements. */
+  peerConnection(): RTCPeerConnection | null {
+    return this.#peer;
+  }
+
+  async call(input: string): Promise<void> {
+    if (this.state.get().call) return;
+    const number = readNumber(input);
+    this.#retried = false;
+    const id = this.#begin("outgoing", number ?? input.trim(), null, "microphone");
+    if (number === null) return this.#end(id, { by: "local", failure: failure("bad-number") });
+    try {
+      this.#microphone = await this.#openMicrophone(id);
+      await this.#dial(id, number);
+    } catch (reason) {
+      this.#end(id, { by: "local", failure: toFailure(reason) });
+    }
+  }
+
+  async accept(): Promise<void> {
+    const call = this.state.get().call;
+    const line = this.#line;
+    if (call?.phase !== "incoming" || !line) return;
+    this.options.tones.stop();
+    this.#patch(call.id, { phase: "answering" });
+    try {
+      this.#microphone = await this.#openMicrophone(call.id);
+      await (line as IncomingLineCall).accept(this.#microphone);
+    } catch (reason) {
+      line.hangUp();
+      this.#end(call.id, { by: "local", failure: toFailure(reason) });
+    }
+  }
+
+  /** Ends, cancels or declines, whichever fits the call's phase. */
+  hangUp(): void {
+    const call = this.state.get().call;
+    if (!call) return;
+    this.#line?.hangUp();
+    this.#end(call.id, { by: "local", failure: null });
+  }
+
+  toggleMute(): void {
+    const call = this.state.get().call;
+    if (!call || call.phase === "incoming") return;
+    this.#patch(call.id, { muted: !call.muted });
+    this.#applyMicrophone();
+  }
+
+  async toggleHold(): Promise<void> {
+    const call = this.state.get().call;
+    if (call?.phase !== "active" || !this.#line) return;
+    if (call.hold === "holding" || call.hold === "resuming") return;
+    const hold = call.hold === "none";
+    this.#patch(call.id, { hold: hold ? "holding" : "resuming", notice: null });
+    try {
+      await this.#line.setHold(hold);
+      this.#patch(call.id, { hold: hold ? "held" : "none" });
+    } catch (reason) {
+      this.#patch(call.id, { hold: call.hold, notice: toFailure(reason) });
+    }
+    this.#applyMicrophone();
+  }
+
+  sendDigit(digit: string): void {
+    const call = this.state.get().call;
+    const answered = call?.phase === "active" || call?.phase === "ringing";
+    if (!call || !answered || !this.#line || !isDtmfKey(digit)) return;
+    this.options.tones.key(digit);
+    this.#patch(call.id, { digits: call.digits + digit });
+    const sender = this.#peer?.getSenders().find(({ dtmf }) => dtmf)?.dtmf;
+    if (sender?.canInsertDTMF) {
+      // insertDTMF replaces what is still waiting to be sent.
+      sender.insertDTMF(sender.toneBuffer + digit, DTMF_DURATION_MS, DTMF_GAP_MS);
+    } else {
+      this.#line.sendDigitBySignalling(digit, DTMF_DURATION_MS);
+    }
+  }
+
+  async transfer(input: string): Promise<void> {
+    const call = this.state.get().call;
+    if (call?.phase !== "active" || !this.#line || pending(call.transfer)) return;
+    const number = readNumber(input);
+    this.#patch(call.id, {
+      transfer: { number: number ?? input, failure: number ? null : failure("bad-number") },
+    });
+    if (number === null) return;
+    try {
+      await this.#line.transfer(number);
+      this.hangUp();
+    } catch (reason) {
+      this.#patch(call.id, { transfer: { number, failure: toFailure(reason) } });
+    }
+  }
+
+  dismissNotice(): void {
+    const { call } = this.state.get();
+    if (call)
+      this.#patch(call.id, {
+        notice: null,
+        transfer: pending(call.transfer) ? call.transfer : null,
+      });
+    else this.state.patch({ last: null });
+  }
+
+  async #openMicrophone(id: number): Promise<MediaStream> {
+    const microphone = await this.options.audio.openMicrophone();
+    if (this.#is(id)) return microphone;
+    stopTracks(microphone);
+    this.options.audio.closeMicrophone();
+    throw failure("server");
+  }
+
+  async #dial(id: number, number: string): Promise<void> {
+    this.#patch(id, { phase: "dialling" });
+    const line = await this.connection.ready();
+    if (!this.#is(id) || !this.#microphone) return;
+    this.#line = line.dial(number, this.#microphone, this.#handlers(id));
+    this.#applyMicrophone();
+  }
+
+  #onIncoming(line: IncomingLineCall): void {
+    if (this.state.get().call) {
+      line.rejectBusy();
+      return;
+    }
+    const id = this.#begin("incoming", line.number, line.name, "incoming");
+    this.#line = line;
+    line.setHandlers(this.#handlers(id));
+    this.options.tones.start("ring");
+  }
+
+  #handlers(id: number): LineCallHandlers {
+    return {
+      onRinging: (early) => this.#onRinging(id, early),
+      onAnswered: () => this.#onAnswered(id),
+      onRemoteHold: (remoteHold) => {
+        if (this.state.get().call?.hold === "none") this.#patch(id, { remoteHold });
+      },
+      onMedia: (peer) => this.#onMedia(id, peer),
+      onEnded: (end) => this.#onEnded(id, end),
+    };
+  }
+
+  #onRinging(id: number, early: boolean): void {
+    const call = this.state.get().call;
+    if (call?.id !== id || call.phase === "active") return;
+    this.#patch(id, { phase: "ringing" });
+    if (early) this.options.tones.stop();
+    else if (call.phase !== "ringing") this.options.tones.start("ringback");
+  }
+
+  #onAnswered(id: number): void {
+    if (!this.#is(id)) return;
+    this.options.tones.stop();
+    this.#patch(id, { phase: "active", answeredAt: this.options.now() });
+    this.#applyMicrophone();
+  }
+
+  #onMedia(id: number, peer: RTCPeerConnection): void {
+    if (!this.#is(id)) return;
+    this.#peer = peer;
+    const remote = new MediaStream();
+    peer.addEventListener("track", ({ track }) => {
+      remote.addTrack(track);
+      if (this.#is(id)) this.options.audio.playRemote(remote);
+    });
+    peer.addEventListener("connectionstatechange", () => {
+      if (this.#is(id) && peer === this.#peer) this.#onMediaState(id, peer.connectionState);
+    });
+  }
+
+  #onMediaState(id: number, state: RTCPeerConnectionState): void {
+    if (state === "connected") {
+      clearTimeout(this.#mediaDeadline);
+      this.#patch(id, { media: "connected" });
+    } else if (state === "disconnected") {
+      this.#patch(id, { media: "interrupted" });
+    } else if (state === "failed") {
+      this.#patch(id, { media: "interrupted" });
+      this.#refresh(true);
+      clearTimeout(this.#mediaDeadline);
+      this.#mediaDeadline = setTimeout(() => this.#giveUpMedia(id), MEDIA_RESTART_TIMEOUT_MS);
+    }
+  }
+
+  #giveUpMedia(id: number): void {
+    if (!this.#is(id)) return;
+    this.#line?.hangUp();
+    this.#end(id, { by: "local", failure: failure("no-media") });
+  }
+
+  #onEnded(id: number, end: LineCallEnd): void {
+    const call = this.state.get().call;
+    if (call?.id !== id) return;
+    const refused = end.failure?.kind === "unauthorised" && call.phase === "dialling";
+    if (refused && !this.#retried && call.direction === "outgoing") {
+      this.#retried = true;
+      this.connection.forgetCredentials();
+      this.#line = null;
+      this.#peer = null;
+      void this.#redial(id, call.number);
+    } else {
+      this.#end(id, end);
+    }
+  }
+
+  /** The server may have forgotten a guest's credentials; fresh ones are worth one more try. */
+  async #redial(id: number, number: string): Promise<void> {
+    try {
+      stopTracks(this.#microphone);
+      this.options.audio.closeMicrophone();
+      this.#microphone = null;
+      this.#microphone = await this.#openMicrophone(id);
+      await this.#dial(id, number);
+    } catch (reason) {
+      this.#end(id, { by: "local", failure: toFailure(reason) });
+    }
+  }
+
+  #onConnectionLost(): void {
+    const call = this.state.get().call;
+    if (!call || call.phase === "active" || call.phase === "microphone" || !this.#line) return;
+    this.#line.hangUp();
+    this.#end(call.id, { by: "remote", failure: failure("disconnected") });
+  }
+
+  /** Sends a re-INVITE, after which the other side knows our present address. */
+  #refresh(restartIce: boolean): void {
+    const call = this.state.get().call;
+    if (call?.phase !== "active" || !this.#line) return;
+    this.#line.refresh(restartIce).catch((reason: unknown) => {
+      this.#patch(call.id, { notice: toFailure(reason) });
+    });
+  }
+
+  async #replaceTrack(track: MediaStreamTrack): Promise<void> {
+    const sender = this.#peer?.getSenders().find((one) => one.track?.kind === "audio");
+    if (!sender) return track.stop();
+    const old = sender.track;
+    await sender.replaceTrack(track);
+    old?.stop();
+    this.#applyMicrophone();
+  }
+
+  /** A muted call and a call on hold send silence. */
+  #applyMicrophone(): void {
+    const call = this.state.get().call;
+    if (!call) return;
+    const enabled = !call.muted && call.hold === "none";
+    const sent = this.#peer?.getSenders().map((sender) => sender.track) ?? [];
+    for (const track of [...(this.#microphone?.getAudioTracks() ?? []), ...sent]) {
+      if (track) track.enabled = enabled;
+    }
+    this.options.audio.setRemoteMuted(call.hold !== "none");
+  }
+
+  #begin(
+    direction: Call["direction"],
+    number: string,
+    name: string | null,
+    phase: CallPhase,
+  ): number {
+    this.#callCount += 1;
+    const call: Call = {
+      id: this.#callCount,
+      direction,
+      number,
+      name,
+      phase,
+      answeredAt: null,
+      muted: false,
+      hold: "none",
+      remoteHold: false,
+      media: "connecting",
+      digits: "",
+      transfer: null,
+      notice: null,
+    };
+    this.state.set({ call, last: null });
+    return call.id;
+  }
+
+  #end(id: number, end: LineCallEnd): void {
+    const call = this.state.get().call;
+    if (call?.id !== id) return;
+    clearTimeout(this.#mediaDeadline);
+    this.options.tones.stop();
+    if (end.failure?.kind === "busy") this.options.tones.start("busy");
+    this.options.audio.stopRemote();
+    if (this.#microphone) {
+      stopTracks(this.#microphone);
+      this.options.audio.closeMicrophone();
+    }
+    this.#microphone = null;
+    this.#line = null;
+    this.#peer = null;
+    this.state.set({ call: null, last: ended(call, end, this.options.now()) });
+  }
+
+  #is(id: number): boolean {
+    return this.state.get().call?.id === id;
+  }
+
+  #patch(id: number, part: Partial<Call>): void {
+    const call = this.state.get().call;
+    if (call?.id === id) this.state.patch({ call: { ...call, ...part } });
+  }
+}
+
+function ended(call: Call, end: LineCallEnd, now: number): EndedCall {
+  const { id, direction, number, name, answeredAt } = call;
+  return {
+    id,
+    direction,
+    number,
+    name,
+    outcome: outcome(call, end),
+    by: end.by,
+    seconds: answeredAt === null ? null : Math.max(0, Math.round((now - answeredAt) / 1000)),
+    failure: pending(call.transfer) ? null : end.failure,
+  };
+}
+
+function outcome(call: Call, end: LineCallEnd): EndedCall["outcome"] {
+  if (pending(call.transfer)) return "transferred";
+  if (end.failure) return "failed";
+  if (call.answeredAt !== null) return "ended";
+  if (call.direction === "incoming") return end.by === "remote" ? "missed" : "declined";
+  return end.by === "local" ? "cancelled" : "ended";
+}
+
+function pending(transfer: Call["transfer"]): boolean {
+  return transfer !== null && transfer.failure === null;
+}
+
+function toFailure(reason: unknown): Failure {
+  if (isFailure(reason)) return reason;
+  return failure("server", reason instanceof Error ? reason.message : null);
+}
+
+function stopTracks(stream: MediaStream | null): void {
+  for (const track of stream?.getTracks() ?? []) track.stop();
+}
