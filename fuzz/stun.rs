@@ -17,7 +17,8 @@ pub fn agent(input: &[u8]) {
     let Ok(message) = StunMessage::parse(input) else {
         return;
     };
-    let (local, source) = (SocketAddr::from(([192, 0, 2, 1], 4_000)), SocketAddr::from(([192, 0, 2, 2], 5_000)));
+    let (local, source) =
+        (SocketAddr::from(([192, 0, 2, 1], 4_000)), SocketAddr::from(([192, 0, 2, 2], 5_000)));
     let credentials = || IceCreds { ufrag: UFRAG.to_owned(), pass: PASSWORD.to_owned() };
     let mut agent = IceAgent::new(credentials());
     agent.set_ice_lite(true);

@@ -1,258 +1,231 @@
-// Phones that nobody here wrote: PJSIP and baresip register, call the test numbers and each other.
-
+// Phones on UDP, TCP and TLS, with each codec and each way of securing media.
 import assert from "node:assert/strict";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { after, before, test } from "node:test";
-
-import { BaresipPhone } from "./lib/baresip.mjs";
-import { PjsipPhone } from "./lib/pjsip.mjs";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { Baresip } from "./lib/baresip.mjs";
+import {
+  hangUp,
+  hearsTone,
+  idle,
+  launch,
+  listenUntil,
+  open,
+  phase,
+  signIn,
+} from "./lib/browser.mjs";
+import { Pjsua } from "./lib/pjsua.mjs";
 import { Server } from "./lib/server.mjs";
 import { levelDbm0, share } from "./lib/tone.mjs";
 
-const LISTENING_S = 1.5;
-const LISTEN_TIMEOUT_MS = 8_000;
-const PURE = 0.8;
+const BARESIP_HZ = 700;
+const PJSIP_HZ = 900;
 
 let server;
-let folder;
-
-before(async () => {
+let phones = [];
+// A phone that is switched off stays registered for a while, so each test has its own server.
+beforeEach(async () => {
   server = await Server.start();
-  folder = await mkdtemp(join(tmpdir(), "offhook-phones-"));
 });
-
-after(async () => {
+afterEach(async () => {
+  const used = phones;
+  phones = [];
+  await Promise.all(used.map((phone) => phone.stop()));
   await server?.stop();
-  await rm(folder, { recursive: true, force: true });
 });
 
-/** Starts phones, runs the test, stops them whatever happens. */
-async function withPhones(starts, run) {
-  const phones = [];
-  try {
-    for (const start of starts) phones.push(await start());
-    await run(...phones);
-  } finally {
-    await Promise.all(phones.map((phone) => phone.stop()));
-  }
+function account(number, transport = "udp") {
+  const address = server.urls[`sip_${transport}`];
+  return { number, password: `demo-${number}`, server: address, transport };
 }
 
-const address = (transport) => server.urls[`sip_${transport}`];
-
-const pjsip = (user, config = {}) => () =>
-  PjsipPhone.start({
-    user,
-    password: `demo-${user}`,
-    server: address(config.transport ?? "udp"),
-    ...config,
+async function baresip(number, options = {}) {
+  const { transport, ...rest } = options;
+  const phone = await Baresip.start({
+    ...account(number, transport),
+    microphone: BARESIP_HZ,
+    ...rest,
   });
+  phones.push(phone);
+  return phone;
+}
 
-const baresip = (user, config = {}) => () =>
-  BaresipPhone.start({
-    user,
-    password: `demo-${user}`,
-    server: address(config.transport ?? "udp"),
-    ...config,
-  });
+async function pjsip(number, options = {}) {
+  const { transport, ...rest } = options;
+  const phone = await Pjsua.start({ ...account(number, transport), microphone: PJSIP_HZ, ...rest });
+  phones.push(phone);
+  return phone;
+}
 
-let recordings = 0;
-async function heardBy(phone) {
-  if (phone instanceof BaresipPhone) {
-    await new Promise((resolve) => setTimeout(resolve, (LISTENING_S + 0.5) * 1000));
-    return phone.heard(LISTENING_S);
+const uri = (number) => `sip:${number}@offhook.local`;
+
+/** PJSIP calls baresip, and each hears the other's tone. */
+async function bothTalk(caller, callee) {
+  await caller.dial(uri(callee.number));
+  await callee.phone.event("CALL_INCOMING");
+  await callee.phone.answer();
+  await caller.state("CONFIRMED");
+  await caller.listenUntil(hearsTone(BARESIP_HZ), "baresip's 700 Hz");
+  await callee.phone.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz");
+}
+
+describe("phones register and talk", () => {
+  for (const transport of ["udp", "tcp", "tls"]) {
+    it(`over ${transport}`, async () => {
+      const callee = await baresip("1002", { transport });
+      const caller = await pjsip("1001", { transport });
+      await bothTalk(caller, { phone: callee, number: "1002" });
+      await caller.hangUp();
+      await callee.event("CALL_CLOSED");
+      await caller.state("DISCONNECTED");
+    });
   }
-  recordings += 1;
-  return phone.hear(join(folder, `${recordings}.wav`), LISTENING_S);
-}
 
-/** Listens until the tone is there: keys and jitter buffers need a moment to settle. */
-async function hears(phone, hz) {
-  const deadline = Date.now() + LISTEN_TIMEOUT_MS;
-  let got = 0;
-  do {
-    const { samples, rate } = await heardBy(phone);
-    got = share(samples.slice(-Math.round(rate)), rate, hz);
-  } while (got <= PURE && Date.now() < deadline);
-  assert.ok(got > PURE, `${hz} Hz is ${(100 * got).toFixed(0)} % of what is heard`);
-}
+  it("is refused with a wrong password", async () => {
+    const address = server.urls.sip_udp;
+    await assert.rejects(
+      Pjsua.start({ number: "1003", password: "wrong", server: address }),
+      /could not register: 40[13]/,
+    );
+  });
+});
 
-for (const transport of ["udp", "tcp", "tls"]) {
-  test(`PJSIP on ${transport} hears its own 440 Hz from 9196`, () =>
-    withPhones([pjsip("1002", { transport, tone: 440 })], async (phone) => {
-      await phone.do("call", { to: "9196" });
-      await phone.state("CONFIRMED");
-      await hears(phone, 440);
-      await phone.do("hang_up");
-      await phone.state("DISCONNCTD");
-    }));
-}
+describe("a different codec and security on each leg", () => {
+  const MATRIX = [
+    // PJSIP's codec and security, baresip's codec and security
+    ["PCMU", "", "PCMU", ""],
+    ["PCMA", "", "PCMU", ""],
+    ["G722", "", "PCMA", "srtp-mand"],
+    ["PCMU", "sdes", "opus", ""],
+    ["PCMA", "sdes", "G722", "dtls_srtp"],
+    ["G722", "dtls", "opus", "srtp-mand"],
+    ["PCMU", "dtls", "opus", "dtls_srtp"],
+    ["G722", "sdes", "PCMU", "srtp"],
+  ];
+  for (const [codec, security, otherCodec, otherSecurity] of MATRIX) {
+    const name = (one, secured) => `${one} ${secured || "plain"}`;
+    it(`${name(codec, security)} with ${name(otherCodec, otherSecurity)}`, async () => {
+      const callee = await baresip("1002", { codecs: otherCodec, security: otherSecurity });
+      const caller = await pjsip("1001", { codecs: codec, security });
+      await bothTalk(caller, { phone: callee, number: "1002" });
+      await callee.hangUp();
+      await caller.state("DISCONNECTED");
+    });
+  }
+});
 
-test("9197 is 1004 Hz at -10 dBm0", () =>
-  withPhones([pjsip("1002")], async (phone) => {
-    await phone.do("call", { to: "9197" });
-    await phone.state("CONFIRMED");
-    const { samples, rate } = await heardBy(phone);
-    const tail = samples.slice(-rate);
-    assert.ok(share(tail, rate, 1004) > 0.9);
-    const level = levelDbm0(tail, rate, 1004);
-    assert.ok(Math.abs(level + 10) < 1, `${level.toFixed(2)} dBm0`);
-    await phone.do("hang_up");
-  }));
-
-/** Codec and security of each leg: the same, then different on each. */
-const PJSIP_LEGS = [
-  [{ codecs: ["PCMU"] }, { codecs: ["PCMU"] }],
-  [{ codecs: ["PCMA"] }, { codecs: ["PCMU"] }],
-  [{ codecs: ["G722"] }, { codecs: ["G722"] }],
-  [{ codecs: ["G722"] }, { codecs: ["PCMA"] }],
-  [{ codecs: ["PCMU"], security: "sdes" }, { codecs: ["PCMU"], security: "sdes" }],
-  [{ codecs: ["PCMU"], security: "sdes" }, { codecs: ["PCMA"] }],
-  [{ codecs: ["PCMU"], security: "dtls" }, { codecs: ["PCMU"] }],
-  [{ codecs: ["PCMU"] }, { codecs: ["G722"], security: "dtls" }],
-  [{ codecs: ["G722"], transport: "tls", security: "sdes" }, { transport: "tcp", security: "dtls" }],
-];
-
-const describe = ({ transport = "udp", codecs = ["any"], security = "none" }) =>
-  `${codecs.join("+")} ${security} ${transport}`;
-
-for (const [a, b] of PJSIP_LEGS) {
-  test(`PJSIP ${describe(a)} and PJSIP ${describe(b)} hear each other`, () =>
-    withPhones(
-      [
-        pjsip("1002", { ...a, tone: 440 }),
-        pjsip("1003", { ...b, tone: 660, bind: "127.0.0.4" }),
-      ],
-      async (caller, callee) => {
-        await caller.do("call", { to: "1003" });
-        await caller.state("CONFIRMED");
-        await callee.state("CONFIRMED");
-        await Promise.all([hears(caller, 660), hears(callee, 440)]);
-        await callee.do("hang_up");
-        await caller.state("DISCONNCTD");
-      },
-    ));
-}
-
-const BARESIP_LEGS = [
-  { codecs: ["opus"] },
-  { codecs: ["opus"], security: "dtls" },
-  { codecs: ["pcmu"], security: "sdes", transport: "tls" },
-  { codecs: ["g722"], transport: "tcp" },
-];
-
-for (const leg of BARESIP_LEGS) {
-  test(`baresip ${describe(leg)} calls PJSIP and both hear each other`, () =>
-    withPhones(
-      [baresip("1004", { ...leg, tone: 440 }), pjsip("1003", { codecs: ["PCMA"], tone: 660 })],
-      async (caller, callee) => {
-        await caller.command("dial", "sip:1003@offhook.local");
-        await caller.event("CALL_ESTABLISHED");
-        await callee.state("CONFIRMED");
-        await Promise.all([hears(caller, 660), hears(callee, 440)]);
-        await caller.command("hangup");
-        await callee.state("DISCONNCTD");
-      },
-    ));
-
-  test(`PJSIP calls baresip ${describe(leg)} and both hear each other`, () =>
-    withPhones(
-      [pjsip("1003", { codecs: ["PCMU"], tone: 660 }), baresip("1004", { ...leg, tone: 440 })],
-      async (caller, callee) => {
-        await caller.do("call", { to: "1004" });
-        await caller.state("CONFIRMED");
-        await Promise.all([hears(caller, 440), hears(callee, 660)]);
-        await caller.do("hang_up");
-        await callee.event("CALL_CLOSED");
-      },
-    ));
-}
-
-test("baresip hears its own opus from 9196", () =>
-  withPhones([baresip("1004", { codecs: ["opus"], tone: 440 })], async (phone) => {
-    await phone.command("dial", "sip:9196@offhook.local");
-    await phone.event("CALL_ESTABLISHED");
-    await hears(phone, 440);
-    await phone.command("hangup");
-  }));
-
-test("keys pressed on one leg arrive once each on the other", () =>
-  withPhones([pjsip("1002"), pjsip("1003", { bind: "127.0.0.4" })], async (caller, callee) => {
-    await caller.do("call", { to: "1003" });
-    await callee.media();
-    await caller.do("dtmf", { digits: "15*#" });
-    for (const digit of "15*#") {
-      const got = await callee.events.next("a key", (e) => e.event === "dtmf");
-      assert.equal(got.digit, digit);
+describe("the test numbers from a phone", () => {
+  it("9196 echoes each codec", async () => {
+    for (const codecs of ["opus", "G722", "PCMU", "PCMA"]) {
+      const phone = await baresip("1004", { codecs });
+      await phone.dial(uri("9196"));
+      await phone.event("CALL_ESTABLISHED");
+      await phone.listenUntil(hearsTone(BARESIP_HZ), `the echo in ${codecs}`);
+      await phone.hangUp();
+      phones.splice(phones.indexOf(phone), 1);
+      await phone.stop();
     }
-    await caller.do("hang_up");
-    await callee.state("DISCONNCTD");
-    assert.equal(callee.events.all((e) => e.event === "dtmf").length, 4);
-  }));
+  });
 
-test("a held party hears hold music, and the other again after resume", () =>
-  withPhones(
-    [pjsip("1002", { tone: 440 }), pjsip("1003", { bind: "127.0.0.4", tone: 660 })],
-    async (caller, callee) => {
-      await caller.do("call", { to: "1003" });
-      await callee.media();
-      await hears(callee, 440);
-      await caller.do("hold");
-      await caller.events.next("hold", (e) => e.event === "media" && !e.active).catch(() => {});
-      const { samples, rate } = await heardBy(callee);
-      assert.ok(share(samples.slice(-rate), rate, 440) < 0.3, "the holder is still heard");
-      await caller.do("resume");
-      await hears(callee, 440);
-      await hears(caller, 660);
-      await caller.do("hang_up");
-    },
-  ));
+  it("9197 is 1004 Hz at -10 dBm0", async () => {
+    const phone = await pjsip("1004", { codecs: "PCMA" });
+    await phone.dial(uri("9197"));
+    await phone.state("CONFIRMED");
+    const { samples, rate } = await phone.listenUntil(hearsTone(1004, 0.9), "1004 Hz");
+    const level = levelDbm0(samples, rate, 1004);
+    assert.ok(Math.abs(level + 10) <= 2, `the level is ${level.toFixed(1)} dBm0`);
+  });
 
-test("busy, declined, no such number: each has its reason", () =>
-  withPhones(
-    [pjsip("1002"), pjsip("1003", { bind: "127.0.0.4", answer: 486 })],
-    async (caller) => {
-      await caller.do("call", { to: "1003" });
-      assert.equal((await caller.state("DISCONNCTD")).code, 486);
-      await caller.do("call", { to: "4711" });
-      assert.equal((await caller.state("DISCONNCTD")).code, 404);
-      await caller.do("call", { to: "1009" });
-      assert.equal((await caller.state("DISCONNCTD")).code, 480);
-    },
-  ));
+  it("an unknown number is 404", async () => {
+    const phone = await pjsip("1004");
+    await phone.dial(uri("7777"));
+    const { code } = await phone.state("DISCONNECTED");
+    assert.equal(code, 404);
+  });
+});
 
-test("a caller who cancels stops the ringing", () =>
-  withPhones(
-    [pjsip("1002"), pjsip("1003", { bind: "127.0.0.4", answer: 180 })],
-    async (caller, callee) => {
-      await caller.do("call", { to: "1003" });
-      await caller.state("EARLY");
-      await caller.do("hang_up");
-      assert.equal((await callee.state("DISCONNCTD")).code, 487);
-    },
-  ));
+describe("during a call between phones", () => {
+  it("digits cross between 48 kHz and 8 kHz telephone-event, one press one digit", async () => {
+    const callee = await baresip("1002", { codecs: "opus" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, { phone: callee, number: "1002" });
+    await caller.press("5#");
+    assert.equal((await callee.event("CALL_DTMF_START")).param, "5");
+    assert.equal((await callee.event("CALL_DTMF_START")).param, "#");
+    await callee.press("7");
+    assert.equal((await caller.event("dtmf")).digit, "7");
+    await assert.rejects(caller.event("dtmf", {}, 500), "one press came twice");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+  });
 
-test("a blind transfer joins the party with the target", () =>
-  withPhones(
-    [
-      pjsip("1002", { tone: 440 }),
-      pjsip("1003", { bind: "127.0.0.4", tone: 660 }),
-      pjsip("1005", { bind: "127.0.0.5", tone: 880 }),
-    ],
-    async (caller, callee, target) => {
-      await caller.do("call", { to: "1003" });
-      await callee.media();
-      await callee.do("transfer", { to: "1005" });
-      await target.state("CONFIRMED");
-      await callee.state("DISCONNCTD");
-      await Promise.all([hears(caller, 880), hears(target, 440)]);
-      await caller.do("hang_up");
-      await target.state("DISCONNCTD");
-    },
-  ));
+  it("hold and resume", async () => {
+    const callee = await baresip("1002", { codecs: "PCMU" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, { phone: callee, number: "1002" });
+    await caller.hold();
+    await callee.listenUntil((heard) => !hearsTone(PJSIP_HZ, 0.3)(heard), "no 900 Hz on hold");
+    await caller.resume();
+    await callee.listenUntil(hearsTone(PJSIP_HZ), "900 Hz again");
+    await caller.listenUntil(hearsTone(BARESIP_HZ), "700 Hz again");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+  });
 
-test("a wrong password is refused", async () => {
-  const wrong = { user: "1006", password: "guess", server: address("udp") };
-  await assert.rejects(PjsipPhone.start(wrong), /not registered/);
+  it("cancel while ringing, busy, and no such phone there", async () => {
+    const callee = await pjsip("1002", { address: "127.0.0.5" });
+    const caller = await pjsip("1001");
+    await caller.dial(uri("1002"));
+    await callee.event("incoming");
+    await caller.state("EARLY");
+    await caller.hangUp();
+    assert.equal((await caller.state("DISCONNECTED")).code, 487);
+    await callee.state("DISCONNECTED");
+    await caller.dial(uri("1002"));
+    await callee.event("incoming");
+    await callee.reject(486);
+    assert.equal((await caller.state("DISCONNECTED")).code, 486);
+    await caller.dial(uri("1009"));
+    assert.equal((await caller.state("DISCONNECTED")).code, 480);
+  });
+});
+
+describe("a phone and a browser", () => {
+  let chromium;
+  let agent;
+  before(async () => {
+    chromium = await launch({ microphone: 440 });
+  });
+  beforeEach(async () => {
+    agent = await open(chromium.browser, `${server.portal}agent`);
+    await signIn(agent.page, "2001", "demo-2001");
+  });
+  afterEach(() => agent?.context.close());
+  after(() => chromium?.close());
+
+  it("the phone calls the browser", async () => {
+    const phone = await baresip("1002", { codecs: "PCMA" });
+    await phone.dial(uri("2001"));
+    await phase(agent.page, "incoming");
+    await agent.page.getByRole("button", { name: "Answer" }).click();
+    await phone.event("CALL_ESTABLISHED");
+    await phone.listenUntil(hearsTone(440), "the browser's 440 Hz");
+    const heard = await listenUntil(agent.page, hearsTone(BARESIP_HZ), "the phone's 700 Hz");
+    assert.ok(share(heard.samples, heard.rate, BARESIP_HZ) > 0.8);
+    await phone.hangUp();
+    await idle(agent.page);
+  });
+
+  it("the browser calls the phone and sends it digits", async () => {
+    const phone = await pjsip("1001", { codecs: "G722", security: "sdes", answer: "auto" });
+    await agent.page.getByLabel("Number to call").fill("1001");
+    await agent.page.keyboard.press("Enter");
+    await phase(agent.page, "active");
+    await phone.listenUntil(hearsTone(440), "the browser's 440 Hz");
+    await listenUntil(agent.page, hearsTone(PJSIP_HZ), "the phone's 900 Hz");
+    await agent.page.keyboard.type("42#");
+    for (const digit of ["4", "2", "#"]) {
+      assert.equal((await phone.event("dtmf")).digit, digit);
+    }
+    await hangUp(agent.page);
+    await phone.state("DISCONNECTED");
+  });
 });

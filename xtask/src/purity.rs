@@ -92,6 +92,13 @@ impl<'ast> Visit<'ast> for Paths<'_> {
         }
     }
 
+    /// Entry points for fuzzing run in no product.
+    fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
+        if !function.sig.ident.to_string().starts_with("fuzz") {
+            visit::visit_item_fn(self, function);
+        }
+    }
+
     fn visit_item_use(&mut self, item: &'ast syn::ItemUse) {
         self.note_use(&item.tree, &[], item.span().start().line);
     }
@@ -127,6 +134,8 @@ mod tests {
     fn tests_and_the_types_of_time_are_left_alone() {
         let test = "#[cfg(test)] mod tests { fn f() { Instant::now(); } }";
         assert_eq!(found("crates/proto/sip/src/a.rs", test), 0);
+        let fuzzing = "pub fn fuzz_rtp(input: &[u8]) { let now = Instant::now(); }";
+        assert_eq!(found("crates/proto/rtp/src/a.rs", fuzzing), 0);
         let typed = "use std::time::Instant; fn f(now: Instant) -> std::net::IpAddr { g(now) }";
         assert_eq!(found("crates/proto/sip/src/a.rs", typed), 0);
     }

@@ -85,7 +85,9 @@ impl Config {
         ];
         for (key, bind) in binds {
             if !bind.is_loopback() {
-                bail!("{key} is {bind}: the demo, whose passwords are public, binds to loopback only");
+                bail!(
+                    "{key} is {bind}: the demo, whose passwords are public, binds to loopback only"
+                );
             }
         }
         Ok(())
@@ -143,8 +145,7 @@ fn overlay(table: &mut toml::Table, variable: &str, value: &str) -> anyhow::Resu
 
 fn nest(keys: &[&str], value: toml::Value) -> toml::Table {
     let (first, rest) = keys.split_first().expect("split gives at least one part");
-    let inner =
-        if rest.is_empty() { value } else { toml::Value::Table(nest(rest, value)) };
+    let inner = if rest.is_empty() { value } else { toml::Value::Table(nest(rest, value)) };
     toml::Table::from_iter([((*first).to_owned(), inner)])
 }
 

@@ -1,7 +1,7 @@
 //! The life of the server: start every role, say `ready`, wait, drain, stop.
 
 use crate::config::Config;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
 use offhook_bus::{Bus, GuestKey, Inbox, Shared, SwitchOrder};
@@ -70,11 +70,10 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
-    let gateway = offhook_gateway::start(&config.gateway, offhook_gateway::Parts {
-        api,
-        sip: edge.websocket_door(),
-        metrics,
-    })
+    let gateway = offhook_gateway::start(
+        &config.gateway,
+        offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
+    )
     .await?;
     announce(demo, &gateway, &edge);
 

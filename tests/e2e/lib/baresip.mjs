@@ -49,7 +49,7 @@ export class Baresip {
       account({ number, password, server, transport, codecs, security, answer, dtmf }),
     );
     await phone.#run(address);
-    if (password) await phone.event("REGISTER_OK");
+    if (password) await phone.event("REGISTERED");
     return phone;
   }
 
@@ -206,6 +206,10 @@ export class Baresip {
   #keep(line) {
     if (line.trim() === "" || line.includes("audio=")) return;
     this.#inbox.note(line);
+    // Registration is often over before the control connection could tell of it.
+    if (/200 OK .*\[\d+ bindings?\]/.test(line)) {
+      this.#inbox.put({ event: true, type: "REGISTERED" });
+    }
     this.#log.push(line);
     if (this.#log.length > LOG_LINES_KEPT) this.#log.shift();
   }

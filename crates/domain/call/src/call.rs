@@ -252,7 +252,8 @@ impl Call {
     /// Answers the caller with the description that is at hand.
     pub(crate) fn answer_caller(&mut self, now_ms: u64) {
         let leg = self.caller;
-        let Some(caller) = self.leg_mut(leg).filter(|l| l.signalling == Signalling::Incoming) else {
+        let Some(caller) = self.leg_mut(leg).filter(|l| l.signalling == Signalling::Incoming)
+        else {
             return;
         };
         caller.signalling = Signalling::Up;

@@ -238,7 +238,8 @@ impl Call {
     /// Stops ringing every device, but for the one that answered.
     pub(crate) fn drop_attempts_except(&mut self, keep: Option<LegId>) {
         let Script::Dialling(dial) = &mut self.script else { return };
-        let others: Vec<_> = dial.attempts.iter().copied().filter(|leg| Some(*leg) != keep).collect();
+        let others: Vec<_> =
+            dial.attempts.iter().copied().filter(|leg| Some(*leg) != keep).collect();
         dial.attempts.retain(|leg| Some(*leg) == keep);
         for leg in others {
             self.drop_leg(leg, HangupCause::NORMAL_CLEARING);

@@ -45,11 +45,8 @@ fn a_direct_call_welcomes_and_then_rings() {
 fn a_direct_call_that_nobody_takes_ends_with_an_apology() {
     let mut rig = Rig::new(Some("offer"), direct_call(), vec![]);
     rig.media(MediaEvent::PlayFinished { leg: CALLER });
-    let apology = MediaCommand::Play {
-        leg: CALLER,
-        prompts: vec!["tts:sorry".into()],
-        repeat: false,
-    };
+    let apology =
+        MediaCommand::Play { leg: CALLER, prompts: vec!["tts:sorry".into()], repeat: false };
     assert_eq!(rig.commands.last(), Some(&apology));
     assert!(rig.record.is_none());
     rig.media(MediaEvent::PlayFinished { leg: CALLER });

@@ -17,10 +17,11 @@ pub fn register(
     now_unix: u64,
     limits: &Limits,
 ) -> Result<Vec<Binding>, Rejection> {
-    let live = bindings.iter().filter(|binding| binding.expires_at > now_unix).cloned().collect();
+    let is_live = |binding: &&Binding| binding.expires_at > now_unix;
+    let live: Vec<Binding> = bindings.iter().filter(is_live).cloned().collect();
     match &request.contacts {
         Contacts::Fetch => Ok(live),
-        Contacts::All => remove_all(live, request),
+        Contacts::All => remove_all(&live, request),
         Contacts::Listed(wishes) if wishes.len() > limits.bindings_max => {
             Err(Rejection::TooManyContacts)
         }
@@ -30,7 +31,7 @@ pub fn register(
     }
 }
 
-fn remove_all(live: Vec<Binding>, request: &Registration) -> Result<Vec<Binding>, Rejection> {
+fn remove_all(live: &[Binding], request: &Registration) -> Result<Vec<Binding>, Rejection> {
     if request.expires_s != Some(0) {
         return Err(Rejection::WildcardWithoutRemoval);
     }

@@ -9,9 +9,11 @@ use offhook_model::Transport;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
 use tokio::sync::mpsc;
+use tokio::time::timeout_at;
 
 /// Times the kernel is asked for a port that is free for UDP and TCP alike.
 const SAME_PORT_TRIES: usize = 16;
@@ -41,7 +43,7 @@ impl Listener {
     /// Accepts connections until the network stops, and gives each a task of its own.
     pub(crate) async fn serve<F, R>(self, context: Arc<Context>, transport: Transport, serve: F)
     where
-        F: Fn(Arc<Context>, Slot, TcpStream, mpsc::Receiver<Bytes>) -> R,
+        F: Fn(Arc<Context>, Slot, TcpStream, mpsc::Receiver<Bytes>) -> R + Clone + Send + 'static,
         R: Future<Output = ()> + Send + 'static,
     {
         let stopped = context.stopped();
@@ -57,7 +59,12 @@ impl Listener {
                     match context.table.take_in(transport, local, remote) {
                         Ok((slot, queue)) => {
                             configure(&socket);
-                            tokio::spawn(serve(Arc::clone(&context), slot, socket, queue));
+                            let (context, serve) = (Arc::clone(&context), serve.clone());
+                            tokio::spawn(async move {
+                                if has_begun(&context, &slot, &socket).await {
+                                    boxed(|| serve(context, slot, socket, queue)).await;
+                                }
+                            });
                         }
                         Err(Crowded::Source) => refused("connections_per_source"),
                         Err(Crowded::Total) => refused("connections"),
@@ -70,6 +77,30 @@ impl Listener {
                 }
             }
         }
+    }
+}
+
+/// Makes a future on the heap, so that whoever awaits it has no room for it until then.
+fn boxed<R: Future>(make: impl FnOnce() -> R) -> Pin<Box<R>> {
+    Box::pin(make())
+}
+
+/// Waits for the first byte, so that a connection which never sends one costs next to nothing.
+async fn has_begun(context: &Context, slot: &Slot, socket: &TcpStream) -> bool {
+    let mut byte = [0];
+    tokio::select! {
+        peeked = timeout_at(slot.first_message_due(), socket.peek(&mut byte)) => match peeked {
+            Ok(read) => read.is_ok_and(|length| length > 0),
+            Err(_elapsed) => {
+                refused("message_timeout");
+                false
+            }
+        },
+        () = slot.evicted() => {
+            refused("evicted");
+            false
+        }
+        () = context.stopped() => false,
     }
 }
 

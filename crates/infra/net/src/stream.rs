@@ -41,7 +41,7 @@ pub(crate) async fn serve_tls(
     queue: mpsc::Receiver<Bytes>,
 ) {
     let shaken = tokio::select! {
-        shaken = timeout(context.table.limits().first_message, acceptor.accept(socket)) => shaken,
+        shaken = timeout_at(slot.first_message_due(), acceptor.accept(socket)) => shaken,
         () = slot.evicted() => return refused("evicted"),
         () = context.stopped() => return,
     };
@@ -119,7 +119,7 @@ where
     let mut framer = StreamFramer::new(opener);
     let mut buffer = BytesMut::new();
     // When the message that is under way has to be complete.
-    let mut due = (!slot.is_proven()).then(|| Instant::now() + limits.first_message);
+    let mut due = (!slot.is_proven()).then(|| slot.first_message_due());
     loop {
         let deadline = due.unwrap_or_else(|| Instant::now() + limits.idle);
         buffer.clear();
@@ -140,10 +140,11 @@ where
                 return end;
             }
         }
-        due = match framer.is_mid_message() || !slot.is_proven() {
-            false => None,
-            true if is_whole => Some(Instant::now() + limits.first_message),
-            true => due.or_else(|| Some(Instant::now() + limits.first_message)),
+        due = match (slot.is_proven(), framer.is_mid_message()) {
+            (false, _) => Some(slot.first_message_due()),
+            (true, false) => None,
+            (true, true) if is_whole => Some(Instant::now() + limits.first_message),
+            (true, true) => due.or_else(|| Some(Instant::now() + limits.first_message)),
         };
     }
 }

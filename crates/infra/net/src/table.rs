@@ -9,6 +9,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{Notify, mpsc};
+use tokio::time::Instant;
 
 /// Why a connection is not taken in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -53,6 +54,7 @@ pub(crate) struct Slot {
     table: Arc<FlowTable>,
     evicted: Arc<Notify>,
     proven: AtomicBool,
+    first_message_due: Instant,
 }
 
 impl FlowTable {
@@ -92,7 +94,9 @@ impl FlowTable {
         metrics::gauge!("offhook_sip_connections").set(gauge(inner.entries.len()));
         drop(inner);
         let proven = AtomicBool::new(false);
-        Ok((Slot { flow, table: Arc::clone(self), evicted, proven }, receiver))
+        let first_message_due = Instant::now() + self.limits.first_message;
+        let table = Arc::clone(self);
+        Ok((Slot { flow, table, evicted, proven, first_message_due }, receiver))
     }
 
     /// The connection to an address, if there is one.
@@ -163,6 +167,11 @@ impl Slot {
 
     pub(crate) fn is_proven(&self) -> bool {
         self.proven.load(Ordering::Relaxed)
+    }
+
+    /// When the connection has to have delivered a message.
+    pub(crate) fn first_message_due(&self) -> Instant {
+        self.first_message_due
     }
 
     /// Ends when the place is needed for somebody else.

@@ -17,7 +17,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::accept_hdr_async_with_config;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
 use tokio_tungstenite::tungstenite::http::{HeaderValue, StatusCode, header};
@@ -103,7 +103,7 @@ pub(crate) async fn serve_http(
         .max_frame_size(Some(MESSAGE_BYTES_MAX));
     let shake = accept_hdr_async_with_config(socket, agree, Some(config));
     let shaken = tokio::select! {
-        shaken = timeout(context.table.limits().first_message, shake) => shaken,
+        shaken = timeout_at(slot.first_message_due(), shake) => shaken,
         () = slot.evicted() => return refused("evicted"),
         () = context.stopped() => return,
     };
@@ -203,7 +203,7 @@ async fn exchange<S, E>(
     loop {
         let silence_ends = match slot.is_proven() {
             true => heard + WEBSOCKET_SILENCE_MAX,
-            false => begun + context.table.limits().first_message,
+            false => slot.first_message_due(),
         };
         let outgoing = tokio::select! {
             frame = socket.next() => {

@@ -1,4 +1,5 @@
 //! TLS, both ways.
+#![allow(clippy::unwrap_used, reason = "a test may fail here")]
 
 mod rig;
 

@@ -7,8 +7,11 @@ use offhook_store::{HISTORY_LIMIT_MAX, HistoryFilter, Store};
 use rig::{Rig, record, refused};
 
 async fn ids(store: &Store, filter: HistoryFilter) -> Vec<u64> {
-    let page = store.history(&filter, HISTORY_LIMIT_MAX).await.unwrap();
-    page.calls.iter().map(|call| u64::from_str_radix(&call.id, 16).unwrap()).collect()
+    let page = store.history(&filter, HISTORY_LIMIT_MAX).await.expect("the test's own");
+    page.calls
+        .iter()
+        .map(|call| u64::from_str_radix(&call.id, 16).expect("the test's own"))
+        .collect()
 }
 
 #[tokio::test]

@@ -31,7 +31,7 @@ async fn agents(store: &Store) -> Vec<(String, String)> {
     sqlx::query_as("SELECT username, extension FROM agents ORDER BY id")
         .fetch_all(pool)
         .await
-        .unwrap()
+        .expect("the test's own")
 }
 
 #[tokio::test]

@@ -20,14 +20,15 @@ fn queue() -> (mpsc::UnboundedSender<CallRecord>, impl Stream<Item = CallRecord>
 }
 
 async fn count(store: &Store) -> usize {
-    store.history(&HistoryFilter::default(), 1_000).await.unwrap().calls.len()
+    store.history(&HistoryFilter::default(), 1_000).await.expect("the test's own").calls.len()
 }
 
 /// Another process that holds the database.
 async fn lock(rig: &Rig) -> SqliteConnection {
-    let mut other =
-        SqliteConnection::connect(&format!("sqlite://{}", rig.path().display())).await.unwrap();
-    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let mut other = SqliteConnection::connect(&format!("sqlite://{}", rig.path().display()))
+        .await
+        .expect("the test's own");
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.expect("the test's own");
     other
 }
 

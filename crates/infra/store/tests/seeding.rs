@@ -9,7 +9,7 @@ use rig::Rig;
 async fn hashes(store: &Store) -> Vec<String> {
     let Store::Sqlite(pool) = store;
     let all = "SELECT password_hash FROM users ORDER BY username";
-    sqlx::query_scalar(all).fetch_all(pool).await.unwrap()
+    sqlx::query_scalar(all).fetch_all(pool).await.expect("the test's own")
 }
 
 #[tokio::test]

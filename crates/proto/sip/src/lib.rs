@@ -9,7 +9,8 @@
 //! rolls no die: bytes, `now` and seeds come in as arguments. It knows nothing
 //! of SDP; bodies are bytes.
 //!
-//! The central types are [`Message`] and [`Uri`].
+//! The central types are [`Message`], and [`user_agent::UserAgent`], which stands
+//! on [`transaction::TransactionLayer`] and [`dialog::Dialog`].
 
 mod grammar;
 

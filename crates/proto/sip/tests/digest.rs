@@ -135,7 +135,8 @@ fn a_digest_for_another_uri_is_refused() {
         let request = Request { method: &Method::Register, uri, body: b"" };
         respond(&challenge, "1001", &secret, request, "c0ffee", count)
     };
-    for elsewhere in ["sip:elsewhere.org", "sip:x@example.org", "sip:example.org:5070", "nonsense"] {
+    for elsewhere in ["sip:elsewhere.org", "sip:x@example.org", "sip:example.org:5070", "nonsense"]
+    {
         let value = for_uri(elsewhere, 1);
         let outcome = check(&mut server, &value, Some(&secret), NOW_S);
         assert_eq!(outcome, Err(Refusal::OtherUri), "{elsewhere}");

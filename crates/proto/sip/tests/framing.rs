@@ -22,11 +22,14 @@ fn frames(opener: Opener, pieces: impl IntoIterator<Item = impl AsRef<[u8]>>) ->
 }
 
 fn bodies(frames: &[Frame]) -> Vec<&[u8]> {
-    let body = |frame| match frame {
-        &Frame::Message(ref message) => message.body(),
-        other => panic!("not a message: {other:?}"),
-    };
     frames.iter().map(body).collect()
+}
+
+fn body(frame: &Frame) -> &[u8] {
+    match frame {
+        Frame::Message(message) => message.body(),
+        other => panic!("not a message: {other:?}"),
+    }
 }
 
 fn broken(frames: &[Frame]) -> Defect {

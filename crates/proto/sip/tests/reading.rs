@@ -16,13 +16,18 @@ fn a_list_runs_across_lines_and_compact_forms() {
         "Route: <sip:p1;lr>, \"a,b\" <sip:p2;lr>\r\nX-Other: <sip:no>\r\nROUTE:\r\n\t<sip:p3>;x=\"1,2\"\r\n\
          m: sip:c1;q=0.1,<sip:c2,c3>\r\nContact: *\r\nk: timer, 100rel\r\nSupported:\r\nSupported: PATH\r\n",
     );
-    let routes: Vec<_> = message.routes().map(|route| route.expect("well-formed").uri_text()).collect();
+    let routes: Vec<_> =
+        message.routes().map(|route| route.expect("well-formed").uri_text()).collect();
     assert_eq!(routes, ["sip:p1;lr", "sip:p2;lr", "sip:p3"]);
     let contacts: Vec<_> = message.contacts().collect();
     assert_eq!(contacts.len(), 3);
     let first = contacts[0].expect("well-formed").address().expect("an address");
     assert_eq!((first.uri_text(), first.q_thousandths()), ("sip:c1", Some(100)));
-    assert_eq!(contacts[1].err(), Some(HeaderError::Malformed(HeaderName::Contact)), "no comma in a host");
+    assert_eq!(
+        contacts[1].err(),
+        Some(HeaderError::Malformed(HeaderName::Contact)),
+        "no comma in a host"
+    );
     assert!(contacts[2].is_ok_and(|value| value.address().is_none()), "the star");
     assert!(message.supports("100REL") && message.supports("path") && !message.supports("gruu"));
     assert_eq!(message.tokens(HeaderName::Supported).count(), 3);
@@ -68,7 +73,10 @@ fn headers_of_extensions_are_read() {
     let (name, value) = refer_to.uri().expect("a URI").headers().next().expect("a header");
     assert_eq!((name.as_ref(), value.as_ref()), ("Replaces", "x;to-tag=1;from-tag=2"));
     assert!(message.referred_by().is_ok_and(|by| by.is_some()));
-    assert_eq!(message.replaces().expect("well-formed").map(|replaces| replaces.from_tag()), Some("2"));
+    assert_eq!(
+        message.replaces().expect("well-formed").map(|replaces| replaces.from_tag()),
+        Some("2")
+    );
     assert_eq!(message.q850(), Some(17));
     assert_eq!(message.reasons().count(), 2);
     assert_eq!(message.event().expect("well-formed").and_then(|event| event.id()), Some("7"));
@@ -87,18 +95,28 @@ fn what_is_missing_and_what_is_malformed_are_told_apart() {
     assert_eq!(missing.contact().err(), Some(HeaderError::Missing(HeaderName::Contact)));
     assert_eq!(missing.session_expires(), Ok(None));
     assert!(missing.route_top().is_ok_and(|route| route.is_none()));
-    let malformed = message("v: x\r\nx: soon\r\nRSeq: 0\r\nRAck: 1\r\nReplaces: x\r\nr: x\r\nMin-SE: -1\r\nm: *\r\n");
+    let malformed = message(
+        "v: x\r\nx: soon\r\nRSeq: 0\r\nRAck: 1\r\nReplaces: x\r\nr: x\r\nMin-SE: -1\r\nm: *\r\n",
+    );
     assert_eq!(malformed.via_top().err(), Some(HeaderError::Malformed(HeaderName::Via)));
-    assert_eq!(malformed.session_expires(), Err(HeaderError::Malformed(HeaderName::SessionExpires)));
+    assert_eq!(
+        malformed.session_expires(),
+        Err(HeaderError::Malformed(HeaderName::SessionExpires))
+    );
     assert_eq!(malformed.rseq(), Err(HeaderError::Malformed(HeaderName::RSeq)));
     assert_eq!(malformed.rack(), Err(HeaderError::Malformed(HeaderName::RAck)));
-    assert!(malformed.replaces().is_err() && malformed.refer_to().is_err() && malformed.min_se_s().is_err());
+    assert!(
+        malformed.replaces().is_err()
+            && malformed.refer_to().is_err()
+            && malformed.min_se_s().is_err()
+    );
     assert_eq!(malformed.contact().err(), Some(HeaderError::Malformed(HeaderName::Contact)));
 }
 
 #[test]
 fn a_response_has_a_status_and_no_method() {
-    let response = Message::parse("sip/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n".into()).expect("well-formed");
+    let response = Message::parse("sip/2.0 486 Busy Here\r\nCSeq: 1 INVITE\r\n\r\n".into())
+        .expect("well-formed");
     assert_eq!(response.status(), Some(StatusCode::BUSY_HERE));
     assert_eq!((response.reason(), response.method()), ("Busy Here", None));
     assert!(response.request_uri().is_err() && response.is_response());

@@ -8,6 +8,11 @@ function make(tag, attributes = {}, ...children) {
   return element;
 }
 
+/** A description; what stands between backticks is code. */
+function prose(text) {
+  return text.split("`").map((part, at) => (at % 2 ? make("code", {}, part) : part));
+}
+
 /** Follows `$ref` within the description. */
 function resolve(api, schema) {
   if (!schema?.$ref) return schema;
@@ -37,7 +42,8 @@ function properties(api, schema) {
   return [...(found.allOf ?? []).flatMap((part) => properties(api, part)), ...own];
 }
 
-function schemaTable(api, schema, depth = 0) {
+/** The fields of a schema. In what we answer every field is there; in what we are sent some may be absent. */
+function schemaTable(api, schema, sent = false, depth = 0) {
   const rows = properties(api, schema);
   if (rows.length === 0) return make("p", {}, make("code", {}, typeName(api, schema)));
   const body = make("tbody");
@@ -45,9 +51,9 @@ function schemaTable(api, schema, depth = 0) {
     const inner = resolve(api, property?.items ?? property);
     const nested = depth < 3 && properties(api, inner).length > 0;
     const described = property.description ?? inner?.description ?? "";
-    const cell = make("td", {}, described);
-    if (nested) cell.append(schemaTable(api, inner, depth + 1));
-    const label = make("td", {}, make("code", {}, name), required ? "" : " (optional)");
+    const cell = make("td", {}, ...prose(described));
+    if (nested) cell.append(schemaTable(api, inner, sent, depth + 1));
+    const label = make("td", {}, make("code", {}, name), sent && !required ? " (optional)" : "");
     body.append(make("tr", {}, label, make("td", {}, typeName(api, property)), cell));
   }
   return make("table", {}, body);
@@ -61,7 +67,7 @@ function parameterTable(api, parameters) {
       {},
       make("td", {}, make("code", {}, parameter.name), ` (${parameter.in})`),
       make("td", {}, typeName(api, parameter.schema)),
-      make("td", {}, parameter.description ?? ""),
+      make("td", {}, ...prose(parameter.description ?? "")),
     ),
   );
   return make("div", {}, make("h4", {}, "Parameters"), make("table", {}, make("tbody", {}, ...rows)));
@@ -69,13 +75,13 @@ function parameterTable(api, parameters) {
 
 function requestBody(api, body) {
   const schema = body?.content?.["application/json"]?.schema;
-  return schema ? make("div", {}, make("h4", {}, "Body"), schemaTable(api, schema)) : null;
+  return schema ? make("div", {}, make("h4", {}, "Body"), schemaTable(api, schema, true)) : null;
 }
 
 function responses(api, operation) {
   const part = make("div", {}, make("h4", {}, "Answers"));
   for (const [status, response] of Object.entries(operation.responses)) {
-    part.append(make("p", {}, make("strong", {}, status), ` ${response.description}`));
+    part.append(make("p", {}, make("strong", {}, status), " ", ...prose(response.description)));
     const schema = Object.values(response.content ?? {})[0]?.schema;
     if (schema && status.startsWith("2")) part.append(schemaTable(api, schema));
   }
@@ -143,7 +149,7 @@ function endpoint(api, path, method, operation) {
     "details",
     { id: operation.operationId },
     summary,
-    operation.description ? make("p", {}, operation.description) : null,
+    operation.description ? make("p", {}, ...prose(operation.description)) : null,
     parameterTable(api, operation.parameters),
     requestBody(api, operation.requestBody),
     responses(api, operation),
@@ -160,7 +166,7 @@ function show(api) {
     Object.entries(methods).map(([method, operation]) => ({ path, method, operation })),
   );
   for (const tag of api.tags) {
-    list.append(make("h2", { id: tag.name }, tag.name), make("p", {}, tag.description));
+    list.append(make("h2", { id: `tag-${tag.name}` }, tag.name), make("p", {}, tag.description));
     for (const { path, method, operation } of operations) {
       if (!operation.tags?.includes(tag.name)) continue;
       list.append(endpoint(api, path, method, operation));

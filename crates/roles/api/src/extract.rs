@@ -3,8 +3,8 @@ use crate::problem::{Kind, Problem};
 use axum::Json;
 use axum::extract::rejection::{JsonRejection, QueryRejection};
 use axum::extract::{ConnectInfo, FromRequest, FromRequestParts, Query, Request};
-use axum::http::header;
 use axum::http::request::Parts;
+use axum::http::{StatusCode, header};
 use offhook_store::{Role, User};
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
@@ -24,6 +24,9 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
             Ok(Json(value)) => Ok(Self(value)),
             Err(JsonRejection::JsonDataError(error)) => {
                 Err(Problem::new(Kind::InvalidField, error.body_text()))
+            }
+            Err(error) if error.status() == StatusCode::PAYLOAD_TOO_LARGE => {
+                Err(Problem::new(Kind::TooLarge, error.body_text()))
             }
             Err(error) => Err(Problem::new(Kind::InvalidRequest, error.body_text())),
         }

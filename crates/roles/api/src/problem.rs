@@ -24,13 +24,14 @@ pub(crate) enum Kind {
     NotFound,
     MethodNotAllowed,
     Conflict,
+    TooLarge,
     RateLimited,
     Unavailable,
     Internal,
 }
 
 impl Kind {
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::InvalidRequest,
         Self::InvalidField,
         Self::NotSignedIn,
@@ -39,6 +40,7 @@ impl Kind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::TooLarge,
         Self::RateLimited,
         Self::Unavailable,
         Self::Internal,
@@ -67,6 +69,9 @@ impl Kind {
                 "The method is not allowed here",
             ),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It cannot be done as things are"),
+            Self::TooLarge => {
+                ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The request is too long")
+            }
             Self::RateLimited => {
                 ("rate-limited", StatusCode::TOO_MANY_REQUESTS, "That was too often")
             }

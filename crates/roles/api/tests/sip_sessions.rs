@@ -11,7 +11,7 @@ use serde_json::json;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 fn guest_request() -> Request<Body> {
-    Request::post("/api/session/guest").body(Body::empty()).unwrap()
+    Request::post("/api/session/guest").body(Body::empty()).expect("a request")
 }
 
 #[tokio::test]

@@ -16,7 +16,6 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> anyhow::Result<()> {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
-    offhook_net::raise_open_files_limit();
     let port: u16 = std::env::args().nth(1).context("which port?")?.parse()?;
     let config = Config {
         bind: Ipv4Addr::LOCALHOST.into(),

@@ -52,6 +52,8 @@ pub fn start(
     );
     let host =
         config.advertise.clone().unwrap_or_else(|| reachable_address(config.bind).to_string());
+    let files_max = offhook_net::raise_open_files_limit();
+    tracing::debug!(files_max, "each connection is an open file");
     let network = Network::bind(&network_config(config, &host, &shared)?)
         .context("the edge cannot listen")?;
     let addresses = network.addresses();
@@ -77,7 +79,6 @@ impl Edge {
     }
 
     /// Tells, whenever it is asked, whether the edge still runs.
-    #[must_use]
     pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let task = self.task.abort_handle();
         move || !task.is_finished()

@@ -41,7 +41,7 @@ fn a_browser_registers_and_calls_the_switch() {
         .only_to_device();
 
     let route = format!("Route: {}", answered.header(HeaderName::RecordRoute).unwrap());
-    let mut ack = rig.request("ACK", "sip:switch@127.0.0.1:5080").to_tag("s").header(&route);
+    let mut ack = rig.request("ACK", "sip:switch@127.0.0.1:5080").in_dialog("s").header(&route);
     ack.call_id = invite.call_id.clone();
     let acked = rig.say(&browser, &ack.to_string()).only_to_switch();
     assert!(!acked.has(HeaderName::Route) && !acked.has(HeaderName::RecordRoute), "{acked}");
@@ -88,7 +88,7 @@ fn a_cancel_and_the_ack_of_a_refusal_share_the_branch_of_their_invite() {
     let branch = passed.via_top().unwrap().branch().unwrap().to_owned();
     let cancel = rig.say(&phone, &invite.clone().method("CANCEL").to_string()).only_to_switch();
     assert_eq!(cancel.via_top().unwrap().branch(), Some(branch.as_str()));
-    let ack = invite.method("ACK").to_tag("s");
+    let ack = invite.method("ACK").in_dialog("s");
     let ack = rig.say(&phone, &ack.to_string()).only_to_switch();
     assert_eq!(ack.via_top().unwrap().branch(), Some(branch.as_str()));
 }

@@ -178,7 +178,7 @@ fn routes_of_others_and_forged_tokens_are_refused() {
     let say = |rig: &mut Rig, routes: &str| {
         let bye = rig
             .request("BYE", "sip:switch@127.0.0.1:5080")
-            .to_tag("s")
+            .in_dialog("s")
             .header(&format!("Route: {routes}"));
         rig.say(&phone, &bye.to_string())
     };
@@ -238,9 +238,9 @@ fn the_ack_of_our_own_refusal_goes_no_further() {
     let invite = rig.request("INVITE", "sip:1002@offhook.local");
     let challenge = rig.say(&phone, &invite.to_string()).only_response(407);
     let tag = challenge.to_tag().expect("our tag").to_owned();
-    let ack = invite.clone().method("ACK").to_tag(&tag);
+    let ack = invite.clone().method("ACK").in_dialog(&tag);
     rig.say(&phone, &ack.to_string()).nothing();
-    let other = invite.method("ACK").to_tag("of-the-switch");
+    let other = invite.method("ACK").in_dialog("of-the-switch");
     rig.say(&phone, &other.to_string()).only_to_switch();
 }
 
@@ -248,7 +248,7 @@ fn the_ack_of_our_own_refusal_goes_no_further() {
 fn an_ack_is_never_answered() {
     let mut rig = Rig::new();
     let phone = udp("192.0.2.7:5062");
-    let ack = rig.request("ACK", "sip:6000@example.org").to_tag("x");
+    let ack = rig.request("ACK", "sip:6000@example.org").in_dialog("x");
     rig.say(&phone, &ack.to_string()).nothing();
     rig.say(&phone, &ack.to_string().replace("CSeq: 1 ACK", "CSeq: one ACK")).nothing();
 }

@@ -1,4 +1,5 @@
 //! The running role on loopback: sockets on one side, the bus on the other.
+#![allow(clippy::unwrap_used, reason = "a test may fail here")]
 
 mod rig;
 
@@ -47,7 +48,7 @@ impl Running {
         Message::parse(message.expect("the edge lives").bytes).expect("well-formed")
     }
 
-    fn from_switch(&self, text: String) {
+    fn switch_says(&self, text: String) {
         let message = SipMessage { bytes: Bytes::from(text), reliable: true };
         self.switch.to_peer.send(message).expect("there is room");
     }
@@ -148,7 +149,7 @@ async fn devices_of_every_transport_register_and_are_called() {
         let binding =
             running.shared.bindings(&aor).into_iter().find(|b| b.contact == contact).unwrap();
 
-        running.from_switch(format!(
+        running.switch_says(format!(
             "INVITE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs\r\nRoute: {}\r\n\
              From: <sip:1002@offhook.local>;tag=s\r\nTo: <sip:1001@offhook.local>\r\nCall-ID: out\r\n\
              CSeq: 1 INVITE\r\nContact: <sip:switch@127.0.0.1:5080>\r\nContent-Length: 0\r\n\r\n",
@@ -167,7 +168,7 @@ async fn devices_of_every_transport_register_and_are_called() {
         device.say(&invite.answering(&challenge, "1001", "demo-1001").to_string()).await;
         let passed = running.at_switch().await;
         assert_eq!(passed.header(HeaderName::PAssertedIdentity), Some("<sip:1001@offhook.local>"));
-        running.from_switch(response(
+        running.switch_says(response(
             &passed,
             "200 OK",
             "s",
@@ -192,7 +193,7 @@ async fn a_browser_that_is_gone_is_unregistered_and_its_calls_fail_at_once() {
         }
     };
     timeout(PATIENCE, gone).await.expect("the binding goes with the connection");
-    running.from_switch(format!(
+    running.switch_says(format!(
         "INVITE sip:x@y.invalid SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs\r\nRoute: {route}\r\n\
          From: <sip:1002@offhook.local>;tag=s\r\nTo: <sip:1001@offhook.local>\r\nCall-ID: out\r\n\
          CSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"
@@ -214,7 +215,7 @@ async fn a_phone_whose_connection_is_gone_is_reached_by_a_new_one() {
     socket.shutdown().await.unwrap();
     let mut rest = Vec::new();
     timeout(PATIENCE, socket.read_to_end(&mut rest)).await.expect("the edge closes too").unwrap();
-    running.from_switch(format!(
+    running.switch_says(format!(
         "INVITE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs\r\n\
          Route: {route}\r\nFrom: <sip:1002@offhook.local>;tag=s\r\nTo: <sip:1001@offhook.local>\r\n\
          Call-ID: out\r\nCSeq: 1 INVITE\r\nContent-Length: 0\r\n\r\n"

@@ -10,7 +10,6 @@ use tower_http::timeout::TimeoutLayer;
 
 /// All that the gateway serves. Requests need [`ConnectInfo`](axum::extract::ConnectInfo) with the client's
 /// address among their extensions.
-#[must_use]
 pub fn router(config: &Config, parts: Parts) -> Router {
     let metrics = metrics_page::Source { metrics: parts.metrics, open: config.metrics_open };
     let pages = Router::new()

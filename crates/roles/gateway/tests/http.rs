@@ -90,7 +90,6 @@ async fn a_body_has_a_limit() {
 #[tokio::test]
 async fn metrics_are_text_that_prometheus_reads() {
     let rig = Rig::new().await;
-    rig.get("/ws", "Upgrade: websocket\r\n").await;
     let answer = rig.get("/metrics", "").await;
     assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
     assert!(answer.text().contains("# TYPE offhook_uptime_seconds gauge"), "{}", answer.text());

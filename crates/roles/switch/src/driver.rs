@@ -44,7 +44,6 @@ impl Running {
     }
 
     /// Tells, whenever it is asked, whether the switch still runs.
-    #[must_use]
     pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
         let task = self.task.abort_handle();
         move || !task.is_finished()

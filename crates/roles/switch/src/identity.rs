@@ -37,7 +37,8 @@ pub(crate) fn dialled(request: &Message) -> String {
     if let Some(number) = uri.strip_prefix("tel:") {
         return number.split(';').next().unwrap_or_default().to_owned();
     }
-    let user = request.request_uri().ok().and_then(|uri| uri.user_decoded().map(|u| u.into_owned()));
+    let user =
+        request.request_uri().ok().and_then(|uri| uri.user_decoded().map(|u| u.into_owned()));
     user.unwrap_or_default()
 }
 

@@ -29,6 +29,7 @@ fn key(text: &str) -> Option<String> {
         "11" => "#",
         other => other,
     };
-    let valid = key.len() == 1 && key.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D'));
+    let valid =
+        key.len() == 1 && key.chars().all(|c| matches!(c, '0'..='9' | '*' | '#' | 'A'..='D'));
     valid.then(|| key.to_owned())
 }

@@ -16,7 +16,9 @@ fn an_anonymous_caller_reaches_the_echo() {
     assert!(ok.header(HeaderName::Contact).is_some_and(|c| c.contains("switch@127.0.0.1:5080")));
     assert_eq!(ok.header(HeaderName::RecordRoute), Some("<sip:token@edge.test;lr>"));
     peer.say(&within("ACK", 1, &ok, ""));
-    assert!(peer.engine.commands.iter().any(|c| matches!(c, MediaCommand::Echo { delay_ms: 0, .. })));
+    assert!(
+        peer.engine.commands.iter().any(|c| matches!(c, MediaCommand::Echo { delay_ms: 0, .. }))
+    );
     peer.say(&within("BYE", 2, &ok, ""));
     peer.expect("SIP/2.0 200");
     let record = &peer.engine.records[0];

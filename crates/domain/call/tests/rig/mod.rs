@@ -114,8 +114,8 @@ impl Rig {
     }
 
     fn answer_for_media(&mut self, command: MediaCommand) {
-        self.commands.push(command.clone());
-        let event = match command {
+        self.commands.push(command);
+        let event = match self.commands[self.commands.len() - 1] {
             MediaCommand::Answer { leg, .. } => {
                 MediaEvent::Described { leg, sdp: format!("answer for {leg}") }
             }

@@ -42,7 +42,6 @@ pub fn record(n: u64) -> CallRecord {
         remote_loss_percent: Some(1.5),
         round_trip_ms: Some(20.5),
         mos: Some(3.9),
-        ..StreamReport::default()
     };
     let callee = StreamReport { codec: Some("opus".into()), ..StreamReport::default() };
     CallRecord {

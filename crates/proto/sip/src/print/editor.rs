@@ -49,6 +49,7 @@ enum LineText {
 
 impl Line {
     fn write(name: HeaderName, name_text: &str, value: impl Display) -> Self {
+        debug_assert!(!name_text.is_empty(), "HeaderName::Other has no text: name the header");
         use std::fmt::Write as _;
         let mut text = Vec::with_capacity(64);
         write!(OneLine(&mut text), "{name_text}: ").expect("writing to a Vec does not fail");

@@ -47,6 +47,7 @@ impl Draft {
     }
 
     fn header(&mut self, name: &str, value: impl Display) {
+        debug_assert!(!name.is_empty(), "HeaderName::Other has no text: name the header");
         self.write(name);
         self.head.extend_from_slice(b": ");
         self.write(value);

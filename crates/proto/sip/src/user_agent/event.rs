@@ -92,7 +92,8 @@ pub enum Event<P> {
         /// The response as it came; `None` when it was made here.
         response: Option<Message>,
     },
-    /// The caller acknowledged our 2xx; of the call's first answer or of a re-INVITE's.
+    /// The other side acknowledged our 2xx, of the call's first answer or of a re-INVITE's. Also
+    /// reported, with `sdp`, when a PRACK answers the offer of a provisional response.
     Acked {
         /// The incoming leg, or the leg whose re-INVITE was answered.
         handle: LegHandle,
@@ -122,7 +123,8 @@ pub enum Event<P> {
     /// The other side renegotiates by re-INVITE, UPDATE or PRACK. Answer with
     /// [`answer_reinvite`](super::UserAgent::answer_reinvite).
     ///
-    /// Refreshes without SDP are answered inside and not reported.
+    /// Refreshes without SDP are answered inside and not reported. When the other side takes the
+    /// re-INVITE back or hangs up, `answer_reinvite` gives `RequestOver` or `LegEnded`.
     Reinvite {
         /// The leg.
         handle: LegHandle,

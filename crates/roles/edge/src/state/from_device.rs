@@ -35,7 +35,7 @@ impl State {
     /// Answers what cannot be read, if anybody can be answered.
     pub(super) fn take_malformed(&mut self, flow: &Flow, failure: &ParseFailure) {
         match &failure.message {
-            Some(request) => self.reply_to_device(flow, request, failure.defect.into()),
+            Some(request) => self.reply_to_device(flow, request, &failure.defect.into()),
             None => refused("malformed"),
         }
     }
@@ -48,7 +48,7 @@ impl State {
             Ok(Verdict::Pass { routes, proven }) => {
                 self.pass_to_switch(flow, request, &routes, proven.as_ref());
             }
-            Ok(Verdict::Answer(reply)) | Err(reply) => self.reply_to_device(flow, request, reply),
+            Ok(Verdict::Answer(reply)) | Err(reply) => self.reply_to_device(flow, request, &reply),
             Ok(Verdict::Absorb) => {}
         }
     }

@@ -28,7 +28,7 @@ impl State {
         let routes = route::read_routes(request, &self.names, &self.signer, &directory);
         let Some(flow) = routes.ok().and_then(|routes| routes.flow) else {
             refused("switch_route");
-            return self.reply_to_switch(request, Reply::new(StatusCode::NOT_FOUND));
+            return self.reply_to_switch(request, &Reply::new(StatusCode::NOT_FOUND));
         };
         let Some(branch) = self.signer.branch(request, None) else {
             return refused("switch_malformed");
@@ -54,11 +54,11 @@ impl State {
     pub(super) fn take_unsent(&mut self, message: &Message) {
         if message.is_request() && self.signer.is_branch_of_ours(message) {
             let request = Editor::new(message).remove_top(HeaderName::Via).finish();
-            self.reply_to_switch(&request, Reply::new(StatusCode::FLOW_FAILED));
+            self.reply_to_switch(&request, &Reply::new(StatusCode::FLOW_FAILED));
         }
     }
 
-    fn reply_to_switch(&mut self, request: &Message, reply: Reply) {
+    fn reply_to_switch(&mut self, request: &Message, reply: &Reply) {
         if request.method() == Some(&Method::Ack) {
             return;
         }

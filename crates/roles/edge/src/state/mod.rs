@@ -156,7 +156,7 @@ impl State {
     }
 
     /// Answers a device's request; an ACK is never answered (RFC 3261 section 17).
-    fn reply_to_device(&mut self, flow: &Flow, request: &Message, reply: Reply) {
+    fn reply_to_device(&mut self, flow: &Flow, request: &Message, reply: &Reply) {
         if let Some(why) = reply.why {
             refused(why);
         }

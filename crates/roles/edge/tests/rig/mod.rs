@@ -1,5 +1,6 @@
 //! An edge without sockets, and what its tests say to it: raw SIP text in, raw SIP text out.
 #![allow(dead_code, reason = "each test file uses a part of the rig")]
+#![allow(clippy::unwrap_used, reason = "a test may fail here")]
 
 use bytes::Bytes;
 use offhook_bus::{GuestKey, Shared};
@@ -201,7 +202,8 @@ impl Request {
         self
     }
 
-    pub fn to_tag(mut self, tag: &str) -> Self {
+    /// Inside a dialog with that To tag.
+    pub fn in_dialog(mut self, tag: &str) -> Self {
         self.to_tag = Some(tag.to_owned());
         self
     }

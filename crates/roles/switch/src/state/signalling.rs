@@ -37,7 +37,7 @@ impl Switch {
     fn handle_event(&mut self, event: Event<Edge>, now: Instant) {
         match event {
             Event::IncomingInvite { handle, request, sdp, .. } => {
-                self.handle_invite(handle, &request, sdp, now);
+                self.handle_invite(handle, &request, sdp.as_ref(), now);
             }
             Event::Progress { handle, code, .. } => {
                 if code.code() >= 180 {
@@ -67,7 +67,9 @@ impl Switch {
             Event::InDialog { handle, key, request } => {
                 self.handle_in_dialog(handle, key, &request, now);
             }
-            Event::OutOfDialog { key, request, .. } => self.answer_out_of_dialog(key, &request, now),
+            Event::OutOfDialog { key, request, .. } => {
+                self.answer_out_of_dialog(key, &request, now)
+            }
             Event::Ended { handle, why } => self.handle_ended(handle, why, now),
             Event::ReinviteDone { .. } | Event::RequestDone { .. } => {}
         }
@@ -84,7 +86,7 @@ impl Switch {
         &mut self,
         handle: LegHandle,
         request: &Message,
-        sdp: Option<Bytes>,
+        sdp: Option<&Bytes>,
         now: Instant,
     ) {
         if sdp.is_none() && !request.body().is_empty() {
@@ -92,7 +94,7 @@ impl Switch {
             let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             note("reject", self.agent.reject(handle, code, None, &headers, now));
         } else {
-            self.take_call(handle, request, sdp.as_ref(), now);
+            self.take_call(handle, request, sdp, now);
         }
     }
 

@@ -13,7 +13,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-pub const SDP: &str = "v=0\no=- 1 1 IN IP4 127.0.0.2\ns=-\nc=IN IP4 127.0.0.2\nt=0 0\nm=audio 4000 RTP/AVP 0";
+pub const SDP: &str =
+    "v=0\no=- 1 1 IN IP4 127.0.0.2\ns=-\nc=IN IP4 127.0.0.2\nt=0 0\nm=audio 4000 RTP/AVP 0";
 
 pub struct Desk {
     pub switch: Switch,
@@ -32,8 +33,12 @@ impl Desk {
 
     pub fn new() -> Self {
         let now = Instant::now();
-        let setup =
-            Setup { seed: [7; 32], start: now, unix_ms: 1_000_000, directory: Arc::new(directory()) };
+        let setup = Setup {
+            seed: [7; 32],
+            start: now,
+            unix_ms: 1_000_000,
+            directory: Arc::new(directory()),
+        };
         Self {
             switch: Switch::new(&Config::default(), setup),
             bindings: vec![phone()],
@@ -66,8 +71,8 @@ impl Desk {
     }
 
     fn answer_for_media(&mut self, command: MediaCommand) {
-        self.commands.push(command.clone());
-        let event = match command {
+        self.commands.push(command);
+        let event = match self.commands[self.commands.len() - 1] {
             MediaCommand::Answer { leg, .. } | MediaCommand::Offer { leg, .. } => {
                 MediaEvent::Described { leg, sdp: "v=0\r\ns=media\r\n".into() }
             }
@@ -109,8 +114,9 @@ impl Engine for Desk {
 
 /// An INVITE as the edge passes it on. `account` is who the edge has authenticated.
 pub fn invite(to: &str, account: Option<&str>, body: Option<&str>) -> String {
-    let identity =
-        account.map(|a| format!("P-Asserted-Identity: <sip:{a}@offhook.local>\n")).unwrap_or_default();
+    let identity = account
+        .map(|a| format!("P-Asserted-Identity: <sip:{a}@offhook.local>\n"))
+        .unwrap_or_default();
     let from = account.unwrap_or("somebody");
     let body = body.map(|b| format!("Content-Type: application/sdp\n\n{b}\n")).unwrap_or_default();
     format!(
@@ -128,12 +134,7 @@ pub fn invite(to: &str, account: Option<&str>, body: Option<&str>) -> String {
 }
 
 /// A request of the caller within the dialog that `ok` made.
-pub fn within(
-    method: &str,
-    cseq: u32,
-    ok: &offhook_sip::message::Message,
-    more: &str,
-) -> String {
+pub fn within(method: &str, cseq: u32, ok: &offhook_sip::message::Message, more: &str) -> String {
     let to = ok.header(offhook_sip::message::HeaderName::To).expect("a response has To");
     format!(
         "{method} sip:switch@127.0.0.1:5080 SIP/2.0\n\
