@@ -26,7 +26,10 @@ describe("a browser that calls the echo", () => {
     assert.ok(share(heard.samples, heard.rate, 440) > 0.8);
     await page.getByRole("button", { name: "Hang up" }).click();
     await idle(page);
-    await page.getByText(/Call with Echo ended/).first().waitFor();
+    await page
+      .getByText(/Call with Echo ended/)
+      .first()
+      .waitFor();
     assert.deepEqual(complaints, []);
   });
 });

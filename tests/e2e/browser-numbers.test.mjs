@@ -59,14 +59,21 @@ describe("a browser that calls the test numbers", () => {
     const pieces = [];
     for (let n = 0; n < 8; n += 1) pieces.push(await listen(page, 0.4));
     const pitches = new Set(pieces.map(strongest));
-    assert.ok(pieces.every(({ samples }) => totalDbm0(samples) < 0), "the music is too loud");
+    assert.ok(
+      pieces.every(({ samples }) => totalDbm0(samples) < 0),
+      "the music is too loud",
+    );
     assert.ok(pitches.size >= 3, `only ${[...pitches]} Hz were heard`);
     await hangUp(page);
   });
 
   it("6000 welcomes with speech, then apologises when nobody can take the call", async () => {
     const { page } = await call("6000");
-    const speech = await listenUntil(page, ({ samples }) => totalDbm0(samples) > -35, "the welcome");
+    const speech = await listenUntil(
+      page,
+      ({ samples }) => totalDbm0(samples) > -35,
+      "the welcome",
+    );
     assert.ok(share(speech.samples, speech.rate, 440) < 0.5, "that is an echo and no speech");
     // Nobody is registered as 1001, so the server ends the call by itself.
     await page.locator("[data-testid=call]").waitFor({ state: "detached", timeout: 60_000 });

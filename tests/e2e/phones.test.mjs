@@ -1,6 +1,6 @@
 // Phones on UDP, TCP and TLS, with each codec and each way of securing media.
 import assert from "node:assert/strict";
-import { after, afterEach, before, beforeEach, describe, it } from "node:test";
+import { after, before, describe, it } from "node:test";
 import { Baresip } from "./lib/baresip.mjs";
 import {
   hangUp,
@@ -21,16 +21,23 @@ const PJSIP_HZ = 900;
 
 let server;
 let phones = [];
-// A phone that is switched off stays registered for a while, so each test has its own server.
-beforeEach(async () => {
-  server = await Server.start();
-});
-afterEach(async () => {
-  const used = phones;
-  phones = [];
-  await Promise.all(used.map((phone) => phone.stop()));
-  await server?.stop();
-});
+/**
+ * A test with a server of its own: a phone that is switched off stays registered for a while, and
+ * would be rung by the next test. Hooks around each test would also run around each suite.
+ */
+function phoneTest(name, body) {
+  it(name, async () => {
+    server = await Server.start();
+    try {
+      await body();
+    } finally {
+      const used = phones;
+      phones = [];
+      await Promise.all(used.map((phone) => phone.stop()));
+      await server.stop();
+    }
+  });
+}
 
 function account(number, transport = "udp") {
   const address = server.urls[`sip_${transport}`];
@@ -69,7 +76,7 @@ async function bothTalk(caller, callee) {
 
 describe("phones register and talk", () => {
   for (const transport of ["udp", "tcp", "tls"]) {
-    it(`over ${transport}`, async () => {
+    phoneTest(`over ${transport}`, async () => {
       const callee = await baresip("1002", { transport });
       const caller = await pjsip("1001", { transport });
       await bothTalk(caller, { phone: callee, number: "1002" });
@@ -79,7 +86,7 @@ describe("phones register and talk", () => {
     });
   }
 
-  it("is refused with a wrong password", async () => {
+  phoneTest("is refused with a wrong password", async () => {
     const address = server.urls.sip_udp;
     await assert.rejects(
       Pjsua.start({ number: "1003", password: "wrong", server: address }),
@@ -95,14 +102,11 @@ describe("a different codec and security on each leg", () => {
     ["PCMA", "", "PCMU", ""],
     ["G722", "", "PCMA", "srtp-mand"],
     ["PCMU", "sdes", "opus", ""],
-    ["PCMA", "sdes", "G722", "dtls_srtp"],
-    ["G722", "dtls", "opus", "srtp-mand"],
-    ["PCMU", "dtls", "opus", "dtls_srtp"],
     ["G722", "sdes", "PCMU", "srtp"],
   ];
   for (const [codec, security, otherCodec, otherSecurity] of MATRIX) {
     const name = (one, secured) => `${one} ${secured || "plain"}`;
-    it(`${name(codec, security)} with ${name(otherCodec, otherSecurity)}`, async () => {
+    phoneTest(`${name(codec, security)} with ${name(otherCodec, otherSecurity)}`, async () => {
       const callee = await baresip("1002", { codecs: otherCodec, security: otherSecurity });
       const caller = await pjsip("1001", { codecs: codec, security });
       await bothTalk(caller, { phone: callee, number: "1002" });
@@ -110,10 +114,32 @@ describe("a different codec and security on each leg", () => {
       await caller.state("DISCONNECTED");
     });
   }
+
+  // PJSIP's package is built without DTLS, so baresip is the one that offers it.
+  for (const [codec, otherCodec, otherSecurity] of [
+    ["opus", "PCMU", ""],
+    ["G722", "PCMA", "sdes"],
+    ["PCMU", "G722", "sdes"],
+  ]) {
+    phoneTest(`${codec} dtls_srtp with ${otherCodec} ${otherSecurity || "plain"}`, async () => {
+      const callee = await pjsip("1001", {
+        codecs: otherCodec,
+        security: otherSecurity,
+        answer: "auto",
+      });
+      const caller = await baresip("1002", { codecs: codec, security: "dtls_srtp" });
+      await caller.dial(uri("1001"));
+      await caller.event("CALL_ESTABLISHED");
+      await caller.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz");
+      await callee.listenUntil(hearsTone(BARESIP_HZ), "baresip's 700 Hz");
+      await caller.hangUp();
+      await callee.state("DISCONNECTED");
+    });
+  }
 });
 
 describe("the test numbers from a phone", () => {
-  it("9196 echoes each codec", async () => {
+  phoneTest("9196 echoes each codec", async () => {
     for (const codecs of ["opus", "G722", "PCMU", "PCMA"]) {
       const phone = await baresip("1004", { codecs });
       await phone.dial(uri("9196"));
@@ -125,7 +151,7 @@ describe("the test numbers from a phone", () => {
     }
   });
 
-  it("9197 is 1004 Hz at -10 dBm0", async () => {
+  phoneTest("9197 is 1004 Hz at -10 dBm0", async () => {
     const phone = await pjsip("1004", { codecs: "PCMA" });
     await phone.dial(uri("9197"));
     await phone.state("CONFIRMED");
@@ -134,7 +160,7 @@ describe("the test numbers from a phone", () => {
     assert.ok(Math.abs(level + 10) <= 2, `the level is ${level.toFixed(1)} dBm0`);
   });
 
-  it("an unknown number is 404", async () => {
+  phoneTest("an unknown number is 404", async () => {
     const phone = await pjsip("1004");
     await phone.dial(uri("7777"));
     const { code } = await phone.state("DISCONNECTED");
@@ -143,21 +169,24 @@ describe("the test numbers from a phone", () => {
 });
 
 describe("during a call between phones", () => {
-  it("digits cross between 48 kHz and 8 kHz telephone-event, one press one digit", async () => {
-    const callee = await baresip("1002", { codecs: "opus" });
-    const caller = await pjsip("1001", { codecs: "PCMU" });
-    await bothTalk(caller, { phone: callee, number: "1002" });
-    await caller.press("5#");
-    assert.equal((await callee.event("CALL_DTMF_START")).param, "5");
-    assert.equal((await callee.event("CALL_DTMF_START")).param, "#");
-    await callee.press("7");
-    assert.equal((await caller.event("dtmf")).digit, "7");
-    await assert.rejects(caller.event("dtmf", {}, 500), "one press came twice");
-    await caller.hangUp();
-    await callee.event("CALL_CLOSED");
-  });
+  phoneTest(
+    "digits cross between 48 kHz and 8 kHz telephone-event, one press one digit",
+    async () => {
+      const callee = await baresip("1002", { codecs: "opus" });
+      const caller = await pjsip("1001", { codecs: "PCMU" });
+      await bothTalk(caller, { phone: callee, number: "1002" });
+      await caller.press("5#");
+      assert.equal((await callee.event("CALL_DTMF_START")).param, "5");
+      assert.equal((await callee.event("CALL_DTMF_START")).param, "#");
+      await callee.press("7");
+      assert.equal((await caller.event("dtmf")).digit, "7");
+      await assert.rejects(caller.event("dtmf", {}, 500), "one press came twice");
+      await caller.hangUp();
+      await callee.event("CALL_CLOSED");
+    },
+  );
 
-  it("hold and resume", async () => {
+  phoneTest("hold and resume", async () => {
     const callee = await baresip("1002", { codecs: "PCMU" });
     const caller = await pjsip("1001", { codecs: "PCMU" });
     await bothTalk(caller, { phone: callee, number: "1002" });
@@ -170,7 +199,7 @@ describe("during a call between phones", () => {
     await callee.event("CALL_CLOSED");
   });
 
-  it("cancel while ringing, busy, and no such phone there", async () => {
+  phoneTest("cancel while ringing, busy, and no such phone there", async () => {
     const callee = await pjsip("1002", { address: "127.0.0.5" });
     const caller = await pjsip("1001");
     await caller.dial(uri("1002"));
@@ -190,18 +219,19 @@ describe("during a call between phones", () => {
 
 describe("a phone and a browser", () => {
   let chromium;
-  let agent;
   before(async () => {
     chromium = await launch({ microphone: 440 });
   });
-  beforeEach(async () => {
-    agent = await open(chromium.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
-  });
-  afterEach(() => agent?.context.close());
   after(() => chromium?.close());
 
-  it("the phone calls the browser", async () => {
+  async function signedIn() {
+    const agent = await open(chromium.browser, `${server.portal}agent`);
+    await signIn(agent.page, "2001", "demo-2001");
+    return agent;
+  }
+
+  phoneTest("the phone calls the browser", async () => {
+    const agent = await signedIn();
     const phone = await baresip("1002", { codecs: "PCMA" });
     await phone.dial(uri("2001"));
     await phase(agent.page, "incoming");
@@ -214,7 +244,8 @@ describe("a phone and a browser", () => {
     await idle(agent.page);
   });
 
-  it("the browser calls the phone and sends it digits", async () => {
+  phoneTest("the browser calls the phone and sends it digits", async () => {
+    const agent = await signedIn();
     const phone = await pjsip("1001", { codecs: "G722", security: "sdes", answer: "auto" });
     await agent.page.getByLabel("Number to call").fill("1001");
     await agent.page.keyboard.press("Enter");

@@ -9,7 +9,12 @@ import { Inbox } from "./inbox.mjs";
 import { readWav, tone, wav } from "./tone.mjs";
 
 /** The codecs by the names that baresip's configuration has for them. */
-const CODECS = { opus: "opus/48000/2", G722: "G722/16000/1", PCMU: "PCMU/8000/1", PCMA: "PCMA/8000/1" };
+const CODECS = {
+  opus: "opus/48000/2",
+  G722: "G722/16000/1",
+  PCMU: "PCMU/8000/1",
+  PCMA: "PCMA/8000/1",
+};
 const MODULES = process.env.OFFHOOK_BARESIP_MODULES ?? "/usr/lib/baresip/modules";
 const START_TIMEOUT_MS = 10_000;
 const EVENT_TIMEOUT_MS = 15_000;
@@ -48,9 +53,14 @@ export class Baresip {
       join(phone.directory, "accounts"),
       account({ number, password, server, transport, codecs, security, answer, dtmf }),
     );
-    await phone.#run(address);
-    if (password) await phone.event("REGISTERED");
-    return phone;
+    try {
+      await phone.#run(address);
+      if (password) await phone.event("REGISTERED");
+      return phone;
+    } catch (error) {
+      await phone.stop();
+      throw error;
+    }
   }
 
   get log() {
@@ -221,7 +231,10 @@ function account({ number, password, server, transport, codecs, security, answer
     `auth_pass=${password ?? "none"}`,
     `outbound="sip:${server};transport=${transport}"`,
     `regint=${password ? 120 : 0}`,
-    `audio_codecs=${[codecs].flat().map((name) => CODECS[name]).join(",")}`,
+    `audio_codecs=${[codecs]
+      .flat()
+      .map((name) => CODECS[name])
+      .join(",")}`,
     `answermode=${answer}`,
     `dtmfmode=${dtmf}`,
     ...(security ? [`mediaenc=${security}`] : []),

@@ -9,6 +9,8 @@ process.on("exit", () => {
   for (const child of running) child.kill("SIGKILL");
 });
 
+for (const signal of ["SIGTERM", "SIGINT"]) process.on(signal, () => process.exit(1));
+
 /** Starts a program that does not outlive this process. */
 export function start(program, args, options) {
   const child = spawn(program, args, options);

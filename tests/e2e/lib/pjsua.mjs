@@ -18,7 +18,7 @@ export class Pjsua {
   #inbox = new Inbox("PJSIP");
   #count = 0;
 
-  /** `security` is "", "sdes" or "dtls"; `codecs` some of PCMU, PCMA, G722. */
+  /** `security` is "" or "sdes" (the package is built without DTLS); `codecs` some of PCMU, PCMA, G722. */
   static async start({
     number,
     password,
@@ -47,9 +47,14 @@ export class Pjsua {
       recording: phone.files["recording.wav"],
       log: phone.files.log,
     });
-    await phone.event("started");
-    if (password) await phone.#registered();
-    return phone;
+    try {
+      await phone.event("started");
+      if (password) await phone.#registered();
+      return phone;
+    } catch (error) {
+      await phone.stop();
+      throw error;
+    }
   }
 
   dial(target) {

@@ -59,7 +59,8 @@ export function readWav(bytes, { growing = false } = {}) {
         bits: bytes.readUInt16LE(body + 14),
       };
     }
-    if (id === "data") return { rate: format.rate, samples: pcm(bytes, body, growing ? 0 : size, format) };
+    if (id === "data")
+      return { rate: format.rate, samples: pcm(bytes, body, growing ? 0 : size, format) };
     offset = body + size + (size % 2);
   }
   if (growing) return { rate: format.rate, samples: new Float32Array(0) };

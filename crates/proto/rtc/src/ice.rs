@@ -73,6 +73,7 @@ impl std::fmt::Debug for IceCredentials {
 }
 
 /// The agent with what a server needs of it.
+#[derive(Debug)]
 pub(crate) struct Ice {
     agent: IceAgent,
     local: IceLocal,

@@ -11,6 +11,7 @@
 //! argument, except that OpenSSL times the repetition of its own flights; randomness comes in as bytes,
 //! except for the keys that the cryptographic libraries draw themselves.
 
+mod channel;
 mod demux;
 mod dtls;
 mod ice;

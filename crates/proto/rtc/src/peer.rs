@@ -1,13 +1,12 @@
 //! One party's media transport: packets in, packets out.
 
+use crate::channel::Channel;
 use crate::demux::{PacketKind, packet_kind};
-use crate::dtls::{Dtls, DtlsError, DtlsStack, Keys};
+use crate::dtls::DtlsError;
 use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote};
 use crate::identity::Identity;
-use crate::latch::Latch;
-use crate::protection::{KeyError, Protection, Unprotected};
+use crate::protection::{KeyError, Unprotected};
 use crate::remote::{Remote, Security};
-use offhook_sdp::{DtlsRole, Fingerprint};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -113,15 +112,16 @@ pub enum Output {
 }
 
 /// The transport of one party's media. See the crate's documentation.
+#[derive(Debug)]
 pub struct Peer {
-    identity: Identity,
     ice: Option<Ice>,
     uses_ice: bool,
-    dtls: Option<Dtls>,
-    protection: Protection,
-    rtp: Latch,
-    rtcp: Latch,
+    rtp: Channel,
+    /// RTCP's own way, unless it shares that of RTP.
+    rtcp: Channel,
     rtcp_mux: bool,
+    /// Whether RTCP has keys of its own: without rtcp-mux each port has its handshake (RFC 5764 5.1.2).
+    has_rtcp_keys: bool,
     payload_types: u128,
     outputs: VecDeque<Output>,
     is_connected: bool,
@@ -132,14 +132,12 @@ impl Peer {
     #[must_use]
     pub fn new(config: PeerConfig) -> Self {
         Self {
-            identity: config.identity,
             ice: config.ice.map(Ice::new),
             uses_ice: false,
-            dtls: None,
-            protection: Protection::Waiting,
-            rtp: Latch::new(None),
-            rtcp: Latch::new(None),
+            rtp: Channel::new(config.identity.clone()),
+            rtcp: Channel::new(config.identity),
             rtcp_mux: false,
+            has_rtcp_keys: false,
             payload_types: 0,
             outputs: VecDeque::new(),
             is_connected: false,
@@ -164,13 +162,22 @@ impl Peer {
     ///
     /// # Errors
     /// When a key does not fit its suite. Nothing has changed then.
-    pub fn set_remote(&mut self, remote: Remote, now: Instant) -> Result<(), KeyError> {
-        self.set_security(remote.security, now)?;
-        self.rtp.reopen(remote.rtp);
-        self.rtcp.reopen(remote.rtcp);
-        self.rtcp_mux = remote.rtcp_mux;
-        self.payload_types = remote.payload_types;
+    pub fn set_remote(&mut self, remote: &Remote, now: Instant) -> Result<(), KeyError> {
+        let made = self.rtp.set_security(&remote.security, now)?;
+        self.report(made);
         self.uses_ice = remote.ice.is_some() && self.ice.is_some();
+        self.rtcp_mux = remote.rtcp_mux || self.uses_ice;
+        let is_dtls = matches!(remote.security, Security::Dtls { .. });
+        self.has_rtcp_keys = is_dtls && !self.rtcp_mux;
+        if self.has_rtcp_keys {
+            let made = self.rtcp.set_security(&remote.security, now)?;
+            self.report(made);
+        } else {
+            self.rtcp.close();
+        }
+        self.rtp.set_address(remote.rtp);
+        self.rtcp.set_address(remote.rtcp);
+        self.payload_types = remote.payload_types;
         if let (Some(ice), Some(theirs)) = (&mut self.ice, &remote.ice) {
             ice.set_remote(theirs, now);
         }
@@ -178,37 +185,9 @@ impl Peer {
         Ok(())
     }
 
-    fn set_security(&mut self, security: Security, now: Instant) -> Result<(), KeyError> {
-        match security {
-            Security::Plain => self.protection = Protection::Plain,
-            Security::Sdes { send, receive } => self.protection.set_keys(send, receive)?,
-            Security::Dtls { role, stack, fingerprints } => {
-                self.set_dtls(role, stack, fingerprints, now);
-                return Ok(());
-            }
-        }
-        self.dtls = None;
-        Ok(())
-    }
-
-    /// A new fingerprint or role means a new association (RFC 8842 4).
-    fn set_dtls(
-        &mut self,
-        role: DtlsRole,
-        stack: DtlsStack,
-        fingerprints: Vec<Fingerprint>,
-        now: Instant,
-    ) {
-        let is_same = |dtls: &Dtls| {
-            dtls.role() == role && dtls.fingerprints() == fingerprints && !dtls.has_failed()
-        };
-        if self.dtls.as_ref().is_some_and(is_same) {
-            return;
-        }
-        self.protection = Protection::Waiting;
-        match Dtls::new(&self.identity, role, stack, fingerprints, now) {
-            Ok(dtls) => self.dtls = Some(dtls),
-            Err(error) => self.push(Output::DtlsFailed(error)),
+    fn report(&mut self, result: Result<(), DtlsError>) {
+        if let Err(error) = result {
+            self.push(Output::DtlsFailed(error));
         }
     }
 
@@ -248,12 +227,9 @@ impl Peer {
         if !self.admits(Component::Rtp, source) {
             return Incoming::Refused(Refusal::Source);
         }
-        match self.protection.unprotect_rtp(buffer) {
-            Unprotected::Packet { length } => {
-                self.rtp.handle_packet(source);
-                Incoming::Rtp { length }
-            }
-            Unprotected::Refused(refusal) => Incoming::Refused(refusal),
+        match self.rtp.unprotect_rtp(source, buffer) {
+            Ok(length) => Incoming::Rtp { length },
+            Err(refusal) => Incoming::Refused(refusal),
         }
     }
 
@@ -269,10 +245,11 @@ impl Peer {
         if !self.admits(component, source) {
             return Incoming::Refused(Refusal::Source);
         }
-        match self.protection.unprotect_rtcp(buffer) {
+        let keys = if self.has_rtcp_keys { &mut self.rtcp } else { &mut self.rtp };
+        match keys.protection().unprotect_rtcp(buffer) {
             Unprotected::Packet { length } => {
                 if component == Component::Rtcp {
-                    self.rtcp.handle_packet(source);
+                    self.rtcp.handle_rtcp_source(source);
                 }
                 Incoming::Rtcp { length }
             }
@@ -280,16 +257,15 @@ impl Peer {
         }
     }
 
-    /// With ICE only addresses whose checks were the party's are heard. Keys speak for any address.
+    /// With ICE only addresses whose checks were the party's are heard.
     fn admits(&self, component: Component, source: SocketAddr) -> bool {
         if let (true, Some(ice)) = (self.uses_ice, &self.ice) {
             return ice.is_validated(source);
         }
-        let latch = match component {
-            Component::Rtp => &self.rtp,
-            Component::Rtcp => &self.rtcp,
-        };
-        self.protection.is_authenticated() || latch.admits(source)
+        match component {
+            Component::Rtp => self.rtp.admits(source),
+            Component::Rtcp => self.rtcp.admits(source),
+        }
     }
 
     fn handle_stun(
@@ -315,35 +291,29 @@ impl Peer {
         packet: &[u8],
         now: Instant,
     ) -> Incoming {
-        if component == Component::Rtcp || self.dtls.is_none() {
-            return Incoming::Refused(Refusal::Unexpected);
-        }
         if !self.admits(component, source) {
             return Incoming::Refused(Refusal::Source);
         }
-        if !self.uses_ice && !self.protection.is_authenticated() {
-            self.rtp.handle_packet(source);
+        let decides_address = !self.uses_ice;
+        let channel = self.channel(component);
+        if !channel.has_dtls() {
+            return Incoming::Refused(Refusal::Unexpected);
         }
-        if let Some(dtls) = &mut self.dtls {
-            let result = dtls.handle_packet(packet, now);
-            self.handle_dtls_result(result);
-        }
+        let result = channel.handle_dtls(source, packet, decides_address, now);
+        self.handle_result(component, result);
         self.advance(now);
         Incoming::Control
     }
 
-    fn handle_dtls_result(&mut self, result: Result<Option<Keys>, DtlsError>) {
-        let role = self.dtls.as_ref().map(Dtls::role);
-        let set = match result {
-            Ok(Some(keys)) if role == Some(DtlsRole::Client) => {
-                self.protection.set_keys(keys.client, keys.server)
+    /// Without RTCP a call can go on.
+    fn handle_result(&mut self, component: Component, result: Result<(), DtlsError>) {
+        match (component, result) {
+            (_, Ok(())) => {}
+            (Component::Rtp, Err(error)) => self.push(Output::DtlsFailed(error)),
+            (Component::Rtcp, Err(error)) => {
+                tracing::debug!(%error, "there will be no RTCP");
+                self.rtcp.close();
             }
-            Ok(Some(keys)) => self.protection.set_keys(keys.server, keys.client),
-            Ok(None) => return,
-            Err(error) => return self.push(Output::DtlsFailed(error)),
-        };
-        if set.is_err() {
-            self.push(Output::DtlsFailed(DtlsError::NoCommonProfile));
         }
     }
 
@@ -359,22 +329,25 @@ impl Peer {
     fn advance(&mut self, now: Instant) {
         // The answer to a check goes first: the party hears DTLS only from where it has found us.
         self.drain_ice();
-        if let Some(path) = self.path() {
-            if let Some(dtls) = &mut self.dtls
-                && dtls.poll_timeout().is_some_and(|due| due <= now)
-            {
-                let result = dtls.handle_timeout(now);
-                self.handle_dtls_result(result);
-            }
-            self.drain_dtls(path);
-        }
+        self.drive(Component::Rtp, self.path(), now);
+        self.drive(Component::Rtcp, self.rtcp.destination(), now);
         self.announce();
     }
 
-    fn drain_dtls(&mut self, destination: SocketAddr) {
-        let component = Component::Rtp;
-        while let Some(datagram) = self.dtls.as_mut().and_then(Dtls::poll_transmit) {
+    /// Lets a component's handshake act and sends what it has to say.
+    fn drive(&mut self, component: Component, path: Option<SocketAddr>, now: Instant) {
+        let Some(destination) = path else { return };
+        let result = self.channel(component).handle_timeout(now);
+        self.handle_result(component, result);
+        while let Some(datagram) = self.channel(component).poll_transmit() {
             self.push(Output::Transmit { component, destination, datagram });
+        }
+    }
+
+    fn channel(&mut self, component: Component) -> &mut Channel {
+        match component {
+            Component::Rtp => &mut self.rtp,
+            Component::Rtcp => &mut self.rtcp,
         }
     }
 
@@ -396,7 +369,7 @@ impl Peer {
             (Some(ice), true) => ice.nominated().is_some(),
             _ => true,
         };
-        if !self.is_connected && has_path && self.protection.is_ready() {
+        if !self.is_connected && has_path && self.rtp.is_ready() {
             self.is_connected = true;
             self.push(Output::Connected);
         }
@@ -419,20 +392,20 @@ impl Peer {
     /// [`crate::PROTECTION_BYTES_MAX`] bytes to spare. `None` while it cannot be sent.
     pub fn protect_rtp(&mut self, buffer: &mut [u8], length: usize) -> Option<Protected> {
         let destination = self.path().filter(|_| self.is_connected)?;
-        let length = self.protection.protect_rtp(buffer, length)?;
+        let length = self.rtp.protection().protect_rtp(buffer, length)?;
         Some(Protected { length, component: Component::Rtp, destination })
     }
 
     /// Protects the RTCP packet likewise.
     pub fn protect_rtcp(&mut self, buffer: &mut [u8], length: usize) -> Option<Protected> {
-        let shared = self.uses_ice || self.rtcp_mux;
-        let (component, destination) = if shared {
+        let (component, destination) = if self.rtcp_mux {
             (Component::Rtp, self.path())
         } else {
             (Component::Rtcp, self.rtcp.destination())
         };
         let destination = destination.filter(|_| self.is_connected)?;
-        let length = self.protection.protect_rtcp(buffer, length)?;
+        let keys = if self.has_rtcp_keys { &mut self.rtcp } else { &mut self.rtp };
+        let length = keys.protection().protect_rtcp(buffer, length)?;
         Some(Protected { length, component, destination })
     }
 
@@ -444,16 +417,8 @@ impl Peer {
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
         let ice = self.ice.as_mut().filter(|_| self.uses_ice).and_then(Ice::poll_timeout);
-        let has_path = self.path().is_some();
-        let dtls = self.dtls.as_ref().filter(|_| has_path).and_then(Dtls::poll_timeout);
-        [ice, dtls].into_iter().flatten().min()
-    }
-}
-
-impl std::fmt::Debug for Peer {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut shown = f.debug_struct("Peer");
-        shown.field("rtp", &self.rtp).field("is_connected", &self.is_connected);
-        shown.finish_non_exhaustive()
+        let rtp = self.path().and_then(|_| self.rtp.poll_timeout());
+        let rtcp = self.rtcp.destination().and_then(|_| self.rtcp.poll_timeout());
+        [ice, rtp, rtcp].into_iter().flatten().min()
     }
 }

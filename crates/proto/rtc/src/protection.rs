@@ -50,27 +50,23 @@ impl Protection {
     /// Takes keys of both directions. A direction whose key stays goes on where it is, since its packet
     /// counter must neither be lost nor used twice (RFC 3711 3.2.1, 9.1).
     pub(crate) fn set_keys(&mut self, send: MasterKey, receive: MasterKey) -> Result<(), KeyError> {
-        match self {
-            Self::Srtp(srtp) => {
-                if srtp.send_key != send {
-                    srtp.send = sender(&send)?;
-                    srtp.send_key = send;
-                }
-                if srtp.receive_key != receive {
-                    srtp.receive = receiver(&receive)?;
-                    srtp.receive_key = receive;
-                }
+        let before = match std::mem::replace(self, Self::Waiting) {
+            Self::Srtp(srtp) if srtp.send_key == send && srtp.receive_key == receive => {
+                *self = Self::Srtp(srtp);
+                return Ok(());
             }
-            Self::Waiting | Self::Plain => {
-                *self = Self::Srtp(Box::new(Srtp {
-                    send: sender(&send)?,
-                    send_key: send,
-                    receive: receiver(&receive)?,
-                    receive_key: receive,
-                }));
+            before => before,
+        };
+        match Srtp::new(before, send, receive) {
+            Ok(srtp) => {
+                *self = Self::Srtp(Box::new(srtp));
+                Ok(())
+            }
+            Err(before) => {
+                *self = before;
+                Err(KeyError)
             }
         }
-        Ok(())
     }
 
     /// Whether a packet's authentication tells who sent it.
@@ -113,6 +109,26 @@ impl Protection {
             Self::Plain => Some(length),
             Self::Srtp(srtp) => srtp.send.protect_rtcp(buffer, length).ok(),
         }
+    }
+}
+
+impl Srtp {
+    /// Gives back what was before when a key does not fit.
+    fn new(before: Protection, send: MasterKey, receive: MasterKey) -> Result<Self, Protection> {
+        let (Ok(new_send), Ok(new_receive)) = (sender(&send), receiver(&receive)) else {
+            return Err(before);
+        };
+        let mut made =
+            Self { send: new_send, send_key: send, receive: new_receive, receive_key: receive };
+        if let Protection::Srtp(before) = before {
+            if before.send_key == made.send_key {
+                made.send = before.send;
+            }
+            if before.receive_key == made.receive_key {
+                made.receive = before.receive;
+            }
+        }
+        Ok(made)
     }
 }
 

@@ -48,7 +48,7 @@ fn a_certificate_that_was_not_promised_ends_the_handshake() {
             };
             let of_b = pair.b.remote(forged(DtlsRole::Client, client), None);
             let of_a = pair.a.remote(forged(DtlsRole::Server, server), None);
-            pair.agree(of_b, of_a);
+            pair.agree(&of_b, &of_a);
             pair.advance(Duration::from_secs(2));
             let mismatch = Output::DtlsFailed(DtlsError::FingerprintMismatch);
             assert!(pair.a.outputs.contains(&mismatch), "{client:?}: {:?}", pair.a.outputs);

@@ -11,7 +11,7 @@ fn full_to_lite() -> Pair {
     let mut pair = Pair::new(true);
     let of_b = pair.b.remote(Security::Plain, Some(true));
     let of_a = pair.a.remote(Security::Plain, Some(false));
-    pair.agree(of_b, of_a);
+    pair.agree(&of_b, &of_a);
     pair
 }
 
@@ -72,7 +72,7 @@ fn a_restart_with_new_credentials_connects_again() {
     assert!(pair.b.peer.is_ice_restart(of_a.ice.as_ref().expect("ICE")));
     pair.a.peer.restart_ice(pair.a.credentials.clone());
     pair.b.peer.restart_ice(pair.b.credentials.clone());
-    pair.agree(of_b, of_a);
+    pair.agree(&of_b, &of_a);
     pair.advance(Duration::from_secs(40));
     let failed = |outputs: &[Output]| outputs.contains(&Output::IceFailed);
     assert!(!failed(&pair.a.outputs) && !failed(&pair.b.outputs));

@@ -7,7 +7,7 @@ use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::StreamReport;
 use offhook_rtp::rtcp::{Compound, RtcpPacket};
 use std::time::Duration;
-use world::{Protection, World};
+use world::{PROTECTIONS, Protection, World};
 
 fn release(world: &mut World, party: usize) -> StreamReport {
     let wanted = world.parties[party].leg;
@@ -74,7 +74,7 @@ fn nothing_is_claimed_of_a_leg_that_heard_nothing() {
 
 #[test]
 fn our_reports_say_what_was_sent_and_lost_and_the_last_says_goodbye() {
-    for protection in [Protection::Plain, Protection::Sdes, Protection::Browser] {
+    for protection in PROTECTIONS {
         let (mut world, party) = talk(|packet| packet % 4 == 3, protection, Codec::Pcmu);
         let reports = world.parties[party].rtcp.len();
         assert!((3..=14).contains(&reports), "{reports} in half a minute");

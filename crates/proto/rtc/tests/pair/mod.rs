@@ -91,10 +91,10 @@ impl Pair {
         let of_b = self.b.remote(security(&self.b, DtlsRole::Client, stack_a), ice.then_some(true));
         let of_a =
             self.a.remote(security(&self.a, DtlsRole::Server, stack_b), ice.then_some(false));
-        self.agree(of_b, of_a);
+        self.agree(&of_b, &of_a);
     }
 
-    pub fn agree(&mut self, of_b: Remote, of_a: Remote) {
+    pub fn agree(&mut self, of_b: &Remote, of_a: &Remote) {
         self.a.peer.set_remote(of_b, self.now).expect("keys fit");
         self.b.peer.set_remote(of_a, self.now).expect("keys fit");
     }

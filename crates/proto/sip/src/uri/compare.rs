@@ -45,8 +45,10 @@ fn same_params(ours: UriParams<'_>, theirs: UriParams<'_>) -> bool {
     };
     let must_match =
         MUST_MATCH.iter().all(|name| find(ours, name).is_some() == find(theirs, name).is_some());
-    let shared_match = ours.pairs().all(|(name, value)| {
-        find(theirs, name).is_none_or(|other| same_ignoring_case(value.unwrap_or_default(), &other))
+    // Of a parameter that is repeated, the first one counts.
+    let shared_match = ours.pairs().all(|(name, _)| match (find(ours, name), find(theirs, name)) {
+        (Some(ours), Some(theirs)) => same_ignoring_case(&ours, &theirs),
+        _ => true,
     });
     must_match && shared_match
 }

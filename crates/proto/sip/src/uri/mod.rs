@@ -15,7 +15,7 @@ use crate::grammar;
 pub use build::{OwnedUri, UriBuilder, escape_user};
 pub use host::Host;
 pub(crate) use host::host_port;
-pub use params::UriParams;
+pub use params::{URI_PARAMS_MAX, UriParams};
 
 /// Longest URI in bytes.
 pub const URI_BYTES_MAX: usize = 4_096;
@@ -49,7 +49,8 @@ pub enum UriError {
     /// The port is not a number from 0 to 65535.
     #[error("malformed port")]
     Port,
-    /// A parameter breaks the grammar.
+    /// A parameter breaks the grammar, or there are more than
+    /// [`URI_PARAMS_MAX`].
     #[error("malformed URI parameter")]
     Param,
     /// A header field behind `?` breaks the grammar.

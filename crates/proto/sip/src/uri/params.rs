@@ -3,6 +3,9 @@
 use super::UriError;
 use crate::grammar;
 
+/// Most parameters of one URI.
+pub const URI_PARAMS_MAX: usize = 64;
+
 /// The parameters of a URI: `;name` or `;name=value`, names without regard to
 /// case.
 #[derive(Debug, Clone, Copy, Default)]
@@ -16,10 +19,11 @@ impl<'a> UriParams<'a> {
 
     /// Reads the parameters in front of `text` and gives the text behind them.
     pub(super) fn parse(text: &'a str) -> Result<(Self, &'a str), UriError> {
-        let mut end = 0;
+        let (mut end, mut count) = (0, 0);
         while text.as_bytes().get(end) == Some(&b';') {
             let (name, value) = pair_lengths(&text.as_bytes()[end + 1..]);
-            if name == 0 || value == Some(0) {
+            count += 1;
+            if name == 0 || value == Some(0) || count > URI_PARAMS_MAX {
                 return Err(UriError::Param);
             }
             end += 1 + name + value.map_or(0, |value| 1 + value);

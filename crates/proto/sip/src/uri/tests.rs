@@ -84,6 +84,9 @@ fn broken_uris_are_refused_by_the_part_that_is_broken() {
     }
     let long = format!("sip:{}@b", "a".repeat(URI_BYTES_MAX));
     assert_eq!(Uri::parse(&long).err(), Some(UriError::TooLong));
+    let with_params = |count: usize| format!("sip:a@b{}", ";x".repeat(count));
+    assert!(Uri::parse(&with_params(URI_PARAMS_MAX)).is_ok());
+    assert_eq!(Uri::parse(&with_params(URI_PARAMS_MAX + 1)).err(), Some(UriError::Param));
 }
 
 #[test]
@@ -103,6 +106,7 @@ fn equivalence_is_that_of_the_rfc() {
         ("sip:%61lice@atlanta.com;transport=TCP", "sip:alice@AtlanTa.CoM;Transport=tcp"),
         ("sip:carol@chicago.com", "sip:carol@chicago.com;newparam=5"),
         ("sip:carol@chicago.com;newparam=5", "sip:carol@chicago.com;security=on"),
+        ("sip:a@b;transport=tcp;transport=udp", "sip:a@b;transport=tcp;transport=udp"),
         (
             "sip:biloxi.com;transport=tcp;method=REGISTER?to=sip:bob%40biloxi.com",
             "sip:biloxi.com;method=REGISTER;transport=tcp?to=sip:bob%40biloxi.com",

@@ -1,12 +1,13 @@
 //! One media thread.
 
 use super::Notice;
+use super::measures;
 use super::packet_io::{PacketIo, WAKE, Waker, reachable_from};
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
 use anyhow::Context;
-use offhook_bus::{MediaCommand, MediaEvent, Outbox};
+use offhook_bus::{MediaCommand, MediaEvent, MediaTrouble, Outbox};
 use offhook_model::LegId;
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
@@ -248,7 +249,11 @@ impl<Io: PacketIo + 'static> Worker<Io> {
         let engine = &mut self.engine;
         if catch_unwind(AssertUnwindSafe(|| act(engine))).is_err() {
             tracing::error!(%leg, "a leg panicked and is dropped");
+            metrics::counter!("offhook_media_legs_panicked_total").increment(1);
             self.engine.drop_leg(leg, now);
+            // For the switch it is as if the party could not be reached any longer.
+            let what = MediaTrouble::IceFailed;
+            self.tell(MediaEvent::Trouble { leg, what });
         }
     }
 
@@ -286,6 +291,9 @@ impl<Io: PacketIo + 'static> Worker<Io> {
     }
 
     fn tell(&self, event: MediaEvent) {
+        if let MediaEvent::Released { report: Some(report), .. } = &event {
+            measures::record(report);
+        }
         if let Err(full) = self.events.send(event) {
             tracing::warn!(event = ?full.0, "the switch does not listen");
             metrics::counter!("offhook_media_events_lost_total").increment(1);
@@ -303,16 +311,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
             return;
         }
         self.counted_at = Instant::now();
-        let counts = self.engine.take_counts();
-        let count = |direction: &'static str, packets| {
-            metrics::counter!("offhook_rtp_packets_total", "direction" => direction)
-                .increment(packets);
-        };
-        count("in", counts.received);
-        count("out", counts.sent);
-        for (why, packets) in counts.refused {
-            metrics::counter!("offhook_rtp_packets_refused_total", "why" => why).increment(packets);
-        }
+        measures::count(self.engine.take_counts());
     }
 }
 

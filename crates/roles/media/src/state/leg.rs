@@ -229,7 +229,7 @@ impl Leg {
         let unusable = |why: &str| MediaRefusal::NotAcceptable(why.to_owned());
         let agreed = Agreed::new(negotiated).ok_or_else(|| unusable("the codec is not known"))?;
         let remote = Remote::from_negotiated(negotiated);
-        self.peer.set_remote(remote, now).map_err(|error| unusable(&error.to_string()))?;
+        self.peer.set_remote(&remote, now).map_err(|error| unusable(&error.to_string()))?;
         self.timeline.set_clock_rate(agreed.codec.clock_rate());
         self.reports.set_clock_rate(agreed.codec.clock_rate(), now);
         if let Program::Player(player) = &mut self.program {

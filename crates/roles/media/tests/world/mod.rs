@@ -294,7 +294,7 @@ impl World {
     pub fn deliver_rtcp(&mut self, index: usize) {
         let party = &mut self.parties[index];
         let (leg, datagram) = (party.leg, std::mem::take(&mut party.own_rtcp));
-        let source = SocketAddr::new(party.address.ip(), party.address.port() + 1);
+        let source = party.socket(Component::Rtcp);
         self.deliver(leg, Component::Rtcp, source, datagram);
         self.settle();
     }
@@ -351,7 +351,7 @@ impl World {
         let party = &mut self.parties[index];
         match output {
             offhook_rtc::Output::Transmit { component, datagram, .. } => {
-                let (leg, source) = (party.leg, party.address);
+                let (leg, source) = (party.leg, party.socket(component));
                 self.deliver(leg, component, source, datagram);
             }
             offhook_rtc::Output::Connected => party.connected = true,
@@ -423,6 +423,12 @@ impl Party {
         }
     }
 
+    /// The address of one of the party's sockets.
+    fn socket(&self, component: Component) -> SocketAddr {
+        let port = self.address.port() + u16::from(component == Component::Rtcp);
+        SocketAddr::new(self.address.ip(), port)
+    }
+
     fn policy(&self) -> OfferPolicy {
         match self.protection {
             Protection::Plain => OfferPolicy::plain(),
@@ -453,7 +459,7 @@ impl Party {
     fn agree(&mut self, negotiated: Negotiated, now: Instant) {
         let remote = Remote::from_negotiated(&negotiated);
         assert_eq!(remote.rtp, Some(self.ours), "our description names our address");
-        self.peer.set_remote(remote, now).expect("keys fit");
+        self.peer.set_remote(&remote, now).expect("keys fit");
         let format = negotiated.codec().format;
         let channels = u32::from(format.channels);
         let codec = Codec::from_rtpmap(format.encoding.as_str(), format.clock_rate, channels);

@@ -1,0 +1,34 @@
+//! What the metrics are told.
+
+use crate::state::Counts;
+use offhook_model::StreamReport;
+
+/// Adds what a thread counted since the last time.
+pub(crate) fn count(counts: Counts) {
+    packets("in", counts.received);
+    packets("out", counts.sent);
+    for (why, refused) in counts.refused {
+        metrics::counter!("offhook_rtp_packets_refused_total", "why" => why).increment(refused);
+    }
+}
+
+fn packets(direction: &'static str, packets: u64) {
+    metrics::counter!("offhook_rtp_packets_total", "direction" => direction).increment(packets);
+}
+
+/// Adds what was measured on a leg that has ended.
+pub(crate) fn record(report: &StreamReport) {
+    metrics::counter!("offhook_rtp_packets_lost_total", "direction" => "in")
+        .increment(report.packets_lost);
+    if let Some(jitter_ms) = report.jitter_ms {
+        metrics::histogram!("offhook_rtp_jitter_seconds").record(jitter_ms / 1_000.0);
+    }
+    if let Some(mos) = report.mos {
+        metrics::histogram!("offhook_call_mos").record(mos);
+    }
+    match (report.packets_received, report.packets_sent) {
+        (0, 0) => metrics::counter!("offhook_rtp_zero_packet_streams_total").increment(1),
+        (0, _) | (_, 0) => metrics::counter!("offhook_rtp_one_way_sessions_total").increment(1),
+        _ => {}
+    }
+}

@@ -1,0 +1,67 @@
+//! Every series that the role documents moves.
+
+mod role;
+
+use metrics_exporter_prometheus::PrometheusBuilder;
+use offhook_bus::MediaCommand;
+use role::{config, role, talk};
+use std::net::UdpSocket;
+use std::time::Instant;
+
+/// The series that must have a value other than zero in the end.
+const SERIES: [&str; 10] = [
+    "offhook_rtp_packets_total{direction=\"in\"}",
+    "offhook_rtp_packets_total{direction=\"out\"}",
+    "offhook_rtp_packets_refused_total{why=\"malformed\"}",
+    "offhook_media_legs",
+    "offhook_rtp_packets_lost_total{direction=\"in\"}",
+    "offhook_rtp_jitter_seconds_count",
+    "offhook_call_mos_count",
+    "offhook_rtp_zero_packet_streams_total",
+    "offhook_rtp_one_way_sessions_total",
+    "offhook_media_prompts_skipped_total{why=\"missing\"}",
+];
+
+fn value(rendered: &str, series: &str) -> Option<f64> {
+    let line = rendered.lines().find(|line| line.split(' ').next() == Some(series))?;
+    line.rsplit(' ').next()?.parse().ok()
+}
+
+#[tokio::test]
+async fn a_call_moves_every_series() {
+    let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
+    let mut role = role(&config());
+    let mut phone = role.call(1).await.expect("a leg");
+    let leg = phone.leg;
+    role.send(MediaCommand::Echo { leg, delay_ms: 0 });
+    phone.speak(440.0);
+    talk(&mut [(&mut phone, 440.0)]);
+    phone.skip_packets(3);
+    talk(&mut [(&mut phone, 440.0)]);
+    let stranger = UdpSocket::bind((role::LOOPBACK, 0)).expect("a socket");
+    stranger.send_to(b"garbage", phone.media_address()).expect("loopback");
+    let silent = role.call(2).await.expect("a leg");
+    let listener = role.call(3).await.expect("a leg");
+    let prompts = vec!["file:missing".to_owned(), "tone:440,100".to_owned()];
+    role.send(MediaCommand::Play { leg: listener.leg, prompts, repeat: false });
+    let finished = offhook_bus::MediaEvent::PlayFinished { leg: listener.leg };
+    role.event(|event| *event == finished).await;
+    for leg in [leg, silent.leg, listener.leg] {
+        role.release(leg).await;
+    }
+    let last = role.call(4).await.expect("a leg");
+    let begun = Instant::now();
+    // Threads hand over what they counted once a second.
+    let rendered = loop {
+        let rendered = metrics.render();
+        if SERIES.iter().all(|series| value(&rendered, series).is_some_and(|v| v > 0.0)) {
+            break rendered;
+        }
+        let missing = SERIES.iter().find(|series| value(&rendered, series).is_none());
+        assert!(begun.elapsed() < role::PATIENCE, "{missing:?} does not move:\n{rendered}");
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(value(&rendered, "offhook_media_legs"), Some(1.0));
+    assert_eq!(value(&rendered, SERIES[4]), Some(3.0));
+    drop(last);
+}
