@@ -176,8 +176,7 @@ describe("two browsers", () => {
     await over();
   });
 
-  const todo = "the edge keeps sending to the flow of the dialog's route set (RFC 5626)";
-  it("the socket is cut: the end of the call is told through the new one", { todo }, async () => {
+  it("the socket is cut: the end of the call is told through the new one", async () => {
     await connected();
     await cutAndReconnected();
     await hangUp(bob.page);

@@ -177,6 +177,29 @@ fn datagrams_are_answered_where_they_came_from_or_where_the_device_listens() {
     assert_eq!((to.as_str(), via.contains("received=192.0.2.7")), ("192.0.2.7:40000", true));
 }
 
+#[test]
+fn a_dialog_follows_its_device_to_a_new_connection() {
+    let mut rig = Rig::new();
+    let invite =
+        rig.request("INVITE", "sip:9196@offhook.local").header("Contact: <sip:x1@abc123.invalid>");
+    let passed = rig.say_as(&ws(7), "1001", "demo-1001", &invite).only_to_switch();
+    let route = format!("Route: {}", passed.header(HeaderName::RecordRoute).unwrap());
+
+    let mut again =
+        rig.request("INVITE", "sip:switch@127.0.0.1:5080").in_dialog("s").header(&route);
+    again.call_id = invite.call_id.clone();
+    rig.say(&ws(8), &again.to_string()).only_to_switch();
+
+    let bye = format!(
+        "BYE sip:x1@abc123.invalid SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs1\r\n\
+         {route}\r\nMax-Forwards: 70\r\nFrom: <sip:9196@offhook.local>;tag=s\r\n\
+         To: <sip:somebody@offhook.local>;tag=from\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\n\r\n",
+        invite.call_id
+    );
+    let (flow, _) = rig.switch_says(&bye).only_to_device();
+    assert_eq!(flow.id, ws(8).id);
+}
+
 fn switch_invite(contact: &str, route: &str) -> String {
     format!(
         "INVITE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs9\r\n\

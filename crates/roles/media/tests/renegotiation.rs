@@ -76,6 +76,31 @@ fn we_may_offer_again_with_every_protection() {
 }
 
 #[test]
+fn a_browser_may_restart_ice() {
+    let mut world = World::new();
+    let a = world.call(Protection::Browser, Codec::Opus);
+    let b = world.call(Protection::Plain, Codec::Opus);
+    world.advance(Duration::from_secs(1));
+    world.bridge(a, b);
+    assert_talk(&mut world, a, b);
+    let credentials = |world: &World| {
+        let answer = world.parties[a].answers.last().expect("we answered").clone();
+        let line = answer.lines().find(|line| line.starts_with("a=ice-ufrag:"));
+        line.expect("an ICE answer").to_owned()
+    };
+    let before = credentials(&world);
+    world.parties[a].restart_ice();
+    world.offer(a);
+    assert_ne!(credentials(&world), before, "the answer to a restart has new credentials");
+    world.advance(Duration::from_secs(40));
+    assert_talk(&mut world, a, b);
+    assert!(!world.take_event(|event| matches!(event, MediaEvent::Trouble { .. })));
+    let kept = credentials(&world);
+    world.offer(a);
+    assert_eq!(credentials(&world), kept, "an offer without a restart keeps them");
+}
+
+#[test]
 fn an_offer_that_is_withdrawn_changes_nothing() {
     let mut world = World::new();
     let a = world.call(Protection::Plain, Codec::Pcmu);

@@ -77,8 +77,9 @@ impl State {
             return Err(Reply::counted(StatusCode::TOO_MANY_HOPS, "max_forwards"));
         }
         route::check_extensions(request, HeaderName::ProxyRequire, &[])?;
-        if routes.flow.is_none() {
-            route::check_domain(&uri, &self.names, &directory)?;
+        match &routes.flow {
+            Some(named) => self.note_move(named, flow),
+            None => route::check_domain(&uri, &self.names, &directory)?,
         }
         match method {
             Method::Register => {
@@ -91,6 +92,17 @@ impl State {
                 let proven = self.identify(flow, request, &uri, &directory, moment)?;
                 Ok(Verdict::Pass { routes, proven })
             }
+        }
+    }
+
+    /// A device that was given this token for one flow is heard on another: its connection was lost and made
+    /// again, and what the switch has for its dialogs is to go there (RFC 5626 section 5.3).
+    fn note_move(&mut self, named: &Flow, heard_on: &Flow) {
+        let way = (named.id, named.transport, named.remote);
+        if named.is_same_way(heard_on) {
+            self.moved.remove(&way);
+        } else {
+            self.moved.insert(way, *heard_on);
         }
     }
 

@@ -26,10 +26,12 @@ impl State {
     pub(super) fn take_switch_request(&mut self, request: &Message) {
         let directory = self.shared.directory();
         let routes = route::read_routes(request, &self.names, &self.signer, &directory);
-        let Some(flow) = routes.ok().and_then(|routes| routes.flow) else {
+        let Some(named) = routes.ok().and_then(|routes| routes.flow) else {
             refused("switch_route");
             return self.reply_to_switch(request, &Reply::new(StatusCode::NOT_FOUND));
         };
+        let way = (named.id, named.transport, named.remote);
+        let flow = self.moved.get_mut(&way).copied().unwrap_or(named);
         let Some(branch) = self.signer.branch(request, None) else {
             return refused("switch_malformed");
         };

@@ -19,12 +19,13 @@ pub use names::Advertised;
 
 use crate::config::Config;
 use authentication::Gatekeeper;
+use bounded::BoundedMap;
 use bytes::Bytes;
 use location::Location;
 use names::Names;
 use offhook_bus::{Shared, SipMessage};
 use offhook_model::Transport;
-use offhook_net::Flow;
+use offhook_net::{Flow, FlowId};
 use offhook_sip::{Message, ParseFailure};
 use reply::{Reply, count_response, refused};
 use std::collections::VecDeque;
@@ -59,6 +60,12 @@ pub enum Output {
     ToSwitch(SipMessage),
 }
 
+/// Dialogs whose device has come back over another connection, at a time; the oldest are forgotten.
+pub const MOVED_FLOWS_MAX: usize = 16_384;
+
+/// What tells flows apart: our own address does not.
+type Way = (FlowId, Transport, SocketAddr);
+
 /// The edge without its sockets.
 pub struct State {
     names: Names,
@@ -66,6 +73,8 @@ pub struct State {
     gatekeeper: Gatekeeper,
     location: Location,
     sources: Rates<Source>,
+    /// Where devices have moved to: the flow that a dialog's Route names, and the one it is heard on.
+    moved: BoundedMap<Way, Flow>,
     shared: Shared,
     outputs: VecDeque<Output>,
 }
@@ -89,6 +98,7 @@ impl State {
             gatekeeper: Gatekeeper::new(&realm, nonce_key, guest_key, config, now),
             location: Location::new(shared.clone(), &config.limits),
             sources: Rates::new(config.limits.requests_per_second_per_source),
+            moved: BoundedMap::new(MOVED_FLOWS_MAX),
             shared,
             outputs: VecDeque::new(),
         }

@@ -630,6 +630,15 @@ impl Party {
         self.heard.len() * 1_000 / self.codec.sample_rate() as usize
     }
 
+    /// The party's next offer has new ICE credentials.
+    pub fn restart_ice(&mut self) {
+        let credentials = IceCredentials::from_random(&[self.leg.0 as u8 + 100; 32]);
+        let ice = self.local.ice.as_mut().expect("a party with ICE");
+        ice.ufrag = credentials.ufrag.clone();
+        ice.pwd = credentials.pwd.clone();
+        self.peer.restart_ice(credentials);
+    }
+
     /// Holds the party's partner, or lets it go on.
     pub fn set_direction(&mut self, direction: Direction) {
         self.local.direction = direction;
