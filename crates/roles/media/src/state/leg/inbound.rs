@@ -1,0 +1,132 @@
+//! What comes from a leg's party.
+
+use super::{Leg, Outgoing, Program};
+use crate::state::agreed::PayloadKind;
+use crate::state::delay_line::DelayLine;
+use crate::state::description;
+use crate::state::packet::PACKET_BYTES_MAX;
+use crate::state::speech_decoder::SpeechDecoder;
+use offhook_bus::MediaEvent;
+use offhook_rtc::{Component, Incoming};
+use offhook_rtp::{Digit, EventDetector, RtpPacket, TelephoneEvent};
+use offhook_sdp::AudioFormat;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+impl Leg {
+    pub(crate) fn handle_packet(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        buffer: &mut [u8],
+        now: Instant,
+    ) -> Incoming {
+        self.peer.handle_packet(component, source, buffer, now)
+    }
+
+    /// Takes RTCP of the party; `false` when it is malformed.
+    pub(crate) fn handle_rtcp(&mut self, packet: &[u8], now: Instant) -> bool {
+        self.note_heard(now);
+        self.reports.handle_rtcp(packet, now).is_ok()
+    }
+
+    /// Takes an RTP packet of the party and says what it carries.
+    pub(crate) fn handle_rtp(
+        &mut self,
+        packet: &RtpPacket<'_>,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) -> PayloadKind {
+        self.note_heard(now);
+        let Some(agreed) = &self.agreed else { return PayloadKind::Unknown };
+        let kind = agreed.kind(packet.payload_type);
+        let is_speech = matches!(kind, PayloadKind::Speech(_));
+        let payload_bytes = packet.payload.len();
+        self.reports.handle_received(&packet.header(), payload_bytes, is_speech, now);
+        if !agreed.receives() {
+            return PayloadKind::Unknown;
+        }
+        if let PayloadKind::Event { clock_rate } = kind {
+            self.detector(clock_rate).handle_packet(packet.payload, packet.timestamp, now);
+        }
+        if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
+            if line.delay().is_zero() {
+                self.relay(packet, packet.payload_type, outgoing, now);
+            } else {
+                push_packet(line, packet, now);
+            }
+        }
+        kind
+    }
+
+    /// The detector for events of this clock, made when the first comes.
+    pub(super) fn detector(&mut self, clock_rate: u32) -> &mut EventDetector {
+        if self.digits_in.as_ref().is_some_and(|(clock, _)| *clock != clock_rate) {
+            self.digits_in = None;
+        }
+        let made = || (clock_rate, EventDetector::new(clock_rate));
+        &mut self.digits_in.get_or_insert_with(made).1
+    }
+
+    /// Tells of keys that the party has released, and returns the next of them.
+    pub(crate) fn poll_digit(&mut self, outgoing: &mut Outgoing) -> Option<(Digit, Duration)> {
+        let (_, detector) = self.digits_in.as_mut()?;
+        while let Some(event) = detector.poll_output() {
+            if let TelephoneEvent::Released { digit, duration } = event {
+                let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
+                let (leg, digit_char) = (self.id, digit.as_char());
+                outgoing.event(MediaEvent::Dtmf { leg, digit: digit_char, duration_ms });
+                return Some((digit, duration));
+            }
+        }
+        None
+    }
+
+    pub(super) fn note_heard(&mut self, now: Instant) {
+        self.last_heard = Some(now);
+        self.is_silence_reported = false;
+    }
+
+    /// Takes a packet whose format the partner does not have.
+    pub(crate) fn decode(&mut self, packet: &RtpPacket<'_>, format: AudioFormat, now: Instant) {
+        let Some(codec) = description::codec_of(format) else { return };
+        if self.speech.as_ref().is_none_or(|speech| speech.codec() != codec) {
+            self.speech = SpeechDecoder::new(codec).map(Box::new);
+        }
+        if let Some(speech) = &mut self.speech {
+            speech.put(packet, now);
+        }
+    }
+
+    /// Takes note of an event packet within speech that is decoded.
+    pub(crate) fn skip_decoding(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        if let Some(speech) = &mut self.speech {
+            speech.put_other(packet, now);
+        }
+    }
+
+    /// What the party says is passed on as it is.
+    pub(crate) fn stop_decoding(&mut self) {
+        self.speech = None;
+    }
+
+    /// Whether what the party says is decoded.
+    pub(crate) fn is_decoded(&self) -> bool {
+        self.speech.is_some()
+    }
+
+    /// The next decoded frame of what the party says: its samples and their rate.
+    pub(crate) fn next_speech(&mut self, frame: &mut [i16], now: Instant) -> Option<(usize, u32)> {
+        let speech = self.speech.as_mut()?;
+        let samples = speech.fill(frame, now);
+        Some((samples, speech.codec().sample_rate()))
+    }
+}
+
+/// Puts a packet into a delay line with a plain header.
+fn push_packet(line: &mut DelayLine, packet: &RtpPacket<'_>, now: Instant) {
+    let mut bytes = [0; PACKET_BYTES_MAX];
+    if let Ok(length) = packet.header().write_packet(packet.payload, &mut bytes) {
+        line.push(&bytes[..length], now);
+    }
+}
