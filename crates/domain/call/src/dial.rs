@@ -274,9 +274,8 @@ fn attempt(binding: &Binding) -> Attempt {
     }
 }
 
-/// The offers to try on a device, best first: browsers accept nothing but DTLS with ICE; a phone on TLS is
-/// likely to want encryption, others plain RTP. DTLS comes before SDES, because a phone without DTLS refuses
-/// it with 488 at once, while some phones answer an SDES offer with 200 and no keys.
+/// The offers to try on a device, best first: browsers accept nothing but DTLS with ICE; a phone on TLS
+/// can keep SDES keys secret, others are most likely to want plain RTP.
 fn policies(transport: Transport) -> Vec<OfferPolicy> {
     let offer = |security, ice| OfferPolicy { security, ice, prefer_codec_of: None };
     let plain = offer(Security::Plain, IceRole::None);
@@ -284,7 +283,7 @@ fn policies(transport: Transport) -> Vec<OfferPolicy> {
     let dtls = offer(Security::Dtls, IceRole::None);
     match transport {
         Transport::Ws | Transport::Wss => vec![offer(Security::Dtls, IceRole::Full)],
-        Transport::Tls => vec![dtls, sdes, plain],
-        Transport::Udp | Transport::Tcp => vec![plain, dtls, sdes],
+        Transport::Tls => vec![sdes, plain, dtls],
+        Transport::Udp | Transport::Tcp => vec![plain, sdes, dtls],
     }
 }
