@@ -148,7 +148,7 @@ impl Call {
             MediaEvent::Refused { leg, why } => self.handle_media_refused(leg, &why, now_ms),
             MediaEvent::PlayFinished { leg } => self.handle_play_finished(leg, now_ms),
             MediaEvent::Trouble { leg, what } => self.handle_trouble(leg, &what, now_ms),
-            MediaEvent::Released { leg, report } => self.handle_released(leg, report, now_ms),
+            MediaEvent::Released { leg, report } => self.handle_released(leg, report),
             MediaEvent::Connected { .. } | MediaEvent::Dtmf { .. } => {}
         }
     }

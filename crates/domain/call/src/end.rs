@@ -96,12 +96,7 @@ impl Call {
         self.finish_if_released();
     }
 
-    pub(crate) fn handle_released(
-        &mut self,
-        leg: LegId,
-        report: Option<StreamReport>,
-        _now_ms: u64,
-    ) {
+    pub(crate) fn handle_released(&mut self, leg: LegId, report: Option<StreamReport>) {
         if let Some(state) = self.leg_mut(leg) {
             state.has_media = false;
             state.report = report;
