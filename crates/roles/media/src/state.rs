@@ -113,10 +113,10 @@ impl Engine {
         }
     }
 
-    /// How many legs there are.
+    /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
-    pub fn leg_count(&self) -> usize {
-        self.legs.len()
+    pub fn has_counts(&self) -> bool {
+        self.outgoing.counts != Counts::default()
     }
 
     /// What was counted since the last time.

@@ -130,11 +130,11 @@ impl<Io: PacketIo + 'static> Worker<Io> {
         }
     }
 
-    /// The metrics are kept up to date while there are legs.
+    /// Whatever was counted is handed over in time, also after the last leg has ended.
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if self.engine.leg_count() == 0 {
+        if !self.engine.has_counts() {
             return next;
         }
         Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
