@@ -11,6 +11,8 @@ pub enum Security {
     Sdes,
     /// DTLS-SRTP (RFC 5763, UDP/TLS/RTP/SAVPF).
     Dtls,
+    /// SDES keys and a DTLS fingerprint in one description (RTP/SAVP): the phone takes what it knows.
+    SdesOrDtls,
 }
 
 /// Whether and how we speak ICE (RFC 8445) on a leg that we offer.

@@ -107,6 +107,8 @@ pub enum OfferSecurity {
     Sdes,
     /// `a=fingerprint` and `a=setup` (RFC 5763).
     Dtls,
+    /// Both: the answer takes one of them.
+    SdesOrDtls,
 }
 
 /// The profile and protection of an offer.
@@ -341,6 +343,11 @@ impl OfferPolicy {
     /// `RTP/SAVP` with `a=crypto`.
     pub fn sdes() -> Self {
         Self::new(Protocol::RtpSavp, OfferSecurity::Sdes)
+    }
+
+    /// `RTP/SAVP` with `a=crypto`, `a=fingerprint` and `a=setup`: a phone that knows either can answer.
+    pub fn sdes_or_dtls() -> Self {
+        Self::new(Protocol::RtpSavp, OfferSecurity::SdesOrDtls)
     }
 
     /// `UDP/TLS/RTP/SAVPF`, as browsers want it.

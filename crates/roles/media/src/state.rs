@@ -113,6 +113,12 @@ impl Engine {
         }
     }
 
+    /// How many legs there are.
+    #[must_use]
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
