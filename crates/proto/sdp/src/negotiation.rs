@@ -28,6 +28,9 @@ pub struct LocalMedia {
     pub rtcp_mux: bool,
     /// The speech formats, the preferred first. Answers follow the offer's order.
     pub codecs: Vec<LocalCodec>,
+    /// All formats of an offer with their payload types, telephone-event and comfort noise among them,
+    /// where somebody else has chosen them; `None` to offer [`Self::codecs`] and what belongs to them.
+    pub formats: Option<Vec<LocalCodec>>,
     /// How many formats an answer keeps at most.
     ///
     /// With 1 both sides know what is sent; with more, the peer may change in the middle.
@@ -264,6 +267,7 @@ impl LocalMedia {
             rtcp_port: None,
             rtcp_mux: true,
             codecs: Vec::new(),
+            formats: None,
             answer_codecs_max: 1,
             telephone_event: true,
             comfort_noise: false,

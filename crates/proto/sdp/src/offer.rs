@@ -154,6 +154,9 @@ fn describe_audio(
 
 /// The formats of an offer with payload types that do not collide; those in use stay.
 fn formats(local: &LocalMedia, before: Option<&MediaDescription>) -> Vec<LocalCodec> {
+    if let Some(formats) = &local.formats {
+        return formats.clone();
+    }
     let mut used: Vec<u8> = local.codecs.iter().map(|codec| codec.payload_type).collect();
     let in_use = payload_types(before);
     used.extend(in_use.iter().map(|(_, payload_type)| *payload_type));

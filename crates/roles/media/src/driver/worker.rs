@@ -7,7 +7,7 @@ use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
 use anyhow::Context;
-use offhook_bus::{MediaCommand, MediaEvent, MediaTrouble, Outbox};
+use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
 use offhook_model::LegId;
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
@@ -67,7 +67,7 @@ pub(crate) struct Worker<Io> {
     places: Vec<Option<(LegId, Sockets)>>,
     free_places: Vec<usize>,
     place_of: HashMap<LegId, usize>,
-    events: Outbox<MediaEvent>,
+    events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
     counted_at: Instant,
@@ -77,7 +77,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
     pub(crate) fn new(
         engine: Engine,
         io: Io,
-        events: Outbox<MediaEvent>,
+        events: MediaEvents,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
     ) -> Self {
@@ -325,6 +325,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
     match command {
         MediaCommand::Answer { leg, .. }
         | MediaCommand::Offer { leg, .. }
+        | MediaCommand::AnswerOn { leg, .. }
+        | MediaCommand::OfferOn { leg, .. }
+        | MediaCommand::Measure { leg }
         | MediaCommand::AcceptAnswer { leg, .. }
         | MediaCommand::Rollback { leg }
         | MediaCommand::Play { leg, .. }
