@@ -1,4 +1,7 @@
-use crate::{LegId, StreamReport};
+use crate::{
+    ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand, RecordingEvent,
+    RecordingSource, StreamReport,
+};
 use serde::{Deserialize, Serialize};
 
 /// How the media of a leg that we offer is protected.
@@ -116,6 +119,20 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// Mixes legs.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What to do.
+        command: ConferenceCommand,
+    },
+    /// Records a leg or a conference.
+    Record {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What to do.
+        command: RecordingCommand,
+    },
 }
 
 /// Why a description was refused.
@@ -199,5 +216,19 @@ pub enum MediaEvent {
         leg: LegId,
         /// The measurements; absent when there was no such leg.
         report: Option<StreamReport>,
+    },
+    /// Something happened in a conference.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What.
+        event: ConferenceEvent,
+    },
+    /// Something happened to a recording.
+    Recording {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What happened.
+        event: RecordingEvent,
     },
 }

@@ -11,6 +11,11 @@ mod queue;
 mod shared;
 
 pub use offhook_model::{
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, MemberRole, RecordingCommand,
+    RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout, RecordingMark,
+    RecordingSource, RecordingSummary,
+};
+pub use offhook_model::{
     IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
