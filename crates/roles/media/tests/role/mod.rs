@@ -157,7 +157,8 @@ pub fn talk(phones: &mut [(&mut Phone, f64)]) {
     let mut heard = vec![Vec::new(); phones.len()];
     let mut next = begun;
     loop {
-        if Instant::now() >= next {
+        // Each wait for packets may take longer than it was asked to, so that several frames are due.
+        while Instant::now() >= next {
             next += Duration::from_millis(20);
             phones.iter_mut().for_each(|(phone, _)| phone.send_frame());
         }
