@@ -72,6 +72,27 @@ fn the_length_of_a_press_is_told() {
     }
 }
 
+/// At 48 kHz a segment of an event is 1.365 s long at most (RFC 4733 2.5.1.3).
+#[test]
+fn a_long_press_is_as_long_on_the_other_side_of_every_pair_of_clocks() {
+    for codec_a in [Codec::Pcmu, Codec::Opus] {
+        for codec_b in [Codec::Pcmu, Codec::Opus] {
+            let mut world = World::new();
+            let a = world.call(Protection::Plain, codec_a);
+            let b = world.call(Protection::Plain, codec_b);
+            world.bridge(a, b);
+            world.parties[a].press('5', event_clock(codec_a), Duration::from_secs(3));
+            world.advance(Duration::from_secs(4));
+            let party = &world.parties[b];
+            assert_eq!(party.digits, "5", "{codec_a:?} to {codec_b:?}");
+            let [held] = party.held[..] else { panic!("held {:?}", party.held) };
+            let error = held.abs_diff(Duration::from_secs(3));
+            assert!(error <= Duration::from_millis(1), "{codec_a:?} to {codec_b:?}: {held:?}");
+            assert_eq!(party.headers.iter().filter(|header| header.marker).count(), 1);
+        }
+    }
+}
+
 #[test]
 fn a_press_with_lost_packets_is_still_one_digit() {
     for lost in 0..8_usize {

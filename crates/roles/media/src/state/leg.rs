@@ -20,7 +20,7 @@ use offhook_audio::{Encoder, Resampler};
 use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy};
 use offhook_model::{LegId, StreamReport};
 use offhook_rtc::{IceLocal, Peer, PeerConfig};
-use offhook_rtp::{Digit, EventDetector, RtpPacket};
+use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
 use std::sync::Arc;
@@ -57,6 +57,8 @@ pub struct Leg {
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
+    /// Events of the partner on their way to the party.
+    event_relay: EventRelay,
     /// Until when an event that is passed on takes the place of speech.
     event_until: Option<Instant>,
     last_heard: Option<Instant>,
@@ -114,6 +116,7 @@ impl Leg {
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
+            event_relay: EventRelay::default(),
             event_until: None,
             last_heard: None,
             is_silence_reported: false,

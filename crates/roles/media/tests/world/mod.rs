@@ -72,6 +72,8 @@ pub struct Party {
     pub speech: Option<ToneGenerator>,
     pub heard: Vec<i16>,
     pub digits: String,
+    /// How long the keys that the party was told of were held.
+    pub held: Vec<Duration>,
     pub headers: Vec<RtpHeader>,
     pub rtcp: Vec<Vec<u8>>,
     pub own_rtcp: Vec<u8>,
@@ -403,6 +405,7 @@ impl Party {
             speech: None,
             heard: Vec::new(),
             digits: String::new(),
+            held: Vec::new(),
             headers: Vec::new(),
             rtcp: Vec::new(),
             own_rtcp: Vec::new(),
@@ -597,8 +600,9 @@ impl Party {
         if negotiated.received_event(packet.payload_type).is_some() {
             self.detector.handle_packet(packet.payload, packet.timestamp, now);
             while let Some(event) = self.detector.poll_output() {
-                if let TelephoneEvent::Pressed(digit) = event {
-                    self.digits.push(digit.as_char());
+                match event {
+                    TelephoneEvent::Pressed(digit) => self.digits.push(digit.as_char()),
+                    TelephoneEvent::Released { duration, .. } => self.held.push(duration),
                 }
             }
             return;
