@@ -11,7 +11,8 @@ mod queue;
 mod shared;
 
 pub use offhook_model::{
-    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
+    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, PlayControl,
+    Security,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

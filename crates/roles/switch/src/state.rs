@@ -5,6 +5,7 @@ mod signalling;
 
 use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
+use crate::info::takes_info;
 use bytes::Bytes;
 use legs::Legs;
 use offhook_bus::SipMessage;
@@ -225,6 +226,9 @@ impl Switch {
         self.legs.insert(call.caller(), handle);
         self.calls.insert(serial, call);
         self.step(serial, now, |_| {});
+        if takes_info(request) {
+            self.input(handle, LegInput::TakesInfo, now);
+        }
     }
 
     fn incoming(&self, serial: u32, request: &Message, sdp: Option<&Bytes>) -> Incoming {
@@ -319,6 +323,8 @@ fn leg_of(event: &MediaEvent) -> LegId {
         | MediaEvent::Refused { leg, .. }
         | MediaEvent::Connected { leg }
         | MediaEvent::PlayFinished { leg }
+        | MediaEvent::PlayInterrupted { leg, .. }
+        | MediaEvent::SendInfo { leg, .. }
         | MediaEvent::Dtmf { leg, .. }
         | MediaEvent::Trouble { leg, .. }
         | MediaEvent::Released { leg, .. } => *leg,

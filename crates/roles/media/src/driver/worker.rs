@@ -333,6 +333,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Bridge { a: leg, .. }
         | MediaCommand::Unbridge { leg }
         | MediaCommand::SendDtmf { leg, .. }
+        | MediaCommand::HandleDtmf { leg, .. }
+        | MediaCommand::TakesInfo { leg }
+        | MediaCommand::PlayControl { leg, .. }
         | MediaCommand::Release { leg } => *leg,
     }
 }

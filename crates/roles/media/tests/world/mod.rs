@@ -6,7 +6,7 @@
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
-    Clock, Engine, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
+    Clock, Engine, InbandDtmf, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
 };
 use offhook_model::LegId;
 use offhook_rtc::{
@@ -114,6 +114,7 @@ impl World {
             advertised: vec![OURS].into(),
             silent_after: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::Needed,
         };
         change(&mut settings);
         let now = Instant::now();
@@ -486,6 +487,11 @@ impl Party {
     pub fn speak(&mut self, hz: f64) {
         let tone = Tone { hz, dbm0: -10.0 };
         self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), &[tone]));
+    }
+
+    /// The party begins to say these tones, or silence when there are none.
+    pub fn speak_tones(&mut self, tones: &[Tone]) {
+        self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), tones));
     }
 
     /// The party presses a key, with events of this clock.

@@ -36,10 +36,9 @@ impl Leg {
         }
     }
 
-    /// Whether the party hears its partner and takes no events.
-    pub(crate) fn hears_tones_only(&self) -> bool {
-        let takes_events = self.agreed.as_ref().is_some_and(|agreed| agreed.events().is_some());
-        self.is_listening() && !self.has_program() && !takes_events
+    /// Leaves out a packet of another stream; what follows it continues ours without a gap.
+    pub(crate) fn leave_out(&mut self) {
+        self.timeline.interrupt();
     }
 
     /// Passes on an event packet of another stream, whose clock runs at `clock_rate`. A party that takes no
