@@ -89,7 +89,7 @@ impl InbandDetector {
     fn is_next(&self, ssrc: u32, sequence_number: u16) -> bool {
         let Some((_, last)) = self.last.filter(|last| last.0 == ssrc) else { return true };
         let ahead = sequence_number.wrapping_sub(last) as i16;
-        ahead > 0 || ahead < -MISORDER_MAX
+        !(-MISORDER_MAX..=0).contains(&ahead)
     }
 
     fn listen(&mut self, pcm: &[i16], now: Instant) {

@@ -9,7 +9,7 @@ const VOLUME_DB_MIN: i8 = -40;
 const VOLUME_DB_MAX: i8 = 12;
 
 /// How a list is governed.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Control {
     barge_in: String,
     pub(super) is_paused: bool,
@@ -17,12 +17,6 @@ pub(super) struct Control {
     gain: Option<f32>,
     /// Milliseconds into the current item at which it goes on, once that item is there.
     pub(super) seek_ms: Option<u32>,
-}
-
-impl Default for Control {
-    fn default() -> Self {
-        Self { barge_in: String::new(), is_paused: false, gain: None, seek_ms: None }
-    }
 }
 
 impl Control {
@@ -215,7 +209,7 @@ mod tests {
         }
         let mut player = player(&["tone:1000,500,3"]);
         player.control(&PlayControl::Volume(12));
-        assert!(hear(&mut player, 100).0.iter().any(|sample| *sample == i16::MAX));
+        assert!(hear(&mut player, 100).0.contains(&i16::MAX));
     }
 
     #[test]
