@@ -1,3 +1,4 @@
+use crate::state::InbandDtmf;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -35,6 +36,9 @@ pub struct Config {
     pub prompts: Option<PathBuf>,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
     pub hold_music: bool,
+    /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
+    /// party; `always`; or `never`.
+    pub inband_dtmf: InbandDtmf,
 }
 
 impl Default for Config {
@@ -49,6 +53,7 @@ impl Default for Config {
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::default(),
         }
     }
 }

@@ -111,6 +111,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         advertised: advertised(config).into(),
         silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         hold_music: config.hold_music,
+        inband_dtmf: config.inband_dtmf,
     })
 }
 

@@ -9,6 +9,8 @@ mod conference;
 mod delay_line;
 mod description;
 mod digits;
+mod heard_keys;
+mod inband;
 mod leg;
 mod packet;
 mod player;
@@ -20,6 +22,7 @@ mod speech_decoder;
 mod timeline;
 mod timer;
 
+pub use inband::InbandDtmf;
 pub use leg::Leg;
 pub use packet::Packet;
 pub use prompt::SoundSource;
@@ -183,7 +186,19 @@ impl Engine {
             MediaCommand::Bridge { a, b } => self.bridge(a, b, now),
             MediaCommand::Unbridge { leg } => self.part(leg, now),
             MediaCommand::SendDtmf { leg, digits, duration_ms } => {
-                self.with_leg(leg, now, |leg, _| leg.send_digits(&digits, duration_ms));
+                self.with_leg(leg, now, |leg, outgoing| {
+                    leg.send_digits(&digits, duration_ms, outgoing);
+                });
+            }
+            MediaCommand::HandleDtmf { leg, digits, duration_ms } => {
+                self.with_leg(leg, now, |leg, _| leg.handle_signalled(&digits, duration_ms));
+                self.hand_on_digits(leg, now);
+            }
+            MediaCommand::TakesInfo { leg } => {
+                self.with_leg(leg, now, |leg, _| leg.set_takes_info());
+            }
+            MediaCommand::PlayControl { leg, control } => {
+                self.with_leg(leg, now, |leg, _| leg.control(&control));
             }
             MediaCommand::Release { leg } => self.release(leg, now),
             MediaCommand::Conference { conference, command } => {
@@ -357,7 +372,8 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let kind = leg.handle_rtp(&packet, &mut self.outgoing, now);
         self.pass_on(id, kind, &packet, now);
-        if matches!(kind, PayloadKind::Event { .. }) {
+        let has_tone = self.legs.get(&id).is_some_and(|leg| leg.has_tone());
+        if has_tone || matches!(kind, PayloadKind::Event { .. }) {
             self.hand_on_digits(id, now);
             self.settle(id, now);
         }

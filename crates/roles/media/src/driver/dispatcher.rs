@@ -156,6 +156,9 @@ impl Dispatcher {
             | MediaCommand::Echo { leg, .. }
             | MediaCommand::Unbridge { leg }
             | MediaCommand::SendDtmf { leg, .. }
+            | MediaCommand::HandleDtmf { leg, .. }
+            | MediaCommand::TakesInfo { leg }
+            | MediaCommand::PlayControl { leg, .. }
             | MediaCommand::Release { leg }
             | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => {
                 self.pass(*leg, command);

@@ -339,6 +339,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Bridge { a: leg, .. }
         | MediaCommand::Unbridge { leg }
         | MediaCommand::SendDtmf { leg, .. }
+        | MediaCommand::HandleDtmf { leg, .. }
+        | MediaCommand::TakesInfo { leg }
+        | MediaCommand::PlayControl { leg, .. }
         | MediaCommand::Release { leg }
         | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => *leg,
         MediaCommand::Conference { command, .. } => member_of(command).unwrap_or_default(),

@@ -105,10 +105,15 @@ impl Engine {
         }
         match kind {
             PayloadKind::Speech(format) => {
+                let becomes_event = leg.says_a_tone(now) && partner.takes_events();
                 let agreed = partner.agreed();
                 if let Some(payload_type) = agreed.and_then(|agreed| agreed.payload_type_of(format))
                 {
                     leg.stop_decoding();
+                    // A tone that becomes an event is not heard as well: that would be two presses.
+                    if becomes_event {
+                        return partner.leave_out();
+                    }
                     return partner.relay(packet, payload_type, &mut self.outgoing, now);
                 }
                 let was_decoded = leg.is_decoded();
@@ -126,15 +131,15 @@ impl Engine {
         }
     }
 
-    /// Tells of keys that the leg's party has pressed, and presses them for its partner when that one takes
-    /// no events and must hear tones.
+    /// Tells of keys that the leg's party has pressed, and presses them for its partner when that one would
+    /// not learn of them otherwise.
     pub(super) fn hand_on_digits(&mut self, id: LegId, now: Instant) {
         while let Some(leg) = self.legs.get_mut(&id)
-            && let Some((digit, duration)) = leg.poll_digit(&mut self.outgoing)
+            && let Some(key) = leg.poll_key(&mut self.outgoing, now)
         {
             let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
-            if let Some(partner) = partner.filter(|partner| partner.hears_tones_only()) {
-                partner.press(digit, duration);
+            if let Some(partner) = partner {
+                partner.hand_key(key, &mut self.outgoing);
                 let partner = partner.id();
                 self.settle(partner, now);
             }
@@ -156,6 +161,11 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let frame = &mut self.scratch.frame;
         if leg.send_digit_frame(frame, &mut self.outgoing, now) {
+            // What the partner says meanwhile is not heard later.
+            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+            if let Some(partner) = partner {
+                partner.next_speech(frame, now);
+            }
             return;
         }
         if let Some(samples) = leg.next_own_frame(frame, &mut self.outgoing) {
@@ -166,6 +176,9 @@ impl Engine {
             return;
         };
         if let Some((samples, rate)) = partner.next_speech(frame, now) {
+            if partner.says_a_tone(now) && leg.takes_events() {
+                frame[..samples].fill(0);
+            }
             leg.send_speech(&frame[..samples], rate, &mut self.outgoing, now);
         }
     }

@@ -2,6 +2,7 @@
 
 mod agreement;
 mod inbound;
+mod keys;
 mod outbound;
 mod terms;
 
@@ -10,6 +11,8 @@ use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
+use super::heard_keys::HeardKeys;
+use super::inband::{InbandDetector, InbandDtmf};
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
 use super::player::{Player, SoundWanted};
 use super::reports::Reports;
@@ -19,12 +22,13 @@ use super::speech_decoder::SpeechDecoder;
 use super::timeline::Timeline;
 use super::{Counts, Output, Outputs};
 use offhook_audio::{Encoder, Resampler};
-use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy};
+use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl};
 use offhook_model::{LegId, StreamReport};
 use offhook_rtc::{IceLocal, Peer, PeerConfig};
-use offhook_rtp::{Digit, EventDetector, RtpPacket};
+use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -62,6 +66,16 @@ pub struct Leg {
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
+    /// When keys are listened for in the audio, and what listens.
+    inband_dtmf: InbandDtmf,
+    inband: Option<Box<InbandDetector>>,
+    /// Keys that signalling told of and nobody has asked for yet.
+    signalled: VecDeque<(Digit, Duration)>,
+    heard_keys: HeardKeys,
+    /// Whether the party can be told of keys by signalling.
+    takes_info: bool,
+    /// Events of the partner on their way to the party.
+    event_relay: EventRelay,
     /// Until when an event that is passed on takes the place of speech.
     event_until: Option<Instant>,
     last_heard: Option<Instant>,
@@ -121,6 +135,12 @@ impl Leg {
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
+            inband_dtmf: settings.inband_dtmf,
+            inband: None,
+            signalled: VecDeque::new(),
+            heard_keys: HeardKeys::default(),
+            takes_info: false,
+            event_relay: EventRelay::default(),
             event_until: None,
             last_heard: None,
             is_silence_reported: false,
@@ -203,6 +223,13 @@ impl Leg {
         }
     }
 
+    /// Governs what is being played.
+    pub(crate) fn control(&mut self, control: &PlayControl) {
+        if let Program::Player(player) = &mut self.program {
+            player.control(control);
+        }
+    }
+
     pub(crate) fn stop(&mut self) {
         self.program = Program::None;
         self.timeline.interrupt();
@@ -239,20 +266,6 @@ impl Leg {
         let rate = self.sample_rate();
         self.hold_music =
             plays.then(|| Box::new(Player::new(&["music:".to_owned()], true, rate, 0).0));
-    }
-
-    /// Presses keys for the party to hear. What is no key is skipped.
-    pub(crate) fn send_digits(&mut self, digits: &str, duration_ms: u32) {
-        let duration = Duration::from_millis(u64::from(duration_ms));
-        for digit in digits.chars().filter_map(Digit::from_char) {
-            self.press(digit, duration);
-        }
-    }
-
-    /// Presses one key for the party to hear.
-    pub(crate) fn press(&mut self, digit: Digit, duration: Duration) {
-        let format = self.agreed.as_ref().and_then(Agreed::events);
-        self.digits_out.press(digit, duration, format);
     }
 
     pub(crate) fn count_refused(&mut self) {
@@ -294,6 +307,9 @@ impl Leg {
         self.peer.handle_timeout(now);
         if let Some((_, detector)) = &mut self.digits_in {
             detector.handle_timeout(now);
+        }
+        if let Some(inband) = &mut self.inband {
+            inband.handle_timeout(now);
         }
         self.send_delayed(outgoing, now);
         if self.peer.is_connected() {
@@ -370,8 +386,9 @@ impl Leg {
         };
         let silence = self.silence_due(settings);
         let digit = self.digits_in.as_ref().and_then(|(_, detector)| detector.poll_timeout());
+        let tone = self.inband.as_ref().and_then(|inband| inband.poll_timeout());
         let report = self.reports.poll_timeout().filter(|_| self.peer.is_connected());
-        let all = [self.peer.poll_timeout(), self.next_frame, echo, silence, digit, report];
+        let all = [self.peer.poll_timeout(), self.next_frame, echo, silence, digit, tone, report];
         all.into_iter().flatten().min()
     }
 

@@ -13,7 +13,6 @@ pub(crate) struct Timeline {
     last_timestamp: u32,
     last_at: Option<Instant>,
     source: Source,
-    event: Option<Event>,
 }
 
 /// What the last packet was made of.
@@ -33,14 +32,6 @@ enum Source {
     },
 }
 
-/// An event that is being relayed: all its packets have one timestamp (RFC 4733 2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Event {
-    ssrc: u32,
-    source_timestamp: u32,
-    timestamp: u32,
-}
-
 impl Timeline {
     pub(crate) fn new(ssrc: u32, sequence_number: u16, timestamp: u32) -> Self {
         Self {
@@ -50,7 +41,6 @@ impl Timeline {
             last_timestamp: timestamp,
             last_at: None,
             source: Source::None,
-            event: None,
         }
     }
 
@@ -116,32 +106,19 @@ impl Timeline {
         Some(RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc })
     }
 
-    /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp is the
-    /// instant at which the event's first packet came, whatever clock the source counts with.
+    /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp and marker
+    /// are those that [`offhook_rtp::EventRelay`] gave it.
     pub(crate) fn relayed_event(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
-        let is_same =
-            |event: &Event| event.ssrc == packet.ssrc && event.source_timestamp == packet.timestamp;
-        let event = self.event.filter(is_same).unwrap_or_else(|| Event {
-            ssrc: packet.ssrc,
-            source_timestamp: packet.timestamp,
-            timestamp: self.timestamp_at(now),
-        });
-        let is_first = self.event.replace(event) != Some(event);
-        let sequence_number = match self.relayed_source(packet.ssrc) {
-            Some(()) => self.relayed_place(packet)?.0,
-            None => self.take_sequence_number(),
+        let known = matches!(self.source, Source::Relayed { ssrc, .. } if ssrc == packet.ssrc);
+        let &RtpHeader { marker, payload_type, timestamp, .. } = packet;
+        let sequence_number = match known {
+            true => self.relayed_place(packet)?.0,
+            false => self.take_sequence_number(),
         };
-        if is_first {
-            self.note(event.timestamp, now);
+        if marker {
+            self.note(timestamp, now);
         }
-        let (timestamp, payload_type) = (event.timestamp, packet.payload_type);
-        Some(RtpHeader {
-            marker: is_first,
-            payload_type,
-            sequence_number,
-            timestamp,
-            ssrc: self.ssrc,
-        })
+        Some(RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc })
     }
 
     /// The header of an event packet of our own whose timestamp was fixed when the event began, which the
@@ -279,14 +256,15 @@ mod tests {
     }
 
     #[test]
-    fn all_packets_of_an_event_have_one_timestamp_and_audio_goes_on_behind_it() {
+    fn an_event_keeps_its_timestamp_and_audio_goes_on_behind_it() {
         let mut timeline = Timeline::new(9, 1, 0);
         let start = Instant::now();
         timeline.relayed(&packet(1, 10, 0), start);
-        let event = packet(1, 11, 48_000);
+        let timestamp = timeline.timestamp_at(after(start, 20));
+        let event = RtpHeader { marker: true, ..packet(1, 11, timestamp) };
         let first = timeline.relayed_event(&event, after(start, 20)).unwrap();
         assert!(first.marker);
-        let again = RtpHeader { sequence_number: 12, ..event };
+        let again = RtpHeader { sequence_number: 12, marker: false, ..event };
         let second = timeline.relayed_event(&again, after(start, 40)).unwrap();
         assert_eq!((second.timestamp, second.marker), (first.timestamp, false));
         assert_eq!(second.sequence_number, first.sequence_number + 1);

@@ -6,7 +6,7 @@
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
-    Clock, Engine, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
+    Clock, Engine, InbandDtmf, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
 };
 use offhook_model::LegId;
 use offhook_rtc::{
@@ -72,6 +72,8 @@ pub struct Party {
     pub speech: Option<ToneGenerator>,
     pub heard: Vec<i16>,
     pub digits: String,
+    /// How long the keys that the party was told of were held.
+    pub held: Vec<Duration>,
     pub headers: Vec<RtpHeader>,
     pub rtcp: Vec<Vec<u8>>,
     pub own_rtcp: Vec<u8>,
@@ -112,6 +114,7 @@ impl World {
             advertised: vec![OURS].into(),
             silent_after: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::Needed,
         };
         change(&mut settings);
         let now = Instant::now();
@@ -403,6 +406,7 @@ impl Party {
             speech: None,
             heard: Vec::new(),
             digits: String::new(),
+            held: Vec::new(),
             headers: Vec::new(),
             rtcp: Vec::new(),
             own_rtcp: Vec::new(),
@@ -488,6 +492,11 @@ impl Party {
     pub fn speak_at(&mut self, hz: f64, dbm0: f64) {
         let tone = Tone { hz, dbm0 };
         self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), &[tone]));
+    }
+
+    /// The party begins to say these tones, or silence when there are none.
+    pub fn speak_tones(&mut self, tones: &[Tone]) {
+        self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), tones));
     }
 
     /// The party presses a key, with events of this clock.
@@ -602,8 +611,9 @@ impl Party {
         if negotiated.received_event(packet.payload_type).is_some() {
             self.detector.handle_packet(packet.payload, packet.timestamp, now);
             while let Some(event) = self.detector.poll_output() {
-                if let TelephoneEvent::Pressed(digit) = event {
-                    self.digits.push(digit.as_char());
+                match event {
+                    TelephoneEvent::Pressed(digit) => self.digits.push(digit.as_char()),
+                    TelephoneEvent::Released { duration, .. } => self.held.push(duration),
                 }
             }
             return;
