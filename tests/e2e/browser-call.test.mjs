@@ -12,8 +12,8 @@ import {
   phase,
   signIn,
 } from "./lib/browser.mjs";
-import { Proxy } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
+import { TcpRelay } from "./lib/tcp-relay.mjs";
 import { totalDbm0 } from "./lib/tone.mjs";
 
 const isSilent = ({ samples }) => totalDbm0(samples) < -55;
@@ -27,7 +27,7 @@ describe("two browsers", () => {
   let bob;
   before(async () => {
     server = await Server.start();
-    proxy = await Proxy.start(server.portal);
+    proxy = await TcpRelay.start(server.portal);
     [caller, callee] = await Promise.all([
       launch({ microphone: 440 }),
       launch({ microphone: 1200 }),

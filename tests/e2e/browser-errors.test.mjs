@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import { dial, idle, launch, open, phase, ready } from "./lib/browser.mjs";
-import { Proxy } from "./lib/proxy.mjs";
 import { Server } from "./lib/server.mjs";
+import { TcpRelay } from "./lib/tcp-relay.mjs";
 
 describe("a call that cannot be made", () => {
   let server;
@@ -69,7 +69,7 @@ describe("a call that cannot be made", () => {
   });
 
   it("without a connection, and can be made when it is back", async () => {
-    const proxy = await Proxy.start(server.portal);
+    const proxy = await TcpRelay.start(server.portal);
     try {
       const { page } = await open(chromium.browser, proxy.url);
       await ready(page);

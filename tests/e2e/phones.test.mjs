@@ -1,7 +1,6 @@
 // Phones on UDP, TCP and TLS, with each codec and each way of securing media.
 import assert from "node:assert/strict";
-import { after, before, describe, it } from "node:test";
-import { Baresip } from "./lib/baresip.mjs";
+import { after, before, describe } from "node:test";
 import {
   hangUp,
   hearsTone,
@@ -12,67 +11,19 @@ import {
   phase,
   signIn,
 } from "./lib/browser.mjs";
+import {
+  BARESIP_HZ,
+  baresip,
+  bothTalk,
+  PJSIP_HZ,
+  phoneTest,
+  pjsip,
+  server,
+  switchOff,
+  uri,
+} from "./lib/phones.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
-import { Server } from "./lib/server.mjs";
 import { levelDbm0, share } from "./lib/tone.mjs";
-
-const BARESIP_HZ = 700;
-const PJSIP_HZ = 900;
-
-let server;
-let phones = [];
-/**
- * A test with a server of its own: a phone that is switched off stays registered for a while, and
- * would be rung by the next test. Hooks around each test would also run around each suite.
- */
-function phoneTest(name, body) {
-  it(name, async () => {
-    server = await Server.start();
-    try {
-      await body();
-    } finally {
-      const used = phones;
-      phones = [];
-      await Promise.all(used.map((phone) => phone.stop()));
-      await server.stop();
-    }
-  });
-}
-
-function account(number, transport = "udp") {
-  const address = server.urls[`sip_${transport}`];
-  return { number, password: `demo-${number}`, server: address, transport };
-}
-
-async function baresip(number, options = {}) {
-  const { transport, ...rest } = options;
-  const phone = await Baresip.start({
-    ...account(number, transport),
-    microphone: BARESIP_HZ,
-    ...rest,
-  });
-  phones.push(phone);
-  return phone;
-}
-
-async function pjsip(number, options = {}) {
-  const { transport, ...rest } = options;
-  const phone = await Pjsua.start({ ...account(number, transport), microphone: PJSIP_HZ, ...rest });
-  phones.push(phone);
-  return phone;
-}
-
-const uri = (number) => `sip:${number}@offhook.local`;
-
-/** PJSIP calls baresip, and each hears the other's tone. */
-async function bothTalk(caller, callee) {
-  await caller.dial(uri(callee.number));
-  await callee.phone.event("CALL_INCOMING");
-  await callee.phone.answer();
-  await caller.state("CONFIRMED");
-  await caller.listenUntil(hearsTone(BARESIP_HZ), "baresip's 700 Hz");
-  await callee.phone.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz");
-}
 
 describe("phones register and talk", () => {
   for (const transport of ["udp", "tcp", "tls"]) {
@@ -103,6 +54,8 @@ describe("a different codec and security on each leg", () => {
     ["G722", "", "PCMA", "srtp-mand"],
     ["PCMU", "sdes", "opus", ""],
     ["G722", "sdes", "PCMU", "srtp"],
+    ["PCMU", "", "PCMU", "dtls_srtp"],
+    ["PCMA", "sdes", "opus", "dtls_srtp"],
   ];
   for (const [codec, security, otherCodec, otherSecurity] of MATRIX) {
     const name = (one, secured) => `${one} ${secured || "plain"}`;
@@ -114,6 +67,15 @@ describe("a different codec and security on each leg", () => {
       await caller.state("DISCONNECTED");
     });
   }
+
+  phoneTest("over TLS, the called phone speaks DTLS-SRTP alone", async () => {
+    const secured = { transport: "tls", codecs: "G722", security: "dtls_srtp" };
+    const callee = await baresip("1002", secured);
+    const caller = await pjsip("1001", { transport: "tls", codecs: "PCMU", security: "sdes" });
+    await bothTalk(caller, { phone: callee, number: "1002" });
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+  });
 
   // PJSIP's package is built without DTLS, so baresip is the one that offers it.
   for (const [codec, otherCodec, otherSecurity] of [
@@ -146,8 +108,7 @@ describe("the test numbers from a phone", () => {
       await phone.event("CALL_ESTABLISHED");
       await phone.listenUntil(hearsTone(BARESIP_HZ), `the echo in ${codecs}`);
       await phone.hangUp();
-      phones.splice(phones.indexOf(phone), 1);
-      await phone.stop();
+      await switchOff(phone);
     }
   });
 

@@ -60,6 +60,16 @@ export class Pjsua {
   dial(target) {
     return this.command("dial", target);
   }
+  /** An INVITE without SDP: the server offers and the phone answers in its ACK. */
+  dialWithoutOffer(target) {
+    return this.command("dialWithoutOffer", target);
+  }
+  update() {
+    return this.command("update");
+  }
+  transfer(target) {
+    return this.command("transfer", target);
+  }
   answer() {
     return this.command("answer");
   }
@@ -107,8 +117,12 @@ export class Pjsua {
     this.#inbox.clear();
   }
 
+  wholeLog() {
+    return readFile(this.files.log, "utf8").catch(() => "");
+  }
+
   async log() {
-    return (await readFile(this.files.log, "utf8").catch(() => "")).slice(-LOG_TAIL);
+    return (await this.wholeLog()).slice(-LOG_TAIL);
   }
 
   /** Waits until the newest half second of the recording pleases `accept`. */

@@ -145,6 +145,9 @@ class Phone:
 
     def run(self, name, argument):
         parameters = pj.CallOpParam(True)
+        if name == "dialWithoutOffer":
+            parameters.opt.flag = pj.PJSUA_CALL_NO_SDP_OFFER
+            name = "dial"
         if name == "dial":
             self.call = Call(self)
             self.call.makeCall(argument, parameters)

@@ -275,15 +275,16 @@ fn attempt(binding: &Binding) -> Attempt {
 }
 
 /// The offers to try on a device, best first: browsers accept nothing but DTLS with ICE; a phone on TLS
-/// can keep SDES keys secret, others are most likely to want plain RTP.
+/// can keep SDES keys secret, others are most likely to want plain RTP. SDES and DTLS are offered together,
+/// since a phone that speaks DTLS alone may take an offer of SDES and then answer without keys.
 fn policies(transport: Transport) -> Vec<OfferPolicy> {
     let offer = |security, ice| OfferPolicy { security, ice, prefer_codec_of: None };
     let plain = offer(Security::Plain, IceRole::None);
-    let sdes = offer(Security::Sdes, IceRole::None);
+    let secured = offer(Security::SdesOrDtls, IceRole::None);
     let dtls = offer(Security::Dtls, IceRole::None);
     match transport {
         Transport::Ws | Transport::Wss => vec![offer(Security::Dtls, IceRole::Full)],
-        Transport::Tls => vec![sdes, plain, dtls],
-        Transport::Udp | Transport::Tcp => vec![plain, sdes, dtls],
+        Transport::Tls => vec![secured, plain, dtls],
+        Transport::Udp | Transport::Tcp => vec![plain, secured, dtls],
     }
 }

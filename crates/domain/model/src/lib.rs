@@ -20,6 +20,7 @@ pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId};
 pub use media::{
-    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
+    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
+    Security, Terms,
 };
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};

@@ -1,5 +1,6 @@
 use crate::{LegId, StreamReport};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 
 /// How the media of a leg that we offer is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -11,6 +12,8 @@ pub enum Security {
     Sdes,
     /// DTLS-SRTP (RFC 5763, UDP/TLS/RTP/SAVPF).
     Dtls,
+    /// SDES keys and a DTLS fingerprint in one description (RTP/SAVP): the phone takes what it knows.
+    SdesOrDtls,
 }
 
 /// Whether and how we speak ICE (RFC 8445) on a leg that we offer.
@@ -35,6 +38,49 @@ pub struct OfferPolicy {
     pub prefer_codec_of: Option<LegId>,
 }
 
+/// What a description of ours says where the client of the media role decides it, as the NG door does.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// The leg that this one will be bridged to; both are served by the same thread.
+    pub partner: Option<LegId>,
+    /// A description whose audio section names what ours shall say: its formats with their payload types,
+    /// its protocol and its packet time in an offer, its direction in both. Its addresses and keys are not
+    /// looked at.
+    pub like: String,
+    /// The protection of an offer. An answer follows the party's offer.
+    pub security: Security,
+    /// Whether we speak ICE. An answer speaks it only when the party does too.
+    pub ice: IceRole,
+    /// Whether RTP and RTCP may share a port (RFC 5761).
+    pub rtcp_mux: bool,
+    /// The names of the SDES suites (RFC 4568), the preferred first; `None` for our own choice, and none at
+    /// all for no SDES in an answer.
+    pub sdes_suites: Option<Vec<String>>,
+    /// Whether an answer may choose DTLS.
+    pub dtls: bool,
+    /// Whether we open the DTLS association where the choice is ours.
+    pub dtls_active: bool,
+}
+
+/// What was measured on a leg so far.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
+pub struct LegMeasure {
+    /// Packets, loss and quality.
+    pub report: StreamReport,
+    /// Bytes of RTP payload received from the party.
+    pub octets_received: u64,
+    /// Bytes of RTP payload sent to the party.
+    pub octets_sent: u64,
+    /// The party's last synchronisation source.
+    pub ssrc_received: Option<u32>,
+    /// Our own synchronisation source.
+    pub ssrc_sent: u32,
+    /// Where packets to the party go.
+    pub destination: Option<SocketAddr>,
+    /// How long ago the party was heard last, in milliseconds.
+    pub idle_ms: Option<u64>,
+}
+
 /// What the switch asks of the media role. A leg's commands are carried out in the order they were sent.
 ///
 /// [`MediaCommand::Answer`], [`MediaCommand::Offer`] and [`MediaCommand::AcceptAnswer`] are each answered
@@ -56,6 +102,29 @@ pub enum MediaCommand {
         leg: LegId,
         /// What to offer.
         policy: OfferPolicy,
+    },
+    /// Makes the leg (or renegotiates an existing one) from the party's offer, as `Answer`, on these terms.
+    /// An offer of ours that waits for its answer is withdrawn.
+    AnswerOn {
+        /// The leg, named by the client.
+        leg: LegId,
+        /// The party's SDP.
+        offer: String,
+        /// What our answer says.
+        terms: Terms,
+    },
+    /// Makes the leg (or renegotiates an existing one) with an offer of ours, as `Offer`, on these terms.
+    /// An offer of ours that waits for its answer is withdrawn.
+    OfferOn {
+        /// The leg, named by the client.
+        leg: LegId,
+        /// What our offer says.
+        terms: Terms,
+    },
+    /// Asks what was measured on the leg so far. Answered by `Measured`, always.
+    Measure {
+        /// The leg.
+        leg: LegId,
     },
     /// The party's answer to our last offer. Answered by `Agreed`.
     AcceptAnswer {
@@ -193,6 +262,13 @@ pub enum MediaEvent {
         /// What.
         what: MediaTrouble,
     },
+    /// What was measured on the leg so far.
+    Measured {
+        /// The leg.
+        leg: LegId,
+        /// The measurements; absent when there is no such leg.
+        measure: Option<Box<LegMeasure>>,
+    },
     /// The leg is gone; what was measured on it.
     Released {
         /// The leg.
@@ -200,4 +276,22 @@ pub enum MediaEvent {
         /// The measurements; absent when there was no such leg.
         report: Option<StreamReport>,
     },
+}
+
+impl MediaEvent {
+    /// The leg of which it tells.
+    #[must_use]
+    pub fn leg(&self) -> LegId {
+        match self {
+            Self::Described { leg, .. }
+            | Self::Agreed { leg }
+            | Self::Refused { leg, .. }
+            | Self::Connected { leg }
+            | Self::PlayFinished { leg }
+            | Self::Dtmf { leg, .. }
+            | Self::Trouble { leg, .. }
+            | Self::Measured { leg, .. }
+            | Self::Released { leg, .. } => *leg,
+        }
+    }
 }

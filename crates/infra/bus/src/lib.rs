@@ -7,11 +7,14 @@
 //! the sender.
 //! This implementation is in process. It opens no socket and decides nothing.
 
+mod media_events;
 mod queue;
 mod shared;
 
+pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
-    IceRole, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy, Security,
+    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
+    Security, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

@@ -197,6 +197,12 @@ impl Peer {
         self.is_connected
     }
 
+    /// Where packets to the party go, once that is known.
+    #[must_use]
+    pub fn destination(&self) -> Option<SocketAddr> {
+        self.path()
+    }
+
     /// Takes a datagram that a socket received, `buffer` being exactly it, and leaves in `buffer` what
     /// was protected in it.
     pub fn handle_packet(

@@ -16,7 +16,6 @@ pub mod comfort_noise;
 mod jitter_buffer;
 pub mod quality;
 mod receive_statistics;
-mod relay_source;
 pub mod rtcp;
 mod rtcp_session;
 mod rtp;
@@ -29,7 +28,6 @@ pub use jitter_buffer::{
     JITTER_PAYLOAD_BYTES_MAX, JitterBuffer, JitterBufferStatistics, JitterConfig, Playout,
 };
 pub use receive_statistics::{ReceiveStatistics, ReceiveSummary};
-pub use relay_source::{RelaySource, SOURCE_CHANGE_GUARD};
 pub use rtcp_session::{
     REMOTE_SOURCES_MAX, REPORT_BYTES_MAX, REPORT_INTERVAL_MAX, REPORT_INTERVAL_MIN, ROUND_TRIP_MAX,
     RtcpConfig, RtcpEvent, RtcpSession,

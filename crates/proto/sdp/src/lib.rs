@@ -7,6 +7,8 @@
 //! [`Session`] remembers the descriptions of one dialog so that later offers keep the session id,
 //! the section order, the `mid`s and the DTLS role.
 //!
+//! [`DescriptionEditor`] changes some lines of a body and leaves the others as they came.
+//!
 //! The crate opens no sockets, resolves no names, makes no random keys and decides on no policy:
 //! addresses, credentials and keys come in with [`LocalMedia`]. It accepts one audio section per
 //! session and rejects every other section. It does not multiplex several streams on one
@@ -18,6 +20,7 @@ mod candidate;
 mod codec;
 mod crypto;
 mod description;
+mod edit;
 mod negotiation;
 mod offer;
 mod parse;
@@ -35,6 +38,7 @@ pub use crypto::{Crypto, CryptoError, CryptoSuite, MasterKey};
 pub use description::{
     Connection, Line, MediaDescription, MediaKind, Origin, Protocol, SessionDescription,
 };
+pub use edit::{DescriptionEditor, EditedFormat, PartEditor};
 pub use negotiation::{
     DtlsRole, IceRemote, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream, Negotiated,
     NegotiatedCodec, NegotiationError, OfferPolicy, OfferSecurity, Security,

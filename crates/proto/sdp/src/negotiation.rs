@@ -28,6 +28,9 @@ pub struct LocalMedia {
     pub rtcp_mux: bool,
     /// The speech formats, the preferred first. Answers follow the offer's order.
     pub codecs: Vec<LocalCodec>,
+    /// All formats of an offer with their payload types, telephone-event and comfort noise among them,
+    /// where somebody else has chosen them; `None` to offer [`Self::codecs`] and what belongs to them.
+    pub formats: Option<Vec<LocalCodec>>,
     /// How many formats an answer keeps at most.
     ///
     /// With 1 both sides know what is sent; with more, the peer may change in the middle.
@@ -107,6 +110,8 @@ pub enum OfferSecurity {
     Sdes,
     /// `a=fingerprint` and `a=setup` (RFC 5763).
     Dtls,
+    /// Both: the answer takes one of them.
+    SdesOrDtls,
 }
 
 /// The profile and protection of an offer.
@@ -262,6 +267,7 @@ impl LocalMedia {
             rtcp_port: None,
             rtcp_mux: true,
             codecs: Vec::new(),
+            formats: None,
             answer_codecs_max: 1,
             telephone_event: true,
             comfort_noise: false,
@@ -341,6 +347,11 @@ impl OfferPolicy {
     /// `RTP/SAVP` with `a=crypto`.
     pub fn sdes() -> Self {
         Self::new(Protocol::RtpSavp, OfferSecurity::Sdes)
+    }
+
+    /// `RTP/SAVP` with `a=crypto`, `a=fingerprint` and `a=setup`: a phone that knows either can answer.
+    pub fn sdes_or_dtls() -> Self {
+        Self::new(Protocol::RtpSavp, OfferSecurity::SdesOrDtls)
     }
 
     /// `UDP/TLS/RTP/SAVPF`, as browsers want it.

@@ -66,6 +66,7 @@ enum Keys<'a> {
     None,
     Sdes(&'a LocalSdes),
     Dtls(&'a Fingerprint),
+    Both(&'a LocalSdes, &'a Fingerprint),
 }
 
 impl<'a> Keys<'a> {
@@ -74,6 +75,10 @@ impl<'a> Keys<'a> {
             OfferSecurity::Plain => Some(Self::None),
             OfferSecurity::Sdes => local.sdes.as_ref().map(Self::Sdes),
             OfferSecurity::Dtls => local.fingerprint.as_ref().map(Self::Dtls),
+            OfferSecurity::SdesOrDtls => {
+                let keys = local.sdes.as_ref().zip(local.fingerprint.as_ref());
+                keys.map(|(sdes, fingerprint)| Self::Both(sdes, fingerprint))
+            }
         };
         keys.ok_or(NegotiationError::SecurityUnavailable)
     }
@@ -81,14 +86,21 @@ impl<'a> Keys<'a> {
     fn describe(&self, section: &mut MediaDescription) {
         match self {
             Self::None => {}
-            Self::Sdes(sdes) => {
-                for (tag, suite) in (1..).zip(sdes.suites.iter().copied()) {
-                    let key = sdes.key(suite);
-                    let line = Crypto::new(tag, suite, key);
-                    section.push_attribute("crypto", &line.to_string());
-                }
-            }
+            Self::Sdes(sdes) => section.push_crypto(sdes),
             Self::Dtls(fingerprint) => section.push_dtls(fingerprint, Setup::ActPass),
+            Self::Both(sdes, fingerprint) => {
+                section.push_crypto(sdes);
+                section.push_dtls(fingerprint, Setup::ActPass);
+            }
+        }
+    }
+}
+
+impl MediaDescription {
+    fn push_crypto(&mut self, sdes: &LocalSdes) {
+        for (tag, suite) in (1..).zip(sdes.suites.iter().copied()) {
+            let line = Crypto::new(tag, suite, sdes.key(suite));
+            self.push_attribute("crypto", &line.to_string());
         }
     }
 }
@@ -142,6 +154,9 @@ fn describe_audio(
 
 /// The formats of an offer with payload types that do not collide; those in use stay.
 fn formats(local: &LocalMedia, before: Option<&MediaDescription>) -> Vec<LocalCodec> {
+    if let Some(formats) = &local.formats {
+        return formats.clone();
+    }
     let mut used: Vec<u8> = local.codecs.iter().map(|codec| codec.payload_type).collect();
     let in_use = payload_types(before);
     used.extend(in_use.iter().map(|(_, payload_type)| *payload_type));

@@ -71,6 +71,24 @@ fn sdes_keys_cross() {
 }
 
 #[test]
+fn of_both_kinds_of_keys_the_answer_takes_the_one_it_knows() {
+    let policy = OfferPolicy::sdes_or_dtls();
+    let with = |sdes: bool, dtls: bool| LocalMedia {
+        sdes: without_ice().sdes.filter(|_| sdes),
+        fingerprint: local().fingerprint.filter(|_| dtls),
+        ..without_ice()
+    };
+    let (offered, ours, _) = exchange(&with(true, true), &policy, &with(true, false));
+    assert_eq!(offered.media[0].protocol, Protocol::RtpSavp);
+    assert!(matches!(ours.security, Security::Sdes { .. }));
+    let (_, ours, theirs) = exchange(&with(true, true), &policy, &with(false, true));
+    assert!(matches!(ours.security, Security::Dtls { .. }));
+    assert!(matches!(theirs.security, Security::Dtls { .. }));
+    let missing = offhook_sdp::offer(&with(true, false), &policy);
+    assert_eq!(missing.err(), Some(NegotiationError::SecurityUnavailable));
+}
+
+#[test]
 fn dtls_roles_are_opposite() {
     let full = LocalMedia {
         ice: local().ice.map(|ice| offhook_sdp::LocalIce { lite: false, ..ice }),

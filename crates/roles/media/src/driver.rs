@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::state::{Engine, Settings};
 use anyhow::Context;
 use dispatcher::Dispatcher;
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
+use offhook_bus::{Inbox, MediaCommand, MediaEvents};
 use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
@@ -62,10 +62,11 @@ impl Drop for Media {
 pub fn start(
     config: &Config,
     commands: Inbox<MediaCommand>,
-    events: Outbox<MediaEvent>,
+    events: impl Into<MediaEvents>,
     speech: Arc<Speech>,
 ) -> anyhow::Result<Media> {
     check(config)?;
+    let events = events.into();
     let settings = settings(config)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = Vec::new();

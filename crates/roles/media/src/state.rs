@@ -28,7 +28,7 @@ pub use settings::{Clock, LegAddresses, Settings};
 use agreed::PayloadKind;
 use bridge::Scratch;
 use leg::Outgoing;
-use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy};
+use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
 use offhook_model::LegId;
 use offhook_rtc::{Component, Incoming};
 use offhook_rtp::RtpPacket;
@@ -113,6 +113,12 @@ impl Engine {
         }
     }
 
+    /// How many legs there are.
+    #[must_use]
+    pub fn leg_count(&self) -> usize {
+        self.legs.len()
+    }
+
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
@@ -159,6 +165,11 @@ impl Engine {
             MediaCommand::Answer { leg, offer } => self.answer(leg, &offer, seed, now),
             MediaCommand::Offer { leg, policy } => self.offer(leg, &policy),
             MediaCommand::AcceptAnswer { leg, answer } => self.accept_answer(leg, &answer, now),
+            MediaCommand::AnswerOn { leg, offer, terms } => {
+                self.answer_on(leg, &offer, &terms, seed, now);
+            }
+            MediaCommand::OfferOn { leg, terms } => self.offer_on(leg, &terms),
+            MediaCommand::Measure { leg } => self.measure(leg, now),
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
             MediaCommand::Stop { leg } => self.with_leg(leg, now, |leg, _| leg.stop()),
@@ -206,6 +217,34 @@ impl Engine {
             Err(why) => self.refuse(id, why),
         }
         self.close_if_unused(id);
+    }
+
+    fn answer_on(&mut self, id: LegId, offer: &str, terms: &Terms, seed: &Seed, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
+        };
+        match leg.answer_on(offer, terms, seed, &self.settings, now) {
+            Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
+            Err(why) => self.refuse(id, why),
+        }
+        self.close_if_unused(id);
+        self.handle_agreement(id, now);
+    }
+
+    fn offer_on(&mut self, id: LegId, terms: &Terms) {
+        let Some(leg) = self.legs.get_mut(&id) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
+        };
+        match leg.offer_on(terms, &self.settings) {
+            Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
+            Err(why) => self.refuse(id, why),
+        }
+        self.close_if_unused(id);
+    }
+
+    fn measure(&mut self, id: LegId, now: Instant) {
+        let measure = self.legs.get(&id).map(|leg| Box::new(leg.measure(now)));
+        self.outgoing.event(MediaEvent::Measured { leg: id, measure });
     }
 
     fn accept_answer(&mut self, id: LegId, answer: &str, now: Instant) {

@@ -321,6 +321,7 @@ fn leg_of(event: &MediaEvent) -> LegId {
         | MediaEvent::PlayFinished { leg }
         | MediaEvent::Dtmf { leg, .. }
         | MediaEvent::Trouble { leg, .. }
+        | MediaEvent::Measured { leg, .. }
         | MediaEvent::Released { leg, .. } => *leg,
     }
 }

@@ -7,7 +7,7 @@ use crate::config::Config;
 use crate::ports::PortPool;
 use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
 use anyhow::Context;
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, MediaRefusal, Outbox};
+use offhook_bus::{Inbox, MediaCommand, MediaEvent, MediaEvents, MediaRefusal};
 use offhook_model::LegId;
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -29,7 +29,7 @@ pub(crate) struct Dispatcher {
     workers: Vec<WorkerHandle>,
     leg_counts: Vec<usize>,
     placements: HashMap<LegId, Placement>,
-    events: Outbox<MediaEvent>,
+    events: MediaEvents,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -43,7 +43,7 @@ impl Dispatcher {
         config: &Config,
         settings: &Settings,
         workers: Vec<WorkerHandle>,
-        events: Outbox<MediaEvent>,
+        events: MediaEvents,
     ) -> anyhow::Result<Self> {
         let by_kernel = config.port_min == 0 && config.port_max == 0;
         let mut seed = [0; 8];
@@ -131,12 +131,16 @@ impl Dispatcher {
                 let partner = policy.prefer_codec_of;
                 self.describe(*leg, partner, command);
             }
+            MediaCommand::AnswerOn { leg, terms, .. } | MediaCommand::OfferOn { leg, terms } => {
+                self.describe(*leg, terms.partner, command);
+            }
             MediaCommand::Bridge { a, b } => {
                 let (a, b) = (*a, *b);
                 self.bring_together(a, b);
                 self.pass(a, command);
             }
             MediaCommand::AcceptAnswer { leg, .. }
+            | MediaCommand::Measure { leg }
             | MediaCommand::Rollback { leg }
             | MediaCommand::Play { leg, .. }
             | MediaCommand::Stop { leg }
@@ -233,6 +237,7 @@ impl Dispatcher {
             MediaCommand::Release { .. } => {
                 self.tell(MediaEvent::Released { leg, report: None });
             }
+            MediaCommand::Measure { .. } => self.tell(MediaEvent::Measured { leg, measure: None }),
             MediaCommand::AcceptAnswer { .. } => {
                 self.tell(MediaEvent::Refused { leg, why: MediaRefusal::NoSuchLeg });
             }

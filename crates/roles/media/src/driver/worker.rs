@@ -6,7 +6,7 @@ use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
 use anyhow::Context;
-use offhook_bus::{MediaCommand, MediaEvent, MediaTrouble, Outbox};
+use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
 use offhook_model::LegId;
 use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
@@ -66,7 +66,7 @@ pub(crate) struct Worker {
     places: Vec<Option<Place>>,
     free_places: Vec<usize>,
     place_of: HashMap<LegId, usize>,
-    events: Outbox<MediaEvent>,
+    events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
     counted_at: Instant,
@@ -86,7 +86,7 @@ impl Worker {
     pub(crate) fn new(
         engine: Engine,
         io: Box<dyn PacketIo>,
-        events: Outbox<MediaEvent>,
+        events: MediaEvents,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
     ) -> Self {
@@ -336,6 +336,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
     match command {
         MediaCommand::Answer { leg, .. }
         | MediaCommand::Offer { leg, .. }
+        | MediaCommand::AnswerOn { leg, .. }
+        | MediaCommand::OfferOn { leg, .. }
+        | MediaCommand::Measure { leg }
         | MediaCommand::AcceptAnswer { leg, .. }
         | MediaCommand::Rollback { leg }
         | MediaCommand::Play { leg, .. }

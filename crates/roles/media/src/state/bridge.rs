@@ -56,6 +56,7 @@ impl Engine {
         let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) else { return };
         let hold_music = self.settings.hold_music;
         let [Some(a), Some(b)] = self.legs.get_disjoint_mut([&id, &partner]) else { return };
+        let hold_music = hold_music && !a.is_quiet_when_held() && !b.is_quiet_when_held();
         let is_holding = |leg: &super::Leg| leg.agreed().is_some_and(|agreed| !agreed.sends());
         let (a_holds, b_holds) = (is_holding(a), is_holding(b));
         a.set_hold_music(hold_music && b_holds && !a_holds);

@@ -107,6 +107,7 @@ pub(crate) fn offer_policy(policy: &BusPolicy) -> OfferPolicy {
         BusSecurity::Plain => OfferPolicy::plain(),
         BusSecurity::Sdes => OfferPolicy::sdes(),
         BusSecurity::Dtls => OfferPolicy::dtls(),
+        BusSecurity::SdesOrDtls => OfferPolicy::sdes_or_dtls(),
     }
 }
 

@@ -3,6 +3,7 @@
 mod agreement;
 mod inbound;
 mod outbound;
+mod terms;
 
 use super::agreed::{Agreed, FRAME_MS};
 use super::delay_line::DelayLine;
@@ -45,6 +46,8 @@ pub struct Leg {
     id: LegId,
     local: LocalSide,
     session: Session,
+    /// Whether a hold is left to the parties: no music of ours is heard.
+    is_quiet_when_held: bool,
     /// What the first offer of ours was like.
     policy: Option<OfferPolicy>,
     peer: Peer,
@@ -95,6 +98,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
+            is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
             agreed: None,
@@ -196,6 +200,11 @@ impl Leg {
         } else {
             self.hold_music = None;
         }
+    }
+
+    /// Whether a hold is left to the parties.
+    pub(crate) fn is_quiet_when_held(&self) -> bool {
+        self.is_quiet_when_held
     }
 
     /// Whether the party hears our hold music.

@@ -1,7 +1,7 @@
 //! RTCP of one leg, and what is known of its quality in the end.
 
 use offhook_audio::Codec;
-use offhook_model::StreamReport;
+use offhook_model::{LegMeasure, StreamReport};
 use offhook_rtp::quality::{CodecImpairment, Measured, quality};
 use offhook_rtp::rtcp::RtcpError;
 use offhook_rtp::{ReceiveSummary, RtcpConfig, RtcpSession, RtpHeader};
@@ -24,6 +24,8 @@ pub(crate) struct Reports {
     speech_timestamp: u32,
     received: u64,
     sent: u64,
+    octets_sent: u64,
+    ssrc_received: Option<u32>,
     refused: u64,
 }
 
@@ -51,6 +53,8 @@ impl Reports {
             speech_timestamp: 0,
             received: 0,
             sent: 0,
+            octets_sent: 0,
+            ssrc_received: None,
             refused: 0,
         }
     }
@@ -68,6 +72,7 @@ impl Reports {
 
     pub(crate) fn handle_sent(&mut self, header: &RtpHeader, payload_bytes: usize, now: Instant) {
         self.sent += 1;
+        self.octets_sent += payload_bytes as u64;
         if let Some(session) = &mut self.session {
             session.handle_sent(header, payload_bytes, now);
         }
@@ -82,6 +87,7 @@ impl Reports {
         now: Instant,
     ) {
         self.received += 1;
+        self.ssrc_received = Some(header.ssrc);
         if is_speech {
             self.speech_timestamp = header.timestamp;
         }
@@ -129,6 +135,21 @@ impl Reports {
             duplicates: earlier.duplicates + current.duplicates,
             payload_bytes: earlier.payload_bytes + current.payload_bytes,
             jitter_ms: current.jitter_ms,
+        }
+    }
+
+    /// Whether anything came from the party.
+    pub(crate) fn has_received(&self) -> bool {
+        self.received > 0
+    }
+
+    /// Bytes and sources, with all else left open.
+    pub(crate) fn octets(&self) -> LegMeasure {
+        LegMeasure {
+            octets_received: self.total().payload_bytes,
+            octets_sent: self.octets_sent,
+            ssrc_received: self.ssrc_received,
+            ..LegMeasure::default()
         }
     }
 

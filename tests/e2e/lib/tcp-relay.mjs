@@ -2,14 +2,14 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 /** A TCP relay in front of the server, so that tests can cut a browser's connections. */
-export class Proxy {
+export class TcpRelay {
   #sockets = new Set();
   #open = true;
 
   /** Relays to `url` and gives the address to use in its place. */
   static async start(url) {
     const target = new URL(url);
-    const proxy = new Proxy();
+    const proxy = new TcpRelay();
     proxy.listener = createServer((client) => proxy.#relay(client, target));
     proxy.listener.listen(0, "127.0.0.1");
     await once(proxy.listener, "listening");

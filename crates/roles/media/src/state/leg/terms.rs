@@ -1,0 +1,147 @@
+//! Descriptions whose content the client of the role decides.
+
+use super::Leg;
+use crate::state::description;
+use crate::state::seed::Seed;
+use crate::state::settings::Settings;
+use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Security, Terms};
+use offhook_sdp::{
+    AudioFormat, CryptoSuite, Direction, DtlsRole, LocalCodec, LocalMedia, MediaDescription,
+    OfferPolicy, OfferSecurity, SessionDescription,
+};
+use std::time::Instant;
+
+impl Leg {
+    /// Offers what the terms say.
+    pub(crate) fn offer_on(
+        &mut self,
+        terms: &Terms,
+        settings: &Settings,
+    ) -> Result<String, MediaRefusal> {
+        let like = parse(&terms.like)?;
+        let section = audio(&like)?;
+        let mut local = self.local_on(terms, &like, section, settings);
+        local.ptime_ms = section.ptime_ms();
+        local.formats = Some(offered_formats(section));
+        let security = match terms.security {
+            Security::Plain => OfferSecurity::Plain,
+            Security::Sdes => OfferSecurity::Sdes,
+            Security::SdesOrDtls => OfferSecurity::SdesOrDtls,
+            Security::Dtls => OfferSecurity::Dtls,
+        };
+        let policy = OfferPolicy::new(section.protocol.clone(), security);
+        self.is_quiet_when_held = true;
+        self.session.handle_refusal();
+        let offer = self.session.offer(&local, &policy);
+        offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
+    }
+
+    /// Answers an offer as the terms say.
+    pub(crate) fn answer_on(
+        &mut self,
+        offer: &str,
+        terms: &Terms,
+        seed: &Seed,
+        settings: &Settings,
+        now: Instant,
+    ) -> Result<String, MediaRefusal> {
+        let offer = parse(offer)?;
+        let like = parse(&terms.like)?;
+        self.is_quiet_when_held = true;
+        self.session.handle_refusal();
+        let before = self.local.credentials.clone();
+        let is_restart = self.restarts_ice(&offer, settings);
+        if is_restart {
+            self.local.credentials = seed.ice_credentials();
+        }
+        let mut local = self.local_on(terms, &like, audio(&like)?, settings);
+        local.codecs = codecs(audio(&offer)?);
+        local.answer_codecs_max = local.codecs.len();
+        let answered = self.session.answer(&offer, &local);
+        let (answer, negotiated) = answered.map_err(|error| {
+            self.local.credentials = before;
+            description::not_agreed(&error)
+        })?;
+        if is_restart {
+            self.peer.restart_ice(self.local.credentials.clone());
+        }
+        self.agree(&negotiated, now)?;
+        Ok(answer.to_string())
+    }
+
+    fn local_on(
+        &self,
+        terms: &Terms,
+        like: &SessionDescription,
+        section: &MediaDescription,
+        settings: &Settings,
+    ) -> LocalMedia {
+        let speaks_ice = terms.ice == IceRole::Full;
+        let mut local = self.local.for_offer(settings, speaks_ice, None);
+        local.rtcp_mux = terms.rtcp_mux;
+        local.direction = direction(like, section);
+        local.comfort_noise = true;
+        if let Some(names) = &terms.sdes_suites {
+            let known = CryptoSuite::ALL.into_iter();
+            let suites = names.iter().filter_map(|name| known.clone().find(|s| s.as_str() == name));
+            let suites: Vec<_> = suites.collect();
+            local.sdes = local.sdes.filter(|_| !suites.is_empty());
+            if let Some(sdes) = &mut local.sdes {
+                sdes.suites = suites;
+            }
+        }
+        local.fingerprint = local.fingerprint.filter(|_| terms.dtls);
+        local.dtls_role = terms.dtls_active.then_some(DtlsRole::Client);
+        local
+    }
+
+    /// What was measured so far.
+    pub(crate) fn measure(&self, now: Instant) -> LegMeasure {
+        let idle = self.last_heard.filter(|_| self.reports.has_received());
+        let idle = idle.map(|heard| now.saturating_duration_since(heard));
+        LegMeasure {
+            report: self.report(now),
+            destination: self.peer.destination(),
+            idle_ms: idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
+            ssrc_sent: self.local.ssrc,
+            ..self.reports.octets()
+        }
+    }
+}
+
+fn parse(text: &str) -> Result<SessionDescription, MediaRefusal> {
+    let parsed = SessionDescription::parse(text.as_bytes());
+    parsed.map_err(|error| description::malformed(&error))
+}
+
+fn audio(description: &SessionDescription) -> Result<&MediaDescription, MediaRefusal> {
+    let no_audio = || MediaRefusal::NotAcceptable("there is no audio section".to_owned());
+    description.audio().map(|(_, section)| section).ok_or_else(no_audio)
+}
+
+/// The direction that a description says; an address of zeros is a hold (RFC 3264 8.4).
+fn direction(description: &SessionDescription, section: &MediaDescription) -> Direction {
+    let direction = description.direction(section);
+    let ip = description.connection(section).and_then(|connection| connection.ip());
+    if ip.is_some_and(|ip| ip.is_unspecified()) && !section.has("ice-ufrag") {
+        return Direction::from_parts(direction.sends(), false);
+    }
+    direction
+}
+
+/// The formats of a section that are known, with their payload types.
+fn offered_formats(section: &MediaDescription) -> Vec<LocalCodec> {
+    let known = section.rtpmaps().filter_map(|map| {
+        let format = AudioFormat::from_rtpmap(&map)?;
+        let fmtp = section.fmtp(map.payload_type).unwrap_or_default().to_owned();
+        Some(LocalCodec { format, payload_type: map.payload_type, fmtp })
+    });
+    known.collect()
+}
+
+/// Those that carry speech.
+fn codecs(section: &MediaDescription) -> Vec<LocalCodec> {
+    let mut codecs = offered_formats(section);
+    codecs.retain(|codec| description::codec_of(codec.format).is_some());
+    codecs
+}
