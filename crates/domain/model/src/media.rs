@@ -1,4 +1,7 @@
-use crate::{LegId, StreamReport};
+use crate::{
+    ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand, RecordingEvent,
+    RecordingSource, StreamReport,
+};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -185,6 +188,20 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
+    /// Mixes legs.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What to do.
+        command: ConferenceCommand,
+    },
+    /// Records a leg or a conference.
+    Record {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What to do.
+        command: RecordingCommand,
+    },
 }
 
 /// Why a description was refused.
@@ -276,12 +293,26 @@ pub enum MediaEvent {
         /// The measurements; absent when there was no such leg.
         report: Option<StreamReport>,
     },
+    /// Something happened in a conference.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What.
+        event: ConferenceEvent,
+    },
+    /// Something happened to a recording.
+    Recording {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What happened.
+        event: RecordingEvent,
+    },
 }
 
 impl MediaEvent {
-    /// The leg of which it tells.
+    /// The leg of which it tells; `None` when that is a conference.
     #[must_use]
-    pub fn leg(&self) -> LegId {
+    pub fn leg(&self) -> Option<LegId> {
         match self {
             Self::Described { leg, .. }
             | Self::Agreed { leg }
@@ -291,7 +322,10 @@ impl MediaEvent {
             | Self::Dtmf { leg, .. }
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }
-            | Self::Released { leg, .. } => *leg,
+            | Self::Released { leg, .. }
+            | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
+            Self::Conference { .. }
+            | Self::Recording { source: RecordingSource::Conference(_), .. } => None,
         }
     }
 }

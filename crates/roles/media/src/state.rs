@@ -5,10 +5,12 @@
 
 mod agreed;
 mod bridge;
+mod conference;
 mod delay_line;
 mod description;
 mod digits;
 mod leg;
+mod leg_map;
 mod packet;
 mod player;
 mod prompt;
@@ -27,9 +29,11 @@ pub use settings::{Clock, LegAddresses, Settings};
 
 use agreed::PayloadKind;
 use bridge::Scratch;
+use conference::Conference;
 use leg::Outgoing;
+use leg_map::LegMap;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
-use offhook_model::LegId;
+use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};
 use offhook_rtp::RtpPacket;
 use offhook_speech::Pcm;
@@ -75,7 +79,8 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Engine {
     settings: Settings,
-    legs: HashMap<LegId, Box<Leg>>,
+    legs: LegMap<Box<Leg>>,
+    conferences: HashMap<ConferenceId, Box<Conference>>,
     timers: Timers,
     outgoing: Outgoing,
     scratch: Box<Scratch>,
@@ -105,7 +110,8 @@ impl Engine {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            legs: HashMap::new(),
+            legs: LegMap::default(),
+            conferences: HashMap::new(),
             timers: Timers::default(),
             outgoing: Outgoing::default(),
             scratch: Box::default(),
@@ -122,7 +128,8 @@ impl Engine {
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
-        self.outgoing.counts != Counts::default()
+        let Counts { received, sent, refused } = &self.outgoing.counts;
+        *received > 0 || *sent > 0 || !refused.is_empty()
     }
 
     /// What was counted since the last time.
@@ -136,9 +143,9 @@ impl Engine {
         self.legs.insert(leg, Box::new(made));
     }
 
-    /// Takes a leg out, to go on in another engine. Its bridge is parted.
+    /// Takes a leg out, to go on in another engine. Its bridge is parted and it leaves its conference.
     pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
-        self.part(leg, now);
+        self.detach(leg, now);
         self.timers.set(leg, None);
         self.legs.remove(&leg)
     }
@@ -152,7 +159,7 @@ impl Engine {
 
     /// Removes a leg whose state cannot be trusted any longer, without a word.
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
-        self.part(leg, now);
+        self.detach(leg, now);
         self.timers.set(leg, None);
         if self.legs.remove(&leg).is_some() {
             self.outgoing.push(Output::Closed { leg });
@@ -182,6 +189,10 @@ impl Engine {
                 self.with_leg(leg, now, |leg, _| leg.send_digits(&digits, duration_ms));
             }
             MediaCommand::Release { leg } => self.release(leg, now),
+            MediaCommand::Conference { conference, command } => {
+                self.handle_conference(conference, command, now);
+            }
+            MediaCommand::Record { .. } => {}
         }
     }
 
@@ -299,10 +310,11 @@ impl Engine {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.handle_sound(ticket, sound);
         }
+        self.handle_sound_for_all(ticket, sound);
     }
 
     fn release(&mut self, id: LegId, now: Instant) {
-        self.part(id, now);
+        self.detach(id, now);
         self.timers.set(id, None);
         let Some(mut leg) = self.legs.remove(&id) else {
             return self.outgoing.event(MediaEvent::Released { leg: id, report: None });
@@ -368,6 +380,7 @@ impl Engine {
 
     /// Lets one leg act.
     pub fn handle_due(&mut self, id: LegId, now: Instant) {
+        self.run_conference(id, now);
         self.play_frames(id, now);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.handle_timeout(&self.settings, &mut self.outgoing, now);
@@ -386,9 +399,11 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.drain(&mut self.outgoing, now);
         let wants_frames = self.wants_frames(id);
+        let conference = self.conference_timeout(id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.set_clock(wants_frames, now);
-        self.timers.set(id, leg.poll_timeout(&self.settings));
+        let due = [leg.poll_timeout(&self.settings), conference];
+        self.timers.set(id, due.into_iter().flatten().min());
     }
 
     /// The next thing to be done.

@@ -28,8 +28,8 @@ impl Engine {
             tracing::debug!(%a, %b, "a bridge needs two legs");
             return;
         }
-        self.part(a, now);
-        self.part(b, now);
+        self.detach(a, now);
+        self.detach(b, now);
         for (id, partner) in [(a, b), (b, a)] {
             if let Some(leg) = self.legs.get_mut(&id) {
                 leg.set_partner(Some(partner));
@@ -38,6 +38,12 @@ impl Engine {
         self.refresh_bridge(a);
         self.settle(a, now);
         self.settle(b, now);
+    }
+
+    /// Parts a leg from whomever it hears: its partner or its conference.
+    pub(super) fn detach(&mut self, id: LegId, now: Instant) {
+        self.part(id, now);
+        self.leave_conference(id, now);
     }
 
     /// Parts a leg from its partner.
@@ -63,9 +69,12 @@ impl Engine {
         b.set_hold_music(hold_music && a_holds && !b_holds);
     }
 
-    /// Whether the leg needs frames of our own: it is played something, or its partner is decoded for it.
+    /// Whether the leg needs frames of our own: it is played something, or its partner is decoded for it. In a
+    /// conference its frames are made with those of the others.
     pub(super) fn wants_frames(&self, id: LegId) -> bool {
-        let Some(leg) = self.legs.get(&id) else { return false };
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.membership().is_none()) else {
+            return false;
+        };
         let partner = leg.partner().and_then(|partner| self.legs.get(&partner));
         leg.has_player() || partner.is_some_and(|partner| partner.is_decoded())
     }
@@ -78,7 +87,10 @@ impl Engine {
         packet: &RtpPacket<'_>,
         now: Instant,
     ) {
-        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.membership().is_some() {
+            return leg.speak_in_conference(kind, packet, now);
+        }
         let Some(partner_id) = leg.partner() else {
             // A delayed echo sets a timer.
             return if leg.has_program() {
@@ -94,10 +106,9 @@ impl Engine {
         match kind {
             PayloadKind::Speech(format) => {
                 let agreed = partner.agreed();
-                if let Some(payload_type) = agreed.and_then(|agreed| agreed.payload_type_of(format))
-                {
+                if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
                     leg.stop_decoding();
-                    return partner.relay(packet, payload_type, &mut self.outgoing, now);
+                    return partner.relay(packet, passage, &mut self.outgoing, now);
                 }
                 let was_decoded = leg.is_decoded();
                 leg.decode(packet, format, now);

@@ -5,7 +5,8 @@ mod inbound;
 mod outbound;
 mod terms;
 
-use super::agreed::{Agreed, FRAME_MS};
+use super::agreed::{Agreed, FRAME_MS, Passage};
+use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
@@ -28,9 +29,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The time of one frame.
-const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
+pub(crate) const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
 /// A clock that is further behind than this starts afresh: nobody wants to hear old frames in a burst.
-const CLOCK_LAG_MAX: Duration = Duration::from_millis(200);
+pub(crate) const CLOCK_LAG_MAX: Duration = Duration::from_millis(200);
 
 /// Where legs put what they want done.
 #[derive(Debug, Default)]
@@ -57,6 +58,7 @@ pub struct Leg {
     program: Program,
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
+    membership: Option<Membership>,
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
@@ -115,6 +117,7 @@ impl Leg {
             program: Program::None,
             hold_music: None,
             partner: None,
+            membership: None,
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
@@ -141,6 +144,26 @@ impl Leg {
 
     pub(crate) fn partner(&self) -> Option<LegId> {
         self.partner
+    }
+
+    pub(crate) fn membership(&self) -> Option<Membership> {
+        self.membership
+    }
+
+    pub(crate) fn set_membership(&mut self, membership: Option<Membership>) {
+        self.membership = membership;
+        self.speech = None;
+        self.timeline.interrupt();
+        if membership.is_some() {
+            self.program = Program::None;
+        }
+    }
+
+    /// Whether anybody in the conference hears the party.
+    pub(crate) fn set_heard(&mut self, is_heard: bool) {
+        if let Some(membership) = &mut self.membership {
+            membership.is_heard = is_heard;
+        }
     }
 
     /// Whether no description of the leg was ever made.
@@ -285,7 +308,7 @@ impl Leg {
             && let Some(length) = line.pop_due(now, &mut buffer)
         {
             if let Ok(packet) = RtpPacket::parse(&buffer[..length]) {
-                self.relay(&packet, packet.payload_type, outgoing, now);
+                self.relay(&packet, Passage::unchanged(packet.payload_type), outgoing, now);
             }
         }
     }

@@ -1,7 +1,7 @@
 //! What comes from a leg's party.
 
 use super::{Leg, Outgoing, Program};
-use crate::state::agreed::PayloadKind;
+use crate::state::agreed::{Passage, PayloadKind};
 use crate::state::delay_line::DelayLine;
 use crate::state::description;
 use crate::state::packet::PACKET_BYTES_MAX;
@@ -51,7 +51,7 @@ impl Leg {
         }
         if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
             if line.delay().is_zero() {
-                self.relay(packet, packet.payload_type, outgoing, now);
+                self.relay(packet, Passage::unchanged(packet.payload_type), outgoing, now);
             } else {
                 push_packet(line, packet, now);
             }
@@ -95,6 +95,22 @@ impl Leg {
         }
         if let Some(speech) = &mut self.speech {
             speech.put(packet, now);
+        }
+    }
+
+    /// Takes a packet of a party that is in a conference.
+    pub(crate) fn speak_in_conference(
+        &mut self,
+        kind: PayloadKind,
+        packet: &RtpPacket<'_>,
+        now: Instant,
+    ) {
+        match kind {
+            PayloadKind::Speech(format) if self.membership.is_some_and(|m| m.is_heard) => {
+                self.decode(packet, format, now);
+            }
+            PayloadKind::Event { .. } | PayloadKind::Noise => self.skip_decoding(packet, now),
+            PayloadKind::Speech(_) | PayloadKind::Unknown => {}
         }
     }
 

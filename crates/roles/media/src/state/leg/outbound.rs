@@ -2,7 +2,7 @@
 
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
-use crate::state::agreed::Agreed;
+use crate::state::agreed::{Agreed, Passage};
 use crate::state::digits::{self, DigitFrame};
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
@@ -19,20 +19,20 @@ const FRAME_SAMPLES_MAX: usize = 960;
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
 impl Leg {
-    /// Passes on a packet of another stream under this payload type.
+    /// Passes on a packet of another stream.
     pub(crate) fn relay(
         &mut self,
         packet: &RtpPacket<'_>,
-        payload_type: u8,
+        passage: Passage,
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
         if !self.is_listening() || self.digits_out.is_active() {
             return;
         }
-        let source = RtpHeader { payload_type, ..packet.header() };
+        let source = RtpHeader { payload_type: passage.payload_type, ..packet.header() };
         if let Some(header) = self.timeline.relayed(&source, now) {
-            self.send(header, packet.payload, outgoing, now);
+            self.send_converted(header, packet.payload, passage.convert, outgoing, now);
         }
     }
 
@@ -72,8 +72,24 @@ impl Leg {
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
+        self.send_converted(header, payload, None, outgoing, now);
+    }
+
+    /// Sends a packet after something was done to its payload.
+    fn send_converted(
+        &mut self,
+        header: RtpHeader,
+        payload: &[u8],
+        convert: Option<fn(&mut [u8])>,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) {
         let mut packet = outgoing.pool.take();
-        match header.write_packet(payload, packet.buffer()) {
+        let written = header.write_packet(payload, packet.buffer());
+        if let (Ok(length), Some(convert)) = (&written, convert) {
+            convert(&mut packet.buffer()[RTP_HEADER_BYTES..*length]);
+        }
+        match written {
             Ok(_) => self.transmit(packet, &header, payload.len(), outgoing, now),
             Err(_) => outgoing.pool.recycle(packet),
         }
@@ -135,6 +151,17 @@ impl Leg {
             Ok(_) => self.transmit(packet, &header, length, outgoing, now),
             Err(_) => outgoing.pool.recycle(packet),
         }
+    }
+
+    /// Sends a frame that was encoded for several.
+    pub(crate) fn send_payload(&mut self, payload: &[u8], outgoing: &mut Outgoing, now: Instant) {
+        let Some(agreed) = &self.agreed else { return };
+        let (payload_type, ticks) = (agreed.send_payload_type, agreed.frame_ticks());
+        if self.is_event_passing(now) {
+            return self.timeline.skip_frame(ticks);
+        }
+        let header = self.timeline.own_frame(payload_type, ticks, now);
+        self.send(header, payload, outgoing, now);
     }
 
     /// Sends a frame of the partner's speech.

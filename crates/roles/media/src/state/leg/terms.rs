@@ -4,10 +4,10 @@ use super::Leg;
 use crate::state::description;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
-use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Security, Terms};
+use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Terms};
 use offhook_sdp::{
     AudioFormat, CryptoSuite, Direction, DtlsRole, LocalCodec, LocalMedia, MediaDescription,
-    OfferPolicy, OfferSecurity, SessionDescription,
+    OfferPolicy, SessionDescription,
 };
 use std::time::Instant;
 
@@ -23,12 +23,7 @@ impl Leg {
         let mut local = self.local_on(terms, &like, section, settings);
         local.ptime_ms = section.ptime_ms();
         local.formats = Some(offered_formats(section));
-        let security = match terms.security {
-            Security::Plain => OfferSecurity::Plain,
-            Security::Sdes => OfferSecurity::Sdes,
-            Security::SdesOrDtls => OfferSecurity::SdesOrDtls,
-            Security::Dtls => OfferSecurity::Dtls,
-        };
+        let security = description::offer_security(terms.security);
         let policy = OfferPolicy::new(section.protocol.clone(), security);
         self.is_quiet_when_held = true;
         self.session.handle_refusal();
