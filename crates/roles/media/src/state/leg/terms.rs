@@ -4,10 +4,10 @@ use super::Leg;
 use crate::state::description;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
-use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Terms};
+use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Security, Terms};
 use offhook_sdp::{
     AudioFormat, CryptoSuite, Direction, DtlsRole, LocalCodec, LocalMedia, MediaDescription,
-    OfferPolicy, SessionDescription,
+    OfferPolicy, OfferSecurity, SessionDescription,
 };
 use std::time::Instant;
 
@@ -23,9 +23,14 @@ impl Leg {
         let mut local = self.local_on(terms, &like, section, settings);
         local.ptime_ms = section.ptime_ms();
         local.formats = Some(offered_formats(section));
-        let security = description::offer_security(terms.security);
+        let security = match terms.security {
+            Security::Plain => OfferSecurity::Plain,
+            Security::Sdes => OfferSecurity::Sdes,
+            Security::Dtls => OfferSecurity::Dtls,
+            Security::SdesOrDtls => OfferSecurity::SdesOrDtls,
+        };
         let policy = OfferPolicy::new(section.protocol.clone(), security);
-        self.is_quiet_when_held = true;
+        self.serve_proxy();
         self.session.handle_refusal();
         let offer = self.session.offer(&local, &policy);
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
@@ -42,7 +47,7 @@ impl Leg {
     ) -> Result<String, MediaRefusal> {
         let offer = parse(offer)?;
         let like = parse(&terms.like)?;
-        self.is_quiet_when_held = true;
+        self.serve_proxy();
         self.session.handle_refusal();
         let before = self.local.credentials.clone();
         let is_restart = self.restarts_ice(&offer, settings);
@@ -62,6 +67,12 @@ impl Leg {
         }
         self.agree(&negotiated, now)?;
         Ok(answer.to_string())
+    }
+
+    /// A proxy's parties hear each other as if nobody stood between them.
+    fn serve_proxy(&mut self) {
+        self.is_quiet_when_held = true;
+        self.timeline.keep_numbers();
     }
 
     fn local_on(
