@@ -21,6 +21,8 @@ pub struct Config {
     pub media: offhook_media::Config,
     /// The gateway: HTTP.
     pub gateway: offhook_gateway::Config,
+    /// The door for RTPengine's clients.
+    pub ng: offhook_ng_door::Config,
     /// The API.
     pub api: offhook_api::Config,
     /// Logs.
@@ -36,6 +38,7 @@ impl Default for Config {
             switch: offhook_switch::Config::default(),
             media: offhook_media::Config::default(),
             gateway: offhook_gateway::Config::default(),
+            ng: offhook_ng_door::Config::default(),
             api: offhook_api::Config::default(),
             telemetry: offhook_telemetry::Config::default(),
         }
@@ -82,6 +85,7 @@ impl Config {
             ("edge.bind", self.edge.bind),
             ("media.bind", self.media.bind),
             ("gateway.bind", self.gateway.bind),
+            ("ng.bind", self.ng.bind),
         ];
         for (key, bind) in binds {
             if !bind.is_loopback() {

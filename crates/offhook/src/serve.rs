@@ -4,8 +4,9 @@ use crate::config::Config;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
-use offhook_bus::{Bus, GuestKey, Inbox, Shared, SwitchOrder};
+use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
 use offhook_model::CallRecord;
+use offhook_ng_door::NgDoor;
 use offhook_speech::{Engine, Speech};
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::Path;
@@ -32,7 +33,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 
     let media_bind = config.media.bind;
     let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
-    let media = offhook_media::start(&config.media, media_commands.1, media_events.0, speech)?;
+    let door_events = queue(MEDIA_QUEUE_MAX);
+    let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
+    let media = offhook_media::start(&config.media, media_commands.1, media_events_out, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -42,6 +45,11 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
         .await
         .context("the media path does not work")?;
+    let ng_links = offhook_ng_door::Links {
+        media_commands: media_commands.0.clone(),
+        media_events: door_events.1,
+    };
+    let ng = open_ng(&config.ng, ng_links).await?;
     let to_media = media_commands.0.clone();
     let media_is_running = move || !to_media.is_closed();
     let links = offhook_switch::Links {
@@ -75,19 +83,31 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
     )
     .await?;
-    announce(demo, &gateway, &edge);
+    announce(demo, &gateway, &edge, ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
     drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
     switch.stop().await;
     gateway.stop().await;
     edge.stop().await;
+    drop(ng);
     drop(media);
     mirror.abort();
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// The door for RTPengine's clients, unless it is switched off.
+async fn open_ng(
+    config: &offhook_ng_door::Config,
+    links: offhook_ng_door::Links,
+) -> anyhow::Result<Option<NgDoor>> {
+    if !config.enabled {
+        return Ok(None);
+    }
+    Ok(Some(offhook_ng_door::start(config, links).await?))
 }
 
 /// The queue of records as a stream, which is what the store reads.
@@ -144,7 +164,12 @@ fn setup(shared: &Shared) -> anyhow::Result<offhook_switch::Setup> {
 }
 
 /// One line, for people and for programs that start us.
-fn announce(demo: bool, gateway: &offhook_gateway::Gateway, edge: &offhook_edge::Edge) {
+fn announce(
+    demo: bool,
+    gateway: &offhook_gateway::Gateway,
+    edge: &offhook_edge::Edge,
+    ng: Option<&NgDoor>,
+) {
     let http = gateway.address();
     let mut line = format!("ready portal=http://{http}/ ws=ws://{http}/ws");
     let sip = edge.addresses();
@@ -154,6 +179,9 @@ fn announce(demo: bool, gateway: &offhook_gateway::Gateway, edge: &offhook_edge:
         if let Some(address) = address {
             line.push_str(&format!(" {name}={address}"));
         }
+    }
+    if let Some(ng) = ng {
+        line.push_str(&format!(" ng={}", ng.addresses().udp));
     }
     if demo {
         line.push_str(" demo=true");

@@ -14,7 +14,7 @@
 pub mod activity;
 pub mod codec;
 pub mod dtmf;
-mod g711;
+pub mod g711;
 mod g722;
 pub mod goertzel;
 pub mod level;

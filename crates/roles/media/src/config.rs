@@ -1,4 +1,5 @@
 use crate::state::InbandDtmf;
+use offhook_net::packet_io::PacketIoKind;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -11,6 +12,30 @@ pub const PORT_MAX: u16 = 40_000;
 pub const LEGS_MAX: usize = 4_000;
 /// Seconds without a packet before a leg is reported silent, unless configured otherwise.
 pub const SILENT_AFTER_S: u32 = 30;
+
+/// How the media threads reach their packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PacketIoChoice {
+    /// `io_uring` where the kernel allows it, epoll elsewhere.
+    #[default]
+    Auto,
+    /// `io_uring`; without it the role does not start.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+impl PacketIoChoice {
+    /// What was asked for; `None` when whatever works best is.
+    pub(crate) fn wanted(self) -> Option<PacketIoKind> {
+        match self {
+            Self::Auto => None,
+            Self::IoUring => Some(PacketIoKind::IoUring),
+            Self::Epoll => Some(PacketIoKind::Epoll),
+        }
+    }
+}
 
 /// Settings of the media role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +53,11 @@ pub struct Config {
     pub port_max: u16,
     /// Media threads; zero means one for each processor.
     pub threads: usize,
+    /// The processors that the media threads are bound to, one after the other and again from the first
+    /// when there are more threads. Empty: the kernel moves them as it likes.
+    pub pin: Vec<usize>,
+    /// How the media threads reach their packets.
+    pub packet_io: PacketIoChoice,
     /// How many legs there may be at a time; further ones are refused.
     pub legs_max: usize,
     /// After how many seconds without a packet a leg is reported silent. Zero never does.
@@ -49,6 +79,8 @@ impl Default for Config {
             port_min: PORT_MIN,
             port_max: PORT_MAX,
             threads: 0,
+            pin: Vec::new(),
+            packet_io: PacketIoChoice::Auto,
             legs_max: LEGS_MAX,
             silent_after_s: SILENT_AFTER_S,
             prompts: None,

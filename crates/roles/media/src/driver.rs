@@ -7,7 +7,6 @@
 mod dispatcher;
 mod homes;
 mod measures;
-mod packet_io;
 mod sockets;
 mod sounds;
 mod worker;
@@ -17,9 +16,9 @@ use crate::state::{Engine, Settings};
 use anyhow::Context;
 use dispatcher::Dispatcher;
 use offhook_bus::{Inbox, MediaCommand, MediaEvents};
+use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
-use packet_io::Epoll;
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -76,11 +75,13 @@ pub fn start(
     threads.push(thread);
     let mut workers: Vec<WorkerHandle> = Vec::new();
     for number in 0..thread_count(config) {
-        let io = Epoll::new().context("epoll")?;
-        let waker = io.waker();
+        let io = packet_io::open(config.packet_io.wanted()).context("media.packet_io")?;
+        if number == 0 {
+            measures::show_packet_io(io.kind(), thread_count(config));
+        }
         let engine = Engine::new(settings.clone());
         let worker = Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone());
-        let (handle, thread) = worker.start(number, waker)?;
+        let (handle, thread) = worker.start(number, pinned_to(config, number))?;
         workers.push(handle);
         threads.push(thread);
     }
@@ -120,6 +121,11 @@ fn thread_count(config: &Config) -> usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
     }
+}
+
+/// The processor of a media thread, when it has one of its own.
+fn pinned_to(config: &Config, number: usize) -> Option<usize> {
+    config.pin.get(number.checked_rem(config.pin.len())?).copied()
 }
 
 fn advertised(config: &Config) -> Vec<IpAddr> {

@@ -14,6 +14,6 @@ mod ports;
 mod self_check;
 pub mod state;
 
-pub use config::{Config, LEGS_MAX, PORT_MAX, PORT_MIN, SILENT_AFTER_S};
+pub use config::{Config, LEGS_MAX, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S};
 pub use driver::{Media, start};
 pub use self_check::self_check;

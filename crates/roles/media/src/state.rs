@@ -12,6 +12,7 @@ mod digits;
 mod heard_keys;
 mod inband;
 mod leg;
+mod leg_map;
 mod packet;
 mod player;
 mod prompt;
@@ -33,6 +34,7 @@ use agreed::PayloadKind;
 use bridge::Scratch;
 use conference::Conference;
 use leg::Outgoing;
+use leg_map::LegMap;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
 use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};
@@ -80,7 +82,7 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Engine {
     settings: Settings,
-    legs: HashMap<LegId, Box<Leg>>,
+    legs: LegMap<Box<Leg>>,
     conferences: HashMap<ConferenceId, Box<Conference>>,
     timers: Timers,
     outgoing: Outgoing,
@@ -111,7 +113,7 @@ impl Engine {
     pub fn new(settings: Settings) -> Self {
         Self {
             settings,
-            legs: HashMap::new(),
+            legs: LegMap::default(),
             conferences: HashMap::new(),
             timers: Timers::default(),
             outgoing: Outgoing::default(),
@@ -129,7 +131,8 @@ impl Engine {
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
-        self.outgoing.counts != Counts::default()
+        let Counts { received, sent, refused } = &self.outgoing.counts;
+        *received > 0 || *sent > 0 || !refused.is_empty()
     }
 
     /// What was counted since the last time.

@@ -107,14 +107,13 @@ impl Engine {
             PayloadKind::Speech(format) => {
                 let becomes_event = leg.says_a_tone(now) && partner.takes_events();
                 let agreed = partner.agreed();
-                if let Some(payload_type) = agreed.and_then(|agreed| agreed.payload_type_of(format))
-                {
+                if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
                     leg.stop_decoding();
                     // A tone that becomes an event is not heard as well: that would be two presses.
                     if becomes_event {
                         return partner.leave_out();
                     }
-                    return partner.relay(packet, payload_type, &mut self.outgoing, now);
+                    return partner.relay(packet, passage, &mut self.outgoing, now);
                 }
                 let was_decoded = leg.is_decoded();
                 leg.decode(packet, format, now);

@@ -11,7 +11,7 @@ use offhook_bus::{Audience, ConferenceCommand, ConferenceEvent, MediaEvent, Memb
 use offhook_model::{ConferenceId, LegId};
 use offhook_speech::Pcm;
 use shared::SharedEncoder;
-use std::collections::HashMap;
+
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -82,7 +82,7 @@ impl Member {
     }
 }
 
-type Legs = HashMap<LegId, Box<Leg>>;
+type Legs = super::leg_map::LegMap<Box<Leg>>;
 
 impl Conference {
     fn new(id: ConferenceId, now: Instant) -> Self {

@@ -6,7 +6,7 @@ mod keys;
 mod outbound;
 mod terms;
 
-use super::agreed::{Agreed, FRAME_MS};
+use super::agreed::{Agreed, FRAME_MS, Passage};
 use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
@@ -324,7 +324,7 @@ impl Leg {
             && let Some(length) = line.pop_due(now, &mut buffer)
         {
             if let Ok(packet) = RtpPacket::parse(&buffer[..length]) {
-                self.relay(&packet, packet.payload_type, outgoing, now);
+                self.relay(&packet, Passage::unchanged(packet.payload_type), outgoing, now);
             }
         }
     }

@@ -13,6 +13,7 @@ pub(crate) struct Timeline {
     last_timestamp: u32,
     last_at: Option<Instant>,
     source: Source,
+    keeps_numbers: bool,
 }
 
 /// What the last packet was made of.
@@ -41,7 +42,13 @@ impl Timeline {
             last_timestamp: timestamp,
             last_at: None,
             source: Source::None,
+            keeps_numbers: false,
         }
+    }
+
+    /// A stream that is the first to be relayed keeps its numbers, as its sender may be asked about them.
+    pub(crate) fn keep_numbers(&mut self) {
+        self.keeps_numbers = true;
     }
 
     /// The clock of the payload that is sent from here on, in Hz.
@@ -90,8 +97,12 @@ impl Timeline {
     /// The header of another stream's packet that is passed on; `None` for a straggler from before this
     /// stream was passed on.
     pub(crate) fn relayed(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
-        let known = self.relayed_source(packet.ssrc).is_some();
+        let known = self.is_relaying(packet.ssrc);
         if !known {
+            if self.keeps_numbers && self.last_at.is_none() {
+                self.next_sequence_number = packet.sequence_number;
+                self.last_timestamp = packet.timestamp;
+            }
             self.source = Source::Relayed {
                 ssrc: packet.ssrc,
                 first: packet.sequence_number,
@@ -109,7 +120,7 @@ impl Timeline {
     /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp and marker
     /// are those that [`offhook_rtp::EventRelay`] gave it.
     pub(crate) fn relayed_event(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
-        let known = matches!(self.source, Source::Relayed { ssrc, .. } if ssrc == packet.ssrc);
+        let known = self.is_relaying(packet.ssrc);
         let &RtpHeader { marker, payload_type, timestamp, .. } = packet;
         let sequence_number = match known {
             true => self.relayed_place(packet)?.0,
@@ -137,11 +148,8 @@ impl Timeline {
         RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc }
     }
 
-    fn relayed_source(&self, source_ssrc: u32) -> Option<()> {
-        match self.source {
-            Source::Relayed { ssrc, .. } if ssrc == source_ssrc => Some(()),
-            _ => None,
-        }
+    fn is_relaying(&self, source_ssrc: u32) -> bool {
+        matches!(self.source, Source::Relayed { ssrc, .. } if ssrc == source_ssrc)
     }
 
     /// Where a relayed packet goes; `None` when it is older than the first that was relayed.
@@ -233,6 +241,19 @@ mod tests {
         let again = timeline.own_frame(0, 160, after(start, 240));
         assert_eq!(again.sequence_number, lost_one.sequence_number + 1);
         assert_eq!(again.timestamp, lost_one.timestamp + 800);
+    }
+
+    #[test]
+    fn the_first_source_keeps_its_numbers_when_told_so() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        timeline.keep_numbers();
+        let start = Instant::now();
+        let first = timeline.relayed(&packet(1, 65_535, 70_000), start).unwrap();
+        assert_eq!((first.sequence_number, first.timestamp), (65_535, 70_000));
+        let second = timeline.relayed(&packet(1, 0, 70_160), after(start, 20)).unwrap();
+        assert_eq!((second.sequence_number, second.timestamp), (0, 70_160));
+        let other = timeline.relayed(&packet(2, 9_000, 5), after(start, 40)).unwrap();
+        assert_eq!((other.sequence_number, other.timestamp), (1, 70_320));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What comes from a leg's party.
 
 use super::{Leg, Outgoing, Program};
-use crate::state::agreed::PayloadKind;
+use crate::state::agreed::{Passage, PayloadKind};
 use crate::state::delay_line::DelayLine;
 use crate::state::description;
 use crate::state::packet::PACKET_BYTES_MAX;
@@ -53,7 +53,7 @@ impl Leg {
         }
         if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
             if line.delay().is_zero() {
-                self.relay(packet, packet.payload_type, outgoing, now);
+                self.relay(packet, Passage::unchanged(packet.payload_type), outgoing, now);
             } else {
                 push_packet(line, packet, now);
             }

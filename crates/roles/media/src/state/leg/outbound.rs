@@ -2,7 +2,7 @@
 
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
-use crate::state::agreed::Agreed;
+use crate::state::agreed::{Agreed, Passage};
 use crate::state::digits::DigitFrame;
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
@@ -19,20 +19,20 @@ const FRAME_SAMPLES_MAX: usize = 960;
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
 impl Leg {
-    /// Passes on a packet of another stream under this payload type.
+    /// Passes on a packet of another stream.
     pub(crate) fn relay(
         &mut self,
         packet: &RtpPacket<'_>,
-        payload_type: u8,
+        passage: Passage,
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
         if !self.is_listening() || self.digits_out.is_active() {
             return;
         }
-        let source = RtpHeader { payload_type, ..packet.header() };
+        let source = RtpHeader { payload_type: passage.payload_type, ..packet.header() };
         if let Some(header) = self.timeline.relayed(&source, now) {
-            self.send(header, packet.payload, outgoing, now);
+            self.send_converted(header, packet.payload, passage.convert, outgoing, now);
         }
     }
 
@@ -74,8 +74,24 @@ impl Leg {
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
+        self.send_converted(header, payload, None, outgoing, now);
+    }
+
+    /// Sends a packet after something was done to its payload.
+    fn send_converted(
+        &mut self,
+        header: RtpHeader,
+        payload: &[u8],
+        convert: Option<fn(&mut [u8])>,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) {
         let mut packet = outgoing.pool.take();
-        match header.write_packet(payload, packet.buffer()) {
+        let written = header.write_packet(payload, packet.buffer());
+        if let (Ok(length), Some(convert)) = (&written, convert) {
+            convert(&mut packet.buffer()[RTP_HEADER_BYTES..*length]);
+        }
+        match written {
             Ok(_) => self.transmit(packet, &header, payload.len(), outgoing, now),
             Err(_) => outgoing.pool.recycle(packet),
         }

@@ -1,0 +1,201 @@
+//! Sockets and the bus around [`crate::state::Door`].
+
+use crate::Config;
+use crate::state::{Door, Output, RequestId, Settings};
+use anyhow::Context;
+use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
+use offhook_ng::{Encoding, Known, MESSAGE_BYTES_MAX, Message, Reply, ReplyCache, Request, Value};
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::net::UdpSocket;
+use tokio::task::JoinHandle;
+
+/// How long the task sleeps at most when nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// What the door is connected to.
+#[derive(Debug)]
+pub struct Links {
+    /// Towards the media role.
+    pub media_commands: Outbox<MediaCommand>,
+    /// From the media role.
+    pub media_events: Inbox<MediaEvent>,
+}
+
+/// Where the door listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Addresses {
+    /// The NG protocol over UDP.
+    pub udp: SocketAddr,
+}
+
+/// A door that runs. Dropping it closes it; its calls stay with the media role until that ends.
+#[derive(Debug)]
+pub struct NgDoor {
+    addresses: Addresses,
+    task: JoinHandle<()>,
+}
+
+impl NgDoor {
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Tells, whenever it is asked, whether the door still runs.
+    pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
+        let task = self.task.abort_handle();
+        move || !task.is_finished()
+    }
+}
+
+impl Drop for NgDoor {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}
+
+/// Opens the door.
+///
+/// # Errors
+/// When a port cannot be had; the message names the key of the configuration.
+pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
+    let address = SocketAddr::new(config.bind, config.port);
+    let socket = UdpSocket::bind(address).await;
+    let socket = socket.with_context(|| format!("ng.bind and ng.port: UDP {address}"))?;
+    let addresses = Addresses { udp: socket.local_addr()? };
+    let settings = Settings {
+        calls_max: config.calls_max,
+        delete_delay_s: config.delete_delay_s,
+        start: Instant::now(),
+        unix_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
+    };
+    let driver = Driver {
+        door: Door::new(settings),
+        links,
+        socket: Arc::new(socket),
+        cache: ReplyCache::new(),
+        pending: HashMap::new(),
+        next_request: 0,
+    };
+    let task = tokio::spawn(driver.run());
+    Ok(NgDoor { addresses, task })
+}
+
+/// Who waits for a reply.
+struct Asker {
+    source: SocketAddr,
+    cookie: Vec<u8>,
+    encoding: Encoding,
+}
+
+struct Driver {
+    door: Door,
+    links: Links,
+    socket: Arc<UdpSocket>,
+    cache: ReplyCache,
+    pending: HashMap<RequestId, Asker>,
+    next_request: u64,
+}
+
+impl Driver {
+    async fn run(mut self) {
+        let mut buffer = vec![0; MESSAGE_BYTES_MAX + 1];
+        let socket = Arc::clone(&self.socket);
+        loop {
+            let wait = self.door.poll_timeout().unwrap_or_else(|| Instant::now() + IDLE);
+            tokio::select! {
+                biased;
+                event = self.links.media_events.recv() => match event {
+                    Some(event) => self.door.handle_media(event, Instant::now()),
+                    None => return,
+                },
+                received = socket.recv_from(&mut buffer) => match received {
+                    Ok((length, source)) => self.receive(&buffer[..length], source),
+                    Err(error) => tracing::debug!(%error, "receiving failed"),
+                },
+                () = tokio::time::sleep_until(wait.into()) => {
+                    self.door.handle_timeout(Instant::now());
+                }
+            }
+            self.carry_out();
+        }
+    }
+
+    fn receive(&mut self, bytes: &[u8], source: SocketAddr) {
+        let message = match Message::parse(bytes) {
+            Ok(message) => message,
+            Err(error) => {
+                tracing::debug!(%error, "a message nobody can be answered to");
+                metrics::counter!("offhook_ng_malformed_total").increment(1);
+                return;
+            }
+        };
+        let now = Instant::now();
+        match self.cache.handle_request(source, message.cookie, now) {
+            Known::New => {}
+            Known::Pending => return,
+            Known::Answered(reply) => return self.send(&reply, source),
+        }
+        let (encoding, request) = read(message.body);
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        let asker = Asker { source, cookie: message.cookie.to_vec(), encoding };
+        self.pending.insert(id, asker);
+        match request {
+            Ok(request) => {
+                let command = request.command.as_str();
+                metrics::counter!("offhook_ng_requests_total", "command" => command).increment(1);
+                self.door.handle_request(id, request, now);
+            }
+            Err(reason) => {
+                metrics::counter!("offhook_ng_malformed_total").increment(1);
+                self.reply(id, &Reply::error(reason));
+            }
+        }
+    }
+
+    fn carry_out(&mut self) {
+        while let Some(output) = self.door.poll_output() {
+            match output {
+                Output::Reply { request, reply } => self.reply(request, &reply),
+                Output::Media(command) => {
+                    if self.links.media_commands.send(command).is_err() {
+                        metrics::counter!("offhook_bus_dropped_total", "queue" => "media")
+                            .increment(1);
+                    }
+                }
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a gauge of at most some thousands")]
+        metrics::gauge!("offhook_ng_calls").set(self.door.call_count() as f64);
+    }
+
+    fn reply(&mut self, id: RequestId, reply: &Reply) {
+        let Some(asker) = self.pending.remove(&id) else { return };
+        let message: Arc<[u8]> = reply.to_message(&asker.cookie, asker.encoding).into();
+        self.cache.handle_reply(asker.source, &asker.cookie, Arc::clone(&message));
+        self.send(&message, asker.source);
+    }
+
+    /// Repeats take the place of what is lost, here as on the way.
+    fn send(&self, message: &[u8], to: SocketAddr) {
+        if let Err(error) = self.socket.try_send_to(message, to) {
+            tracing::debug!(%error, "a reply could not be sent");
+        }
+    }
+}
+
+/// The request of a body and the encoding for its reply, or what is wrong with it.
+fn read(body: &[u8]) -> (Encoding, Result<Request, String>) {
+    let guessed = if body.first() == Some(&b'{') { Encoding::Json } else { Encoding::Bencode };
+    match Value::parse(body) {
+        Ok((value, encoding)) => {
+            (encoding, Request::from_value(&value).map_err(|error| error.to_string()))
+        }
+        Err(error) => (guessed, Err(format!("Could not decode dictionary: {error}"))),
+    }
+}

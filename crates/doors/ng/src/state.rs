@@ -1,0 +1,361 @@
+//! The door without I/O: requests come in, replies and commands to the media role go out.
+
+mod call;
+mod codecs;
+mod description;
+mod ending;
+mod negotiation;
+mod report;
+mod work;
+
+pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
+
+use call::Call;
+use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
+use offhook_model::LegId;
+use offhook_ng::{Command, Dictionary, Reply, Request, Value};
+use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::time::{Duration, Instant};
+use work::{Refusal, Task, Work, refuse};
+
+/// How long a request waits for the media role.
+pub const MEDIA_TIMEOUT: Duration = Duration::from_secs(5);
+/// Call-ids that `list` names unless it is asked for another number.
+pub const LIST_LIMIT: u32 = 32;
+/// Bytes of a call-id, a tag or a branch at most.
+pub const NAME_BYTES_MAX: usize = 512;
+
+/// Names a request from its arrival to its reply.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RequestId(pub u64);
+
+/// What the door wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Output {
+    /// Answer a request.
+    Reply {
+        /// The request.
+        request: RequestId,
+        /// The answer.
+        reply: Reply,
+    },
+    /// Tell the media role.
+    Media(MediaCommand),
+}
+
+/// What holds for all calls.
+#[derive(Debug, Clone, Copy)]
+pub struct Settings {
+    /// Calls at a time.
+    pub calls_max: usize,
+    /// Seconds between a delete and the end of a call when the delete does not say.
+    pub delete_delay_s: u32,
+    /// The moment at which the wall clock says `unix_start`.
+    pub start: Instant,
+    /// The wall clock at `start`, since 1970.
+    pub unix_start: Duration,
+}
+
+/// Why a timer was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum TimerName {
+    /// The media role should have answered.
+    Media,
+    /// The delay of a delete is over.
+    Delete,
+}
+
+/// Counts since the start, for `statistics`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Totals {
+    /// Calls that were made.
+    pub calls: u64,
+    /// Offers that were refused for want of room.
+    pub refused: u64,
+    /// Calls that ended because nobody was heard.
+    pub timed_out: u64,
+    /// RTP packets relayed in calls that have ended.
+    pub packets: u64,
+    /// Bytes of their payload.
+    pub octets: u64,
+    /// Packets that were dropped.
+    pub errors: u64,
+}
+
+/// The door. See the crate's documentation.
+#[derive(Debug)]
+pub struct Door {
+    settings: Settings,
+    calls: HashMap<String, Call>,
+    legs: HashMap<LegId, String>,
+    next_leg: u64,
+    timers: BTreeSet<(Instant, String, TimerName)>,
+    outputs: VecDeque<Output>,
+    totals: Totals,
+    requests: HashMap<Command, u64>,
+    errors: u64,
+}
+
+impl Door {
+    /// A door without calls.
+    #[must_use]
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            settings,
+            calls: HashMap::new(),
+            legs: HashMap::new(),
+            next_leg: DOOR_LEGS.start,
+            timers: BTreeSet::new(),
+            outputs: VecDeque::new(),
+            totals: Totals::default(),
+            requests: HashMap::new(),
+            errors: 0,
+        }
+    }
+
+    /// Calls that have not ended.
+    #[must_use]
+    pub fn call_count(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Counts since the start.
+    #[must_use]
+    pub fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// Takes a request. Its reply comes out once, at once or later.
+    pub fn handle_request(&mut self, id: RequestId, request: Request, now: Instant) {
+        *self.requests.entry(request.command).or_default() += 1;
+        match request.command {
+            Command::Ping => self.reply(id, Reply::pong()),
+            Command::List => {
+                let reply = self.list(&request);
+                self.reply(id, reply);
+            }
+            Command::Statistics => {
+                let reply = self.statistics(now);
+                self.reply(id, reply);
+            }
+            _ => self.handle_call_request(id, request, now),
+        }
+    }
+
+    fn handle_call_request(&mut self, id: RequestId, request: Request, now: Instant) {
+        let Some(call_id) = request.call_id.clone().filter(|call_id| !call_id.is_empty()) else {
+            return self.reply(id, Reply::error("No call-id in message"));
+        };
+        let names = [&request.call_id, &request.from_tag, &request.to_tag, &request.via_branch];
+        if names.into_iter().flatten().any(|name| name.len() > NAME_BYTES_MAX) {
+            let reason = format!("a call-id, tag or branch has more than {NAME_BYTES_MAX} bytes");
+            return self.reply(id, Reply::error(reason));
+        }
+        if !self.calls.contains_key(&call_id)
+            && let Err(reply) = self.make_call(&call_id, &request, now)
+        {
+            return self.reply(id, *reply);
+        }
+        let Some(call) = self.calls.get_mut(&call_id) else { return };
+        if call.work.is_none() {
+            self.work_on(&call_id, id, request, now);
+        } else if call.waiting.len() < REQUESTS_WAITING_MAX {
+            call.waiting.push_back((id, request));
+        } else {
+            self.reply(id, Reply::error("too many requests of this call wait"));
+        }
+    }
+
+    /// Only an offer makes a call.
+    fn make_call(&mut self, call_id: &str, request: &Request, now: Instant) -> Result<(), Refusal> {
+        if request.command != Command::Offer {
+            return Err(refuse("Unknown call-id"));
+        }
+        if self.calls.len() >= self.settings.calls_max {
+            self.totals.refused += 1;
+            return Err(refuse("the limit of calls is reached"));
+        }
+        self.totals.calls += 1;
+        let created_s = self.unix_s(now);
+        let call = Call { created_s, last_signal_s: created_s, ..Call::default() };
+        self.calls.insert(call_id.to_owned(), call);
+        Ok(())
+    }
+
+    fn work_on(&mut self, call_id: &str, id: RequestId, request: Request, now: Instant) {
+        let started = match request.command {
+            Command::Offer => self.offer(call_id, id, request, now),
+            Command::Answer => self.answer(call_id, id, request, now),
+            Command::Delete => self.delete(call_id, id, &request, now),
+            Command::Query => self.query(call_id, id, &request, now),
+            command => Err(refuse(format!("{} is not served", command.as_str()))),
+        };
+        if let Err(reply) = started {
+            self.reply(id, *reply);
+            self.forget_if_empty(call_id);
+        }
+    }
+
+    /// A call whose first offer failed was not made.
+    fn forget_if_empty(&mut self, call_id: &str) {
+        let is_empty = |call: &Call| call.work.is_none() && call.legs().is_empty();
+        if self.calls.get(call_id).is_some_and(is_empty) {
+            self.forget(call_id);
+        }
+    }
+
+    /// What the media role tells of a leg.
+    pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        let Some(call_id) = self.legs.get(&event.leg()).cloned() else { return };
+        if let MediaEvent::Released { leg, .. } = event {
+            self.legs.remove(&leg);
+            return;
+        }
+        let Some(mut work) = self.calls.get_mut(&call_id).and_then(|call| call.work.take()) else {
+            return;
+        };
+        if self.handle_for(&call_id, &mut work, event, now) {
+            return self.go_on(&call_id, now);
+        }
+        if let Some(call) = self.calls.get_mut(&call_id) {
+            call.work = Some(work);
+        }
+    }
+
+    /// Whether the work is done.
+    fn handle_for(
+        &mut self,
+        call_id: &str,
+        work: &mut Work,
+        event: MediaEvent,
+        now: Instant,
+    ) -> bool {
+        let id = work.request;
+        match &mut work.task {
+            Task::Offer(task) => self.offer_goes_on(call_id, id, task, event),
+            Task::Answer(task) => self.answer_goes_on(id, task, event),
+            Task::Measure(task) => self.measure_goes_on(call_id, id, task, event, now),
+        }
+    }
+
+    /// The next request of the call that waits.
+    fn go_on(&mut self, call_id: &str, now: Instant) {
+        self.clear_timer(call_id, TimerName::Media);
+        while let Some(call) = self.calls.get_mut(call_id)
+            && call.work.is_none()
+            && let Some((id, request)) = call.waiting.pop_front()
+        {
+            self.work_on(call_id, id, request, now);
+        }
+    }
+
+    fn start_work(&mut self, call_id: &str, request: RequestId, task: Task, now: Instant) {
+        self.set_timer(call_id, TimerName::Media, now + MEDIA_TIMEOUT);
+        if let Some(call) = self.calls.get_mut(call_id) {
+            call.last_signal_s = self.settings.unix_s(now);
+            call.work = Some(Work { request, task });
+        }
+    }
+
+    /// Acts on what is due.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some((due, call_id, name)) = self.timers.first().cloned() {
+            if due > now {
+                return;
+            }
+            self.clear_timer(&call_id, name);
+            match name {
+                TimerName::Media => self.handle_media_timeout(&call_id, now),
+                TimerName::Delete => self.end_call(&call_id),
+            }
+        }
+    }
+
+    fn handle_media_timeout(&mut self, call_id: &str, now: Instant) {
+        let work = self.calls.get_mut(call_id).and_then(|call| call.work.take());
+        if let Some(work) = work {
+            tracing::warn!("the media role did not answer in time");
+            self.reply(work.request, Reply::error("the media role did not answer in time"));
+            self.go_on(call_id, now);
+        }
+    }
+
+    /// When [`Self::handle_timeout`] is due.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.first().map(|(due, _, _)| *due)
+    }
+
+    /// The next thing to be done.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    fn set_timer(&mut self, call_id: &str, name: TimerName, due: Instant) {
+        self.clear_timer(call_id, name);
+        if let Some(call) = self.calls.get_mut(call_id) {
+            *call.due(name) = Some(due);
+            self.timers.insert((due, call_id.to_owned(), name));
+        }
+    }
+
+    fn clear_timer(&mut self, call_id: &str, name: TimerName) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if let Some(due) = call.due(name).take() {
+            self.timers.remove(&(due, call_id.to_owned(), name));
+        }
+    }
+
+    fn reply(&mut self, request: RequestId, reply: Reply) {
+        if reply.value().get("result").and_then(Value::as_text).as_deref() == Some("error") {
+            self.errors += 1;
+        }
+        self.outputs.push_back(Output::Reply { request, reply });
+    }
+
+    fn tell(&mut self, command: MediaCommand) {
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn new_leg(&mut self, call_id: &str) -> LegId {
+        let leg = LegId(self.next_leg);
+        self.next_leg += 1;
+        self.legs.insert(leg, call_id.to_owned());
+        leg
+    }
+
+    fn unix_s(&self, now: Instant) -> u64 {
+        self.settings.unix_s(now)
+    }
+
+    fn list(&self, request: &Request) -> Reply {
+        let limit = request.number("limit").unwrap_or(LIST_LIMIT);
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let calls = self.calls.keys().take(limit).map(Value::text).collect();
+        Reply::ok(Dictionary::new().with("calls", Value::List(calls)))
+    }
+}
+
+impl Call {
+    fn due(&mut self, name: TimerName) -> &mut Option<Instant> {
+        match name {
+            TimerName::Media => &mut self.media_due,
+            TimerName::Delete => &mut self.delete_due,
+        }
+    }
+}
+
+impl Settings {
+    fn unix_s(&self, now: Instant) -> u64 {
+        (self.unix_start + now.saturating_duration_since(self.start)).as_secs()
+    }
+}
+
+/// Why the media role refused, in words.
+fn reason(why: &MediaRefusal) -> String {
+    match why {
+        MediaRefusal::Malformed(text) | MediaRefusal::NotAcceptable(text) => text.clone(),
+        MediaRefusal::Exhausted => "Ran out of ports".to_owned(),
+        MediaRefusal::NoSuchLeg => "there is no offer that this could answer".to_owned(),
+    }
+}

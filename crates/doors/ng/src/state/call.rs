@@ -1,0 +1,216 @@
+//! One call: its parties, named by their tags.
+
+use super::RequestId;
+use super::work::Work;
+use offhook_model::LegId;
+use offhook_ng::{Flags, Request};
+use std::collections::VecDeque;
+use std::time::Instant;
+
+/// Parties of one call at most: the caller and the branches of its forks.
+pub const PARTIES_MAX: usize = 32;
+/// Requests of one call that wait while another is worked on.
+pub const REQUESTS_WAITING_MAX: usize = 32;
+/// Tags of one party at most.
+const TAGS_MAX: usize = 8;
+
+/// The place of a party in its call.
+pub(super) type PartyId = usize;
+
+/// A call.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    /// When it was made, in seconds of Unix time.
+    pub(super) created_s: u64,
+    /// When it was signalled last, in seconds of Unix time.
+    pub(super) last_signal_s: u64,
+    pub(super) parties: Vec<Party>,
+    pub(super) work: Option<Work>,
+    pub(super) waiting: VecDeque<(RequestId, Request)>,
+    pub(super) metadata: Option<String>,
+    /// When the media role is given up on.
+    pub(super) media_due: Option<Instant>,
+    /// When a delete's delay is over.
+    pub(super) delete_due: Option<Instant>,
+}
+
+/// One side of a call; RTPengine calls it a monologue.
+#[derive(Debug, Default)]
+pub(super) struct Party {
+    /// The tag that it was given last is the last; a fork that shares the leg has given earlier ones.
+    pub(super) tags: Vec<String>,
+    pub(super) via_branch: Option<String>,
+    pub(super) label: Option<String>,
+    pub(super) created_s: u64,
+    /// The leg towards this party.
+    pub(super) leg: Option<LegId>,
+    /// The last description that it offered.
+    pub(super) offer: Option<Offered>,
+    /// The protocol that is spoken with it.
+    pub(super) protocol: String,
+    /// The other side.
+    pub(super) partner: Option<PartyId>,
+}
+
+/// A description that a party offered.
+#[derive(Debug, Clone)]
+pub(super) struct Offered {
+    pub(super) sdp: Vec<u8>,
+    pub(super) flags: Flags,
+}
+
+impl Party {
+    pub(super) fn has_tag(&self, tag: &str) -> bool {
+        self.tags.iter().any(|known| known == tag)
+    }
+
+    /// The tag by which it is shown.
+    pub(super) fn tag(&self) -> &str {
+        self.tags.last().map_or("", String::as_str)
+    }
+
+    fn is_tagged(&self) -> bool {
+        !self.tags.is_empty()
+    }
+
+    pub(super) fn add_tag(&mut self, tag: &str) {
+        self.tags.retain(|known| known != tag);
+        if self.tags.len() < TAGS_MAX {
+            self.tags.push(tag.to_owned());
+        }
+    }
+}
+
+impl Call {
+    pub(super) fn party_with_tag(&self, tag: &str) -> Option<PartyId> {
+        self.parties.iter().position(|party| party.has_tag(tag))
+    }
+
+    /// Who offers: the party of this tag, made when it is new.
+    pub(super) fn offerer(&mut self, from_tag: &str, now_s: u64) -> Option<PartyId> {
+        let known = self.party_with_tag(from_tag);
+        known.or_else(|| {
+            let tags = vec![from_tag.to_owned()];
+            self.add(Party { tags, created_s: now_s, ..Party::default() })
+        })
+    }
+
+    /// To whom it is offered: the party of the tag, or of the branch, or the one that has not answered
+    /// yet, made when there is none.
+    pub(super) fn offered_to(
+        &mut self,
+        offerer: PartyId,
+        to_tag: Option<&str>,
+        via_branch: Option<&str>,
+        now_s: u64,
+    ) -> Option<PartyId> {
+        let known = match to_tag {
+            Some(tag) => {
+                let unnamed = || self.unnamed_partner(offerer, None);
+                self.party_with_tag(tag).or_else(unnamed)
+            }
+            None => self.unnamed_partner(offerer, via_branch),
+        };
+        known.or_else(|| {
+            self.add(Party {
+                tags: to_tag.map(str::to_owned).into_iter().collect(),
+                via_branch: via_branch.map(str::to_owned),
+                created_s: now_s,
+                ..Party::default()
+            })
+        })
+    }
+
+    /// Who answers: the party of the tag, or of the branch, or the one that was offered to last. It has
+    /// the tag from here on.
+    pub(super) fn answerer(
+        &mut self,
+        offerer: PartyId,
+        to_tag: &str,
+        via_branch: Option<&str>,
+    ) -> Option<PartyId> {
+        let by_tag = self.party_with_tag(to_tag).filter(|id| *id != offerer);
+        let found = by_tag
+            .or_else(|| via_branch.and_then(|_| self.unnamed_partner(offerer, via_branch)))
+            .or_else(|| self.unnamed_partner(offerer, None))
+            .or_else(|| self.parties.iter().rposition(|party| party.partner == Some(offerer)))?;
+        self.parties[found].add_tag(to_tag);
+        Some(found)
+    }
+
+    /// The last party without a tag to which this one has offered; of a branch when one is named.
+    fn unnamed_partner(&self, offerer: PartyId, via_branch: Option<&str>) -> Option<PartyId> {
+        self.parties.iter().rposition(|party| {
+            !party.is_tagged()
+                && party.partner == Some(offerer)
+                && (via_branch.is_none() || party.via_branch.as_deref() == via_branch)
+        })
+    }
+
+    fn add(&mut self, party: Party) -> Option<PartyId> {
+        if self.parties.len() >= PARTIES_MAX {
+            return None;
+        }
+        self.parties.push(party);
+        Some(self.parties.len() - 1)
+    }
+
+    /// The legs of all its parties.
+    pub(super) fn legs(&self) -> Vec<LegId> {
+        self.parties.iter().filter_map(|party| party.leg).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offer(
+        call: &mut Call,
+        from: &str,
+        to: Option<&str>,
+        branch: Option<&str>,
+    ) -> (PartyId, PartyId) {
+        let offerer = call.offerer(from, 0).expect("room");
+        let to = call.offered_to(offerer, to, branch, 0).expect("room");
+        call.parties[to].partner = Some(offerer);
+        (offerer, to)
+    }
+
+    #[test]
+    fn an_offer_that_is_repeated_goes_to_the_same_party() {
+        let mut call = Call::default();
+        assert_eq!(offer(&mut call, "a", None, None), (0, 1));
+        assert_eq!(offer(&mut call, "a", None, None), (0, 1));
+        assert_eq!(call.answerer(0, "b", None), Some(1));
+        assert_eq!(offer(&mut call, "b", Some("a"), None), (1, 0));
+    }
+
+    #[test]
+    fn branches_are_parties_of_their_own() {
+        let mut call = Call::default();
+        assert_eq!(offer(&mut call, "a", None, Some("1")), (0, 1));
+        assert_eq!(offer(&mut call, "a", None, Some("2")), (0, 2));
+        assert_eq!(call.answerer(0, "b", Some("1")), Some(1));
+        assert_eq!(call.answerer(0, "c", Some("2")), Some(2));
+    }
+
+    #[test]
+    fn forks_without_branches_share_a_leg_and_are_known_by_both_tags() {
+        let mut call = Call::default();
+        offer(&mut call, "a", None, None);
+        assert_eq!(call.answerer(0, "b", None), Some(1));
+        assert_eq!(call.answerer(0, "c", None), Some(1));
+        assert_eq!(call.party_with_tag("b"), Some(1));
+        assert_eq!(call.parties[1].tag(), "c");
+    }
+
+    #[test]
+    fn a_call_has_so_many_parties() {
+        let mut call = Call::default();
+        for number in 0..PARTIES_MAX {
+            assert!(call.offerer(&number.to_string(), 0).is_some());
+        }
+        assert_eq!(call.offerer("one more", 0), None);
+    }
+}
