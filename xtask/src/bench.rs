@@ -1,4 +1,6 @@
-//! `cargo xtask bench NAME`: measurements, each one an example program of the crate it measures.
+//! `cargo xtask bench NAME`: measurements. Most are example programs of the crate that they measure.
+
+mod rtp;
 
 use crate::program;
 use crate::setup;
@@ -28,12 +30,21 @@ const BENCHES: [Bench; 2] = [
     },
 ];
 
+/// The measurement that has options of its own.
+const RTP: &str = "rtp";
+
 /// Runs a measurement; without a name, lists those there are.
-pub fn bench(workspace: &Workspace, name: Option<&str>) -> Result<()> {
+pub fn bench(workspace: &Workspace, name: Option<&str>, arguments: &[String]) -> Result<()> {
     let Some(name) = name else {
         eprintln!("the measurements are:{}", list());
         return Ok(());
     };
+    if name == RTP {
+        return rtp::rtp(workspace, arguments);
+    }
+    if !arguments.is_empty() {
+        bail!("the measurement {name} takes no options");
+    }
     let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
         bail!("there is no measurement {name}; there are:{}", list());
     };
@@ -44,5 +55,8 @@ pub fn bench(workspace: &Workspace, name: Option<&str>) -> Result<()> {
 }
 
 fn list() -> String {
-    BENCHES.iter().map(|bench| format!("\n  {:<12} {}", bench.name, bench.measures)).collect()
+    let line = |name, measures| format!("\n  {name:<12} {measures}");
+    let examples = BENCHES.iter().map(|bench| line(bench.name, bench.measures));
+    let rtp = line(RTP, "media relayed and transcoded, beside rtpengine; --help for its options");
+    examples.chain(std::iter::once(rtp)).collect()
 }

@@ -57,6 +57,9 @@ enum Command {
     Bench {
         /// Which measurement; without a name the known ones are listed.
         name: Option<String>,
+        /// Options of the measurement.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
     },
 }
 
@@ -79,6 +82,6 @@ fn carry_out(command: Command) -> anyhow::Result<()> {
         Command::Setup => setup::for_tests(&workspace).map(drop),
         Command::Tidy { update: true } => tidy::update(&workspace),
         Command::Tidy { update: false } => check::tidy(&workspace),
-        Command::Bench { name } => bench::bench(&workspace, name.as_deref()),
+        Command::Bench { name, arguments } => bench::bench(&workspace, name.as_deref(), &arguments),
     }
 }

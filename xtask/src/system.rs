@@ -42,6 +42,17 @@ pub const TO_TEST: &[Package] = &[
     Package { name: "chromium", shown_by: Sign::Program("chromium"), why: "a browser" },
 ];
 
+/// What the measurement of RTP needs: the peer, and a network namespace to run it in.
+pub const TO_BENCH_RTP: &[Package] = &[
+    Package {
+        name: "rtpengine-daemon",
+        shown_by: Sign::Program("rtpengine"),
+        why: "the media proxy to compare with",
+    },
+    Package { name: "iproute2", shown_by: Sign::Program("ip"), why: "a network namespace" },
+    Package { name: "util-linux", shown_by: Sign::Program("chrt"), why: "scheduling" },
+];
+
 /// What the Python environment of the tools needs.
 pub const FOR_PYTHON: &[Package] = &[
     Package { name: "python3", shown_by: Sign::Program("python3"), why: "tools from PyPI" },

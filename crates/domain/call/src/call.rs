@@ -151,7 +151,9 @@ impl Call {
             MediaEvent::Released { leg, report } => self.handle_released(leg, report),
             MediaEvent::Connected { .. }
             | MediaEvent::Dtmf { .. }
-            | MediaEvent::Measured { .. } => {}
+            | MediaEvent::Measured { .. }
+            | MediaEvent::Conference { .. }
+            | MediaEvent::Recording { .. } => {}
         }
     }
 

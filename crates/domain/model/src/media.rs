@@ -1,4 +1,7 @@
-use crate::{LegId, StreamReport};
+use crate::{
+    ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand, RecordingEvent,
+    RecordingSource, StreamReport,
+};
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
@@ -60,6 +63,24 @@ pub struct Terms {
     pub dtls: bool,
     /// Whether we open the DTLS association where the choice is ours.
     pub dtls_active: bool,
+    /// From where packets of the party are taken.
+    pub sources: SourceRule,
+    /// The type of service of packets to the party (RFC 2474), set when the leg is made.
+    pub type_of_service: Option<u8>,
+}
+
+/// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRule {
+    /// The first packet after a description decides, and others than its sender are refused.
+    #[default]
+    Latch,
+    /// Every packet decides anew: the party may move at any time, and anyone may take its place.
+    Follow,
+    /// Packets go to where the description says, and are taken from anywhere.
+    Described,
 }
 
 /// What was measured on a leg so far.
@@ -120,6 +141,15 @@ pub enum MediaCommand {
         leg: LegId,
         /// What our offer says.
         terms: Terms,
+    },
+    /// Whether what the party says, and the keys that it presses, are passed on to its partner.
+    Gate {
+        /// The leg.
+        leg: LegId,
+        /// Whether speech is.
+        speech: bool,
+        /// Whether DTMF is.
+        dtmf: bool,
     },
     /// Asks what was measured on the leg so far. Answered by `Measured`, always.
     Measure {
@@ -184,6 +214,20 @@ pub enum MediaCommand {
     Release {
         /// The leg.
         leg: LegId,
+    },
+    /// Mixes legs.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What to do.
+        command: ConferenceCommand,
+    },
+    /// Records a leg or a conference.
+    Record {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What to do.
+        command: RecordingCommand,
     },
 }
 
@@ -276,12 +320,26 @@ pub enum MediaEvent {
         /// The measurements; absent when there was no such leg.
         report: Option<StreamReport>,
     },
+    /// Something happened in a conference.
+    Conference {
+        /// The conference.
+        conference: ConferenceId,
+        /// What.
+        event: ConferenceEvent,
+    },
+    /// Something happened to a recording.
+    Recording {
+        /// What is recorded.
+        source: RecordingSource,
+        /// What happened.
+        event: RecordingEvent,
+    },
 }
 
 impl MediaEvent {
-    /// The leg of which it tells.
+    /// The leg of which it tells; `None` when that is a conference.
     #[must_use]
-    pub fn leg(&self) -> LegId {
+    pub fn leg(&self) -> Option<LegId> {
         match self {
             Self::Described { leg, .. }
             | Self::Agreed { leg }
@@ -291,7 +349,10 @@ impl MediaEvent {
             | Self::Dtmf { leg, .. }
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }
-            | Self::Released { leg, .. } => *leg,
+            | Self::Released { leg, .. }
+            | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
+            Self::Conference { .. }
+            | Self::Recording { source: RecordingSource::Conference(_), .. } => None,
         }
     }
 }

@@ -13,8 +13,13 @@ mod shared;
 
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, MemberRole, RecordingCommand,
+    RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout, RecordingMark,
+    RecordingSource, RecordingSummary,
+};
+pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    Security, Terms,
+    Security, SourceRule, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

@@ -34,7 +34,7 @@ impl MediaEvents {
     /// Hands the event back when the queue is full or closed.
     pub fn send(&self, event: MediaEvent) -> Result<(), Full<MediaEvent>> {
         match &self.door {
-            Some(door) if is_door_leg(event.leg()) => door.send(event),
+            Some(door) if event.leg().is_some_and(is_door_leg) => door.send(event),
             _ => self.switch.send(event),
         }
     }

@@ -15,6 +15,7 @@ mod flow;
 mod limits;
 mod listener;
 mod network;
+pub mod packet_io;
 mod stream;
 mod table;
 mod tls;

@@ -4,18 +4,21 @@
 //! construction nothing allocates per frame, so that it may run on a media thread.
 //! [`Encoder`] and [`Decoder`] turn PCM frames into RTP payloads and back for each [`Codec`], with
 //! concealment of lost frames; [`Resampler`] joins codecs of different rates.
+//! [`Mixer`] sums speakers so that nobody hears itself, [`Activity`] tells who speaks.
 //! [`ToneGenerator`], [`goertzel`], [`dtmf`] and [`level`] make and measure signals, [`wav`] reads
 //! and writes recordings and [`music`] composes what a caller hears on hold.
 //!
 //! It deliberately knows nothing of RTP headers, timestamps or jitter (`offhook-rtp`), nothing of
 //! SDP, reads no clock and opens no file.
 
+pub mod activity;
 pub mod codec;
 pub mod dtmf;
 mod g711;
 mod g722;
 pub mod goertzel;
 pub mod level;
+pub mod mixer;
 pub mod music;
 mod opus_codec;
 pub mod plc;
@@ -23,7 +26,9 @@ pub mod resampler;
 pub mod tone;
 pub mod wav;
 
+pub use activity::Activity;
 pub use codec::{Codec, CodecError, Decoder, Encoder, L16Rate};
 pub use dtmf::{DtmfDetector, DtmfEvent};
+pub use mixer::{Fade, Mixer, Reach};
 pub use resampler::{Resampler, ResamplerError};
 pub use tone::{Tone, ToneGenerator, TonePrompt, TonePromptError};

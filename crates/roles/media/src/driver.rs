@@ -5,6 +5,7 @@
 //! thread fetches sounds, which may take long.
 
 mod dispatcher;
+mod homes;
 mod measures;
 mod packet_io;
 mod sockets;

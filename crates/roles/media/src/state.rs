@@ -5,6 +5,7 @@
 
 mod agreed;
 mod bridge;
+mod conference;
 mod delay_line;
 mod description;
 mod digits;
@@ -27,9 +28,10 @@ pub use settings::{Clock, LegAddresses, Settings};
 
 use agreed::PayloadKind;
 use bridge::Scratch;
+use conference::Conference;
 use leg::Outgoing;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
-use offhook_model::LegId;
+use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};
 use offhook_rtp::RtpPacket;
 use offhook_speech::Pcm;
@@ -76,6 +78,7 @@ pub enum Output {
 pub struct Engine {
     settings: Settings,
     legs: HashMap<LegId, Box<Leg>>,
+    conferences: HashMap<ConferenceId, Box<Conference>>,
     timers: Timers,
     outgoing: Outgoing,
     scratch: Box<Scratch>,
@@ -106,6 +109,7 @@ impl Engine {
         Self {
             settings,
             legs: HashMap::new(),
+            conferences: HashMap::new(),
             timers: Timers::default(),
             outgoing: Outgoing::default(),
             scratch: Box::default(),
@@ -136,9 +140,9 @@ impl Engine {
         self.legs.insert(leg, Box::new(made));
     }
 
-    /// Takes a leg out, to go on in another engine. Its bridge is parted.
+    /// Takes a leg out, to go on in another engine. Its bridge is parted and it leaves its conference.
     pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
-        self.part(leg, now);
+        self.detach(leg, now);
         self.timers.set(leg, None);
         self.legs.remove(&leg)
     }
@@ -152,7 +156,7 @@ impl Engine {
 
     /// Removes a leg whose state cannot be trusted any longer, without a word.
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
-        self.part(leg, now);
+        self.detach(leg, now);
         self.timers.set(leg, None);
         if self.legs.remove(&leg).is_some() {
             self.outgoing.push(Output::Closed { leg });
@@ -169,6 +173,9 @@ impl Engine {
                 self.answer_on(leg, &offer, &terms, seed, now);
             }
             MediaCommand::OfferOn { leg, terms } => self.offer_on(leg, &terms),
+            MediaCommand::Gate { leg, speech, dtmf } => {
+                self.with_leg(leg, now, |leg, _| leg.set_gate(speech, dtmf));
+            }
             MediaCommand::Measure { leg } => self.measure(leg, now),
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
@@ -182,6 +189,10 @@ impl Engine {
                 self.with_leg(leg, now, |leg, _| leg.send_digits(&digits, duration_ms));
             }
             MediaCommand::Release { leg } => self.release(leg, now),
+            MediaCommand::Conference { conference, command } => {
+                self.handle_conference(conference, command, now);
+            }
+            MediaCommand::Record { .. } => {}
         }
     }
 
@@ -299,10 +310,11 @@ impl Engine {
         if let Some(leg) = self.legs.get_mut(&leg) {
             leg.handle_sound(ticket, sound);
         }
+        self.handle_sound_for_all(ticket, sound);
     }
 
     fn release(&mut self, id: LegId, now: Instant) {
-        self.part(id, now);
+        self.detach(id, now);
         self.timers.set(id, None);
         let Some(mut leg) = self.legs.remove(&id) else {
             return self.outgoing.event(MediaEvent::Released { leg: id, report: None });
@@ -368,6 +380,7 @@ impl Engine {
 
     /// Lets one leg act.
     pub fn handle_due(&mut self, id: LegId, now: Instant) {
+        self.run_conference(id, now);
         self.play_frames(id, now);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.handle_timeout(&self.settings, &mut self.outgoing, now);
@@ -386,9 +399,11 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.drain(&mut self.outgoing, now);
         let wants_frames = self.wants_frames(id);
+        let conference = self.conference_timeout(id);
         let Some(leg) = self.legs.get_mut(&id) else { return };
         leg.set_clock(wants_frames, now);
-        self.timers.set(id, leg.poll_timeout(&self.settings));
+        let due = [leg.poll_timeout(&self.settings), conference];
+        self.timers.set(id, due.into_iter().flatten().min());
     }
 
     /// The next thing to be done.

@@ -5,6 +5,7 @@
 mod world;
 
 use offhook_audio::Codec;
+use offhook_bus::{ConferenceCommand, ConferenceId, MediaCommand, MemberRole};
 use offhook_media::state::Output;
 use offhook_rtc::Component;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -62,6 +63,24 @@ fn allocations_of_a_second(world: &mut World, party: usize) -> usize {
     let allocations = ALLOCATIONS.get() - before;
     assert!(sent >= 45, "{sent} packets were passed on");
     allocations
+}
+
+#[test]
+fn a_conference_allocates_nothing_per_frame() {
+    let mut world = World::new();
+    for codec in [Codec::Pcmu, Codec::G722, Codec::Opus, Codec::Pcmu, Codec::Pcma] {
+        let party = world.call(Protection::Sdes, codec);
+        world.parties[party].speak(440.0);
+        let (leg, role) = (world.parties[party].leg, MemberRole::TALKS);
+        let command = ConferenceCommand::Join { leg, role };
+        world.command(MediaCommand::Conference { conference: ConferenceId(1), command });
+    }
+    world.advance(Duration::from_secs(2));
+    for _ in 0..20 {
+        allocations_of_a_second(&mut world, 0);
+    }
+    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, 0)).sum::<usize>();
+    assert!(allocations <= 5, "{allocations} for 500 frames of five members");
 }
 
 #[test]

@@ -3,7 +3,10 @@
 mod role;
 
 use offhook_audio::{Tone, ToneGenerator};
-use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, queue};
+use offhook_bus::{
+    ConferenceCommand, ConferenceEvent, ConferenceId, MediaCommand, MediaEvent, MediaRefusal,
+    MemberRole, queue,
+};
 use offhook_media::{Config, self_check, start};
 use offhook_model::LegId;
 use offhook_speech::{Engine, Speech};
@@ -30,6 +33,42 @@ async fn legs_of_different_threads_are_bridged() {
     role.send(MediaCommand::Echo { leg: a.leg, delay_ms: 0 });
     role.send(MediaCommand::Echo { leg: b.leg, delay_ms: 0 });
     talk(&mut [(&mut a, 440.0), (&mut b, 1_004.0)]);
+}
+
+#[tokio::test]
+async fn legs_of_different_threads_meet_in_a_conference() {
+    let mut role = role(&config());
+    let conference = ConferenceId(7);
+    let order = |command| MediaCommand::Conference { conference, command };
+    let join = |leg| order(ConferenceCommand::Join { leg, role: MemberRole::TALKS });
+    let mut phones = Vec::new();
+    for (leg, hz) in [(1, 440.0), (2, 740.0), (3, 1_250.0)] {
+        let mut phone = role.call(leg).await.expect("a leg");
+        phone.speak(hz);
+        role.send(join(phone.leg));
+        phones.push(phone);
+    }
+    let [a, b, c] = &mut phones[..] else { panic!("three phones") };
+    for speaker in [1, 2, 3] {
+        for leg in [1, 2, 3].map(LegId) {
+            let role_of = if leg.0 == speaker { MemberRole::TALKS } else { MemberRole::LISTENS };
+            role.send(order(ConferenceCommand::SetRole { leg, role: role_of }));
+        }
+        match speaker {
+            1 => talk(&mut [(a, 0.0), (b, 440.0), (c, 440.0)]),
+            2 => talk(&mut [(a, 740.0), (b, 0.0), (c, 740.0)]),
+            _ => talk(&mut [(a, 1_250.0), (b, 1_250.0), (c, 0.0)]),
+        }
+    }
+    role.release(LegId(1)).await;
+    role.send(order(ConferenceCommand::Leave { leg: LegId(2) }));
+    role.send(order(ConferenceCommand::Leave { leg: LegId(3) }));
+    role.send(MediaCommand::Echo { leg: LegId(2), delay_ms: 0 });
+    talk(&mut [(b, 740.0)]);
+    let leg = LegId(99);
+    role.send(join(leg));
+    let event = ConferenceEvent::Refused { leg };
+    role.event(|seen| *seen == MediaEvent::Conference { conference, event: event.clone() }).await;
 }
 
 #[tokio::test]

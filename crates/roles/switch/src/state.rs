@@ -136,8 +136,9 @@ impl Switch {
 
     /// What the media role reports.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        let Some(leg) = event.leg() else { return };
         let now_ms = self.unix_ms(now);
-        self.step(serial_of(leg_of(&event)), now, |call| call.handle_media(event, now_ms));
+        self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
     }
 
     /// Where the extension of an [`Output::Lookup`] is bound.
@@ -310,18 +311,4 @@ fn serial_of(leg: LegId) -> u32 {
 /// A call's reference ends in its number within the node.
 fn serial_in(call: &CallRef) -> u32 {
     u32::from_str_radix(&call.as_str()[24..], 16).unwrap_or(0)
-}
-
-fn leg_of(event: &MediaEvent) -> LegId {
-    match event {
-        MediaEvent::Described { leg, .. }
-        | MediaEvent::Agreed { leg }
-        | MediaEvent::Refused { leg, .. }
-        | MediaEvent::Connected { leg }
-        | MediaEvent::PlayFinished { leg }
-        | MediaEvent::Dtmf { leg, .. }
-        | MediaEvent::Trouble { leg, .. }
-        | MediaEvent::Measured { leg, .. }
-        | MediaEvent::Released { leg, .. } => *leg,
-    }
 }

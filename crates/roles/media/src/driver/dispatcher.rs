@@ -1,14 +1,18 @@
 //! Takes the switch's commands to the media thread that has the leg.
 
 use super::Notice;
+use super::homes::Homes;
 use super::sockets::{Exhausted, Sockets};
-use super::worker::{Message, WorkerHandle};
+use super::worker::{Message, WorkerHandle, member_of};
 use crate::config::Config;
 use crate::ports::PortPool;
 use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
 use anyhow::Context;
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, MediaEvents, MediaRefusal};
-use offhook_model::LegId;
+use offhook_bus::{
+    ConferenceCommand, ConferenceEvent, Inbox, MediaCommand, MediaEvent, MediaEvents, MediaRefusal,
+    RecordingCommand, RecordingEvent, RecordingFailure, RecordingSummary,
+};
+use offhook_model::{ConferenceId, LegId, RecordingSource};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -29,6 +33,7 @@ pub(crate) struct Dispatcher {
     workers: Vec<WorkerHandle>,
     leg_counts: Vec<usize>,
     placements: HashMap<LegId, Placement>,
+    conferences: Homes,
     events: MediaEvents,
 }
 
@@ -57,6 +62,7 @@ impl Dispatcher {
             leg_counts: vec![0; workers.len()],
             workers,
             placements: HashMap::new(),
+            conferences: Homes::default(),
             events,
         })
     }
@@ -109,6 +115,7 @@ impl Dispatcher {
     }
 
     fn forget(&mut self, leg: LegId) {
+        self.conferences.leave(leg);
         let Some(placement) = self.placements.remove(&leg) else { return };
         self.leg_counts[placement.worker] -= 1;
         if let (Some(pool), Some(port)) = (&mut self.ports, placement.port) {
@@ -126,20 +133,23 @@ impl Dispatcher {
 
     fn handle_command(&mut self, command: MediaCommand) {
         match &command {
-            MediaCommand::Answer { leg, .. } => self.describe(*leg, None, command),
+            MediaCommand::Answer { leg, .. } => self.describe(*leg, None, None, command),
             MediaCommand::Offer { leg, policy } => {
                 let partner = policy.prefer_codec_of;
-                self.describe(*leg, partner, command);
+                self.describe(*leg, partner, None, command);
             }
             MediaCommand::AnswerOn { leg, terms, .. } | MediaCommand::OfferOn { leg, terms } => {
-                self.describe(*leg, terms.partner, command);
+                self.describe(*leg, terms.partner, terms.type_of_service, command);
             }
             MediaCommand::Bridge { a, b } => {
                 let (a, b) = (*a, *b);
+                self.conferences.leave(a);
+                self.conferences.leave(b);
                 self.bring_together(a, b);
                 self.pass(a, command);
             }
             MediaCommand::AcceptAnswer { leg, .. }
+            | MediaCommand::Gate { leg, .. }
             | MediaCommand::Measure { leg }
             | MediaCommand::Rollback { leg }
             | MediaCommand::Play { leg, .. }
@@ -147,14 +157,37 @@ impl Dispatcher {
             | MediaCommand::Echo { leg, .. }
             | MediaCommand::Unbridge { leg }
             | MediaCommand::SendDtmf { leg, .. }
-            | MediaCommand::Release { leg } => self.pass(*leg, command),
+            | MediaCommand::Release { leg }
+            | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => {
+                self.pass(*leg, command);
+            }
+            MediaCommand::Conference { conference, command: order } => {
+                let (conference, leg) = (*conference, member_of(order));
+                let is_leaving = matches!(order, ConferenceCommand::Leave { .. });
+                if let ConferenceCommand::Join { leg, .. } = order {
+                    self.bring_to(conference, *leg);
+                }
+                self.pass_to_conference(conference, command);
+                if let Some(leg) = leg.filter(|_| is_leaving) {
+                    self.conferences.leave_from(conference, leg);
+                }
+            }
+            MediaCommand::Record { source: RecordingSource::Conference(conference), .. } => {
+                self.pass_to_conference(*conference, command);
+            }
         }
     }
 
     /// Passes on a command that describes a leg, and makes the leg first when it is not there.
-    fn describe(&mut self, leg: LegId, partner: Option<LegId>, command: MediaCommand) {
+    fn describe(
+        &mut self,
+        leg: LegId,
+        partner: Option<LegId>,
+        type_of_service: Option<u8>,
+        command: MediaCommand,
+    ) {
         if !self.placements.contains_key(&leg)
-            && let Err(error) = self.add(leg, partner)
+            && let Err(error) = self.add(leg, partner, type_of_service)
         {
             tracing::warn!(%leg, %error, "a leg is refused");
             metrics::counter!("offhook_media_legs_refused_total").increment(1);
@@ -164,10 +197,20 @@ impl Dispatcher {
         self.pass(leg, command);
     }
 
-    fn add(&mut self, leg: LegId, partner: Option<LegId>) -> anyhow::Result<()> {
+    fn add(
+        &mut self,
+        leg: LegId,
+        partner: Option<LegId>,
+        type_of_service: Option<u8>,
+    ) -> anyhow::Result<()> {
         anyhow::ensure!(self.placements.len() < self.legs_max, "there are legs_max legs");
         let (sockets, port) = self.open()?;
         let (rtp_port, rtcp_port) = sockets.ports()?;
+        if let Some(value) = type_of_service
+            && let Err(error) = sockets.set_type_of_service(value)
+        {
+            tracing::debug!(%error, value, "the type of service cannot be set");
+        }
         let advertised = Arc::clone(&self.advertised);
         let addresses = LegAddresses { advertised, rtp_port, rtcp_port };
         let worker = self.place(partner);
@@ -198,35 +241,58 @@ impl Dispatcher {
 
     /// Moves the second leg to the thread of the first. The command that follows finds both there.
     fn bring_together(&mut self, a: LegId, b: LegId) {
-        let (Some(at), Some(from)) = (self.placements.get(&a), self.placements.get(&b)) else {
-            return;
-        };
-        let (at, from) = (at.worker, from.worker);
+        if let Some(placement) = self.placements.get(&a) {
+            self.bring(b, placement.worker);
+        }
+    }
+
+    /// Moves a leg to the thread of the conference that it joins, or begins the conference on its own.
+    fn bring_to(&mut self, conference: ConferenceId, leg: LegId) {
+        let Some(placement) = self.placements.get(&leg) else { return };
+        let at = self.conferences.of(conference).unwrap_or(placement.worker);
+        self.bring(leg, at);
+        self.conferences.join(conference, leg, at);
+    }
+
+    /// Moves a leg to a thread.
+    fn bring(&mut self, id: LegId, at: usize) {
+        let Some(from) = self.placements.get(&id).map(|placement| placement.worker) else { return };
         if at == from {
             return;
         }
         let (reply, answer) = sync_channel(1);
-        self.workers[from].send(Message::Surrender { leg: b, reply });
+        self.workers[from].send(Message::Surrender { leg: id, reply });
         let Ok(Some((leg, sockets))) = answer.recv_timeout(SURRENDER_TIMEOUT) else {
-            tracing::warn!(leg = %b, "a leg could not be moved");
+            tracing::warn!(leg = %id, "a leg could not be moved");
             return;
         };
         self.workers[at].send(Message::Adopt { leg, sockets });
         self.leg_counts[from] -= 1;
         self.leg_counts[at] += 1;
-        if let Some(placement) = self.placements.get_mut(&b) {
+        if let Some(placement) = self.placements.get_mut(&id) {
             placement.worker = at;
         }
     }
 
     fn pass(&self, leg: LegId, command: MediaCommand) {
-        let Some(placement) = self.placements.get(&leg) else {
-            return self.refuse_unknown(leg, &command);
-        };
+        match self.placements.get(&leg) {
+            Some(placement) => self.pass_to_worker(placement.worker, command),
+            None => self.refuse_unknown(leg, &command),
+        }
+    }
+
+    fn pass_to_conference(&self, conference: ConferenceId, command: MediaCommand) {
+        match self.conferences.of(conference) {
+            Some(worker) => self.pass_to_worker(worker, command),
+            None => self.refuse_unknown(LegId::default(), &command),
+        }
+    }
+
+    fn pass_to_worker(&self, worker: usize, command: MediaCommand) {
         match seed() {
             Ok(seed) => {
                 let command = Box::new(command);
-                self.workers[placement.worker].send(Message::Command { command, seed });
+                self.workers[worker].send(Message::Command { command, seed });
             }
             Err(error) => tracing::error!(%error, "a command is lost"),
         }
@@ -240,6 +306,18 @@ impl Dispatcher {
             MediaCommand::Measure { .. } => self.tell(MediaEvent::Measured { leg, measure: None }),
             MediaCommand::AcceptAnswer { .. } => {
                 self.tell(MediaEvent::Refused { leg, why: MediaRefusal::NoSuchLeg });
+            }
+            MediaCommand::Conference {
+                conference,
+                command: ConferenceCommand::Join { leg, .. },
+            } => {
+                let event = ConferenceEvent::Refused { leg: *leg };
+                self.tell(MediaEvent::Conference { conference: *conference, event });
+            }
+            MediaCommand::Record { source, command: RecordingCommand::Start { path, .. } } => {
+                let summary = RecordingSummary { path: path.clone(), ..Default::default() };
+                let event = RecordingEvent::Failed { why: RecordingFailure::NoSuchSource, summary };
+                self.tell(MediaEvent::Recording { source: *source, event });
             }
             _ => tracing::debug!(%leg, "a command for a leg that is not there"),
         }

@@ -7,7 +7,9 @@ use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
 use anyhow::Context;
-use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
+use offhook_bus::{
+    ConferenceCommand, MediaCommand, MediaEvent, MediaEvents, MediaTrouble, RecordingSource,
+};
 use offhook_model::LegId;
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
@@ -321,12 +323,14 @@ fn clock(now: Instant) -> Clock {
     Clock { now, unix_time }
 }
 
+/// The leg that a command is about; none has the default's number.
 fn leg_of(command: &MediaCommand) -> LegId {
     match command {
         MediaCommand::Answer { leg, .. }
         | MediaCommand::Offer { leg, .. }
         | MediaCommand::AnswerOn { leg, .. }
         | MediaCommand::OfferOn { leg, .. }
+        | MediaCommand::Gate { leg, .. }
         | MediaCommand::Measure { leg }
         | MediaCommand::AcceptAnswer { leg, .. }
         | MediaCommand::Rollback { leg }
@@ -336,7 +340,20 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Bridge { a: leg, .. }
         | MediaCommand::Unbridge { leg }
         | MediaCommand::SendDtmf { leg, .. }
-        | MediaCommand::Release { leg } => *leg,
+        | MediaCommand::Release { leg }
+        | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => *leg,
+        MediaCommand::Conference { command, .. } => member_of(command).unwrap_or_default(),
+        MediaCommand::Record { source: RecordingSource::Conference(_), .. } => LegId::default(),
+    }
+}
+
+/// The member that a command is about.
+pub(crate) fn member_of(command: &ConferenceCommand) -> Option<LegId> {
+    match command {
+        ConferenceCommand::Join { leg, .. }
+        | ConferenceCommand::SetRole { leg, .. }
+        | ConferenceCommand::Leave { leg } => Some(*leg),
+        ConferenceCommand::Play { .. } | ConferenceCommand::Stop => None,
     }
 }
 

@@ -28,8 +28,11 @@ impl Engine {
             tracing::debug!(%a, %b, "a bridge needs two legs");
             return;
         }
-        self.part(a, now);
-        self.part(b, now);
+        if self.legs.get(&a).and_then(|leg| leg.partner()) == Some(b) && !self.has_program(a, b) {
+            return self.refresh_bridge(a);
+        }
+        self.detach(a, now);
+        self.detach(b, now);
         for (id, partner) in [(a, b), (b, a)] {
             if let Some(leg) = self.legs.get_mut(&id) {
                 leg.set_partner(Some(partner));
@@ -38,6 +41,17 @@ impl Engine {
         self.refresh_bridge(a);
         self.settle(a, now);
         self.settle(b, now);
+    }
+
+    /// Parts a leg from whomever it hears: its partner or its conference.
+    pub(super) fn detach(&mut self, id: LegId, now: Instant) {
+        self.part(id, now);
+        self.leave_conference(id, now);
+    }
+
+    /// Whether either hears something in the place of the other.
+    fn has_program(&self, a: LegId, b: LegId) -> bool {
+        [a, b].iter().any(|id| self.legs.get(id).is_some_and(|leg| leg.has_program()))
     }
 
     /// Parts a leg from its partner.
@@ -63,9 +77,12 @@ impl Engine {
         b.set_hold_music(hold_music && a_holds && !b_holds);
     }
 
-    /// Whether the leg needs frames of our own: it is played something, or its partner is decoded for it.
+    /// Whether the leg needs frames of our own: it is played something, or its partner is decoded for it. In a
+    /// conference its frames are made with those of the others.
     pub(super) fn wants_frames(&self, id: LegId) -> bool {
-        let Some(leg) = self.legs.get(&id) else { return false };
+        let Some(leg) = self.legs.get(&id).filter(|leg| leg.membership().is_none()) else {
+            return false;
+        };
         let partner = leg.partner().and_then(|partner| self.legs.get(&partner));
         leg.has_player() || partner.is_some_and(|partner| partner.is_decoded())
     }
@@ -78,7 +95,10 @@ impl Engine {
         packet: &RtpPacket<'_>,
         now: Instant,
     ) {
-        let Some(leg) = self.legs.get(&id) else { return };
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if leg.membership().is_some() {
+            return leg.speak_in_conference(kind, packet, now);
+        }
         let Some(partner_id) = leg.partner() else {
             // A delayed echo sets a timer.
             return if leg.has_program() {
@@ -88,7 +108,7 @@ impl Engine {
         let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner_id]) else {
             return;
         };
-        if partner.has_program() || !partner.is_listening() {
+        if partner.has_program() || !partner.is_listening() || !leg.passes_on(kind) {
             return leg.stop_decoding();
         }
         match kind {
@@ -109,7 +129,13 @@ impl Engine {
                 leg.skip_decoding(packet, now);
                 partner.relay_event(packet, clock_rate, &mut self.outgoing, now);
             }
-            PayloadKind::Noise => leg.skip_decoding(packet, now),
+            PayloadKind::Noise => {
+                leg.skip_decoding(packet, now);
+                let noise = partner.agreed().and_then(|agreed| agreed.noise());
+                if let Some(payload_type) = noise.filter(|_| !leg.is_decoded()) {
+                    partner.relay(packet, payload_type, &mut self.outgoing, now);
+                }
+            }
             PayloadKind::Unknown => {}
         }
     }
@@ -120,7 +146,8 @@ impl Engine {
         while let Some(leg) = self.legs.get_mut(&id)
             && let Some((digit, duration)) = leg.poll_digit(&mut self.outgoing)
         {
-            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+            let partner = leg.partner().filter(|_| leg.passes_digits());
+            let partner = partner.and_then(|partner| self.legs.get_mut(&partner));
             if let Some(partner) = partner.filter(|partner| partner.hears_tones_only()) {
                 partner.press(digit, duration);
                 let partner = partner.id();

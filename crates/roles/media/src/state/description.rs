@@ -7,7 +7,7 @@ use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as B
 use offhook_rtc::IceCredentials;
 use offhook_sdp::{
     AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
-    NegotiationError, OfferPolicy, ParseError, SessionDescription,
+    NegotiationError, OfferPolicy, OfferSecurity, ParseError, SessionDescription,
 };
 
 /// The payload type of Opus in our offers.
@@ -99,6 +99,16 @@ fn codecs(preferred: Option<AudioFormat>) -> Vec<LocalCodec> {
     let others = FORMATS.into_iter().filter(|format| Some(*format) != preferred);
     let known = preferred.filter(|format| FORMATS.contains(format));
     known.into_iter().chain(others).map(|f| LocalCodec::new(f, OPUS_PAYLOAD_TYPE)).collect()
+}
+
+/// The protection of an offer, as descriptions have it.
+pub(crate) fn offer_security(security: BusSecurity) -> OfferSecurity {
+    match security {
+        BusSecurity::Plain => OfferSecurity::Plain,
+        BusSecurity::Sdes => OfferSecurity::Sdes,
+        BusSecurity::Dtls => OfferSecurity::Dtls,
+        BusSecurity::SdesOrDtls => OfferSecurity::SdesOrDtls,
+    }
 }
 
 /// The profile and protection of a first offer.

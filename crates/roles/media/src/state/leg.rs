@@ -5,7 +5,8 @@ mod inbound;
 mod outbound;
 mod terms;
 
-use super::agreed::{Agreed, FRAME_MS};
+use super::agreed::{Agreed, FRAME_MS, PayloadKind};
+use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
@@ -28,9 +29,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// The time of one frame.
-const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
+pub(crate) const FRAME: Duration = Duration::from_millis(FRAME_MS as u64);
 /// A clock that is further behind than this starts afresh: nobody wants to hear old frames in a burst.
-const CLOCK_LAG_MAX: Duration = Duration::from_millis(200);
+pub(crate) const CLOCK_LAG_MAX: Duration = Duration::from_millis(200);
 
 /// Where legs put what they want done.
 #[derive(Debug, Default)]
@@ -46,6 +47,8 @@ pub struct Leg {
     id: LegId,
     local: LocalSide,
     session: Session,
+    /// Whether speech and keys of the party are passed on to its partner.
+    gate: Gate,
     /// Whether a hold is left to the parties: no music of ours is heard.
     is_quiet_when_held: bool,
     /// What the first offer of ours was like.
@@ -57,6 +60,7 @@ pub struct Leg {
     program: Program,
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
+    membership: Option<Membership>,
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
@@ -69,6 +73,13 @@ pub struct Leg {
     speech: Option<Box<SpeechDecoder>>,
     /// From the partner's sample rate to the party's.
     resampler: Option<(u32, Resampler)>,
+}
+
+/// What of a party is passed on to its partner.
+#[derive(Debug, Clone, Copy)]
+struct Gate {
+    speech: bool,
+    dtmf: bool,
 }
 
 /// What the party hears that is not its partner.
@@ -98,6 +109,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
+            gate: Gate { speech: true, dtmf: true },
             is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
@@ -115,6 +127,7 @@ impl Leg {
             program: Program::None,
             hold_music: None,
             partner: None,
+            membership: None,
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
@@ -141,6 +154,26 @@ impl Leg {
 
     pub(crate) fn partner(&self) -> Option<LegId> {
         self.partner
+    }
+
+    pub(crate) fn membership(&self) -> Option<Membership> {
+        self.membership
+    }
+
+    pub(crate) fn set_membership(&mut self, membership: Option<Membership>) {
+        self.membership = membership;
+        self.speech = None;
+        self.timeline.interrupt();
+        if membership.is_some() {
+            self.program = Program::None;
+        }
+    }
+
+    /// Whether anybody in the conference hears the party.
+    pub(crate) fn set_heard(&mut self, is_heard: bool) {
+        if let Some(membership) = &mut self.membership {
+            membership.is_heard = is_heard;
+        }
     }
 
     /// Whether no description of the leg was ever made.
@@ -200,6 +233,24 @@ impl Leg {
         } else {
             self.hold_music = None;
         }
+    }
+
+    /// Sets what of the party is passed on to its partner.
+    pub(crate) fn set_gate(&mut self, speech: bool, dtmf: bool) {
+        self.gate = Gate { speech, dtmf };
+    }
+
+    /// Whether what a packet carries is passed on to the partner.
+    pub(crate) fn passes_on(&self, kind: PayloadKind) -> bool {
+        match kind {
+            PayloadKind::Event { .. } => self.gate.dtmf,
+            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => self.gate.speech,
+        }
+    }
+
+    /// Whether keys of the party are passed on.
+    pub(crate) fn passes_digits(&self) -> bool {
+        self.gate.dtmf
     }
 
     /// Whether a hold is left to the parties.

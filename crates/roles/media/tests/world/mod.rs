@@ -135,7 +135,7 @@ impl World {
     }
 
     pub fn command(&mut self, command: MediaCommand) {
-        self.seeds += 1;
+        self.seeds = self.seeds.wrapping_add(1);
         let mut bytes = [self.seeds; SEED_BYTES];
         for (byte, salt) in bytes.iter_mut().zip(0_u8..) {
             *byte = byte.wrapping_mul(31).wrapping_add(salt.wrapping_mul(7));
@@ -166,8 +166,8 @@ impl World {
 
     pub fn add_party(&mut self, protection: Protection, codec: Codec) -> usize {
         let (leg, port) = self.add_leg();
-        let number = u8::try_from(self.parties.len() + 10).unwrap();
-        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100, number), 4_000));
+        let [high, low] = u16::try_from(self.parties.len() + 10).unwrap().to_be_bytes();
+        let address = SocketAddr::from((Ipv4Addr::new(198, 51, 100 + high, low), 4_000));
         let ours = SocketAddr::new(OURS, port);
         self.parties.push(Party::new(leg, address, ours, protection, codec));
         self.parties.len() - 1
@@ -481,7 +481,12 @@ impl Party {
 
     /// The party begins to speak: one tone.
     pub fn speak(&mut self, hz: f64) {
-        let tone = Tone { hz, dbm0: -10.0 };
+        self.speak_at(hz, -10.0);
+    }
+
+    /// The party begins to speak at this level.
+    pub fn speak_at(&mut self, hz: f64, dbm0: f64) {
+        let tone = Tone { hz, dbm0 };
         self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), &[tone]));
     }
 
@@ -618,6 +623,15 @@ impl Party {
         let pieces = self.heard.chunks_exact(rate as usize / 10).skip(1);
         let count = pieces.len() as f64;
         pieces.map(|piece| goertzel::power_share(piece, rate, hz)).sum::<f64>() / count
+    }
+
+    /// The level of this tone in what the party heard, in dBm0, as the median over pieces of 100 ms.
+    pub fn tone_level(&self, hz: f64) -> f64 {
+        let rate = self.codec.sample_rate();
+        let pieces = self.heard.chunks_exact(rate as usize / 10);
+        let mut levels: Vec<f64> = pieces.map(|piece| goertzel::dbm0(piece, rate, hz)).collect();
+        levels.sort_by(f64::total_cmp);
+        levels.get(levels.len() / 2).copied().unwrap_or(level::SILENCE_DB)
     }
 
     /// The level of what the party heard, in dBm0.

@@ -98,6 +98,22 @@ impl Leg {
         }
     }
 
+    /// Takes a packet of a party that is in a conference.
+    pub(crate) fn speak_in_conference(
+        &mut self,
+        kind: PayloadKind,
+        packet: &RtpPacket<'_>,
+        now: Instant,
+    ) {
+        match kind {
+            PayloadKind::Speech(format) if self.membership.is_some_and(|m| m.is_heard) => {
+                self.decode(packet, format, now);
+            }
+            PayloadKind::Event { .. } | PayloadKind::Noise => self.skip_decoding(packet, now),
+            PayloadKind::Speech(_) | PayloadKind::Unknown => {}
+        }
+    }
+
     /// Takes note of an event packet within speech that is decoded.
     pub(crate) fn skip_decoding(&mut self, packet: &RtpPacket<'_>, now: Instant) {
         if let Some(speech) = &mut self.speech {

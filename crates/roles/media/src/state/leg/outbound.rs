@@ -137,6 +137,17 @@ impl Leg {
         }
     }
 
+    /// Sends a frame that was encoded for several.
+    pub(crate) fn send_payload(&mut self, payload: &[u8], outgoing: &mut Outgoing, now: Instant) {
+        let Some(agreed) = &self.agreed else { return };
+        let (payload_type, ticks) = (agreed.send_payload_type, agreed.frame_ticks());
+        if self.is_event_passing(now) {
+            return self.timeline.skip_frame(ticks);
+        }
+        let header = self.timeline.own_frame(payload_type, ticks, now);
+        self.send(header, payload, outgoing, now);
+    }
+
     /// Sends a frame of the partner's speech.
     pub(crate) fn send_speech(
         &mut self,

@@ -1,0 +1,105 @@
+use crate::LegId;
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// A conference of the media role: legs whose audio is mixed. Unique within a node's life.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct ConferenceId(pub u64);
+
+impl fmt::Display for ConferenceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "conference-{}", self.0)
+    }
+}
+
+/// Who hears a member of a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Audience {
+    /// All who listen.
+    Everyone,
+    /// Nobody: the member is muted, or only listens.
+    Nobody,
+    /// This member alone: a whisper.
+    Only(LegId),
+}
+
+/// What a member does in a conference. One member hears another when the other speaks to it and it is not
+/// deaf; nobody hears itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct MemberRole {
+    /// Who hears the member.
+    pub speaks_to: Audience,
+    /// Whether the member hears the others.
+    pub hears: bool,
+}
+
+impl MemberRole {
+    /// Speaks to everyone and hears everyone.
+    pub const TALKS: Self = Self { speaks_to: Audience::Everyone, hears: true };
+    /// Hears everyone and is heard by nobody.
+    pub const LISTENS: Self = Self { speaks_to: Audience::Nobody, hears: true };
+
+    /// Hears everyone and is heard by one.
+    #[must_use]
+    pub const fn whispers_to(leg: LegId) -> Self {
+        Self { speaks_to: Audience::Only(leg), hears: true }
+    }
+}
+
+/// What the switch asks of a conference. It exists from the first member's joining to the last one's leaving.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConferenceCommand {
+    /// Makes the leg a member. It leaves its bridge or its other conference, and what is played or echoed
+    /// to it ends.
+    Join {
+        /// The leg.
+        leg: LegId,
+        /// What it does there.
+        role: MemberRole,
+    },
+    /// Changes what a member does.
+    SetRole {
+        /// The leg.
+        leg: LegId,
+        /// What it does from here on.
+        role: MemberRole,
+    },
+    /// The leg is a member no longer; it stays.
+    Leave {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Plays prompts to all who listen, mixed with who speaks; ends with
+    /// [`ConferenceEvent::PlayFinished`] unless repeated. Replaces what was played before.
+    Play {
+        /// Prompt URIs, as of [`crate::MediaCommand::Play`].
+        prompts: Vec<String>,
+        /// Whether it starts over when it ends.
+        repeat: bool,
+    },
+    /// Ends what is played.
+    Stop,
+}
+
+/// What a conference tells the switch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ConferenceEvent {
+    /// A member began to speak, or was silent for half a second. A member that nobody hears does neither.
+    Speaking {
+        /// The member.
+        leg: LegId,
+        /// Whether it speaks.
+        speaks: bool,
+    },
+    /// What was played has ended.
+    PlayFinished,
+    /// The leg was not taken in: it does not exist, or the conference is full.
+    Refused {
+        /// The leg.
+        leg: LegId,
+    },
+}

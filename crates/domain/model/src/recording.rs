@@ -1,0 +1,121 @@
+use crate::{ConferenceId, LegId};
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+
+/// What is recorded. There is one recording of a source at a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingSource {
+    /// A leg: what its party says, and what its party hears, whoever or whatever that is.
+    Leg(LegId),
+    /// What is said to everyone in a conference.
+    Conference(ConferenceId),
+}
+
+/// How what is said and what is heard lie in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingLayout {
+    /// Two channels: left what the party says, right what it hears.
+    Stereo,
+    /// One channel with both. A conference is always recorded so.
+    Mixed,
+}
+
+/// The kind of file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingFormat {
+    /// 16-bit PCM at 8 or 16 kHz.
+    Wav,
+    /// Opus in Ogg (RFC 7845).
+    OggOpus,
+}
+
+/// What the switch asks of the recording of a source.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RecordingCommand {
+    /// Begins. Answered by [`RecordingEvent::Started`] or [`RecordingEvent::Failed`].
+    Start {
+        /// The file, relative to the folder of the recordings; folders are made as needed.
+        path: PathBuf,
+        /// Its channels.
+        layout: RecordingLayout,
+        /// Its kind.
+        format: RecordingFormat,
+        /// Whether those who are recorded hear a short tone in the beginning and every 15 seconds.
+        tone: bool,
+    },
+    /// From here on the file is silent, and nothing of what is said leaves the media thread.
+    Pause,
+    /// From here on the file has sound again.
+    Resume,
+    /// Ends it; it also ends with its source. Answered by [`RecordingEvent::Stopped`], unless it has failed
+    /// before or never was.
+    Stop,
+}
+
+/// What is known of a recording when it ends.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct RecordingSummary {
+    /// The file, relative to the folder of the recordings.
+    pub path: PathBuf,
+    /// How long the file is, in bytes.
+    pub bytes: u64,
+    /// How long it plays, in seconds.
+    pub seconds: f64,
+    /// Where it was paused and went on, in the order of the file.
+    pub marks: Vec<RecordingMark>,
+    /// Packets of speech that never reached the file since it could not be written fast enough.
+    pub frames_dropped: u64,
+}
+
+/// A place in a recording.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct RecordingMark {
+    /// Seconds from the beginning of the file.
+    pub seconds: f64,
+    /// Whether silence begins here; otherwise it ends.
+    pub is_pause: bool,
+}
+
+/// Why a recording failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingFailure {
+    /// The source is not there.
+    NoSuchSource,
+    /// The source is being recorded already; that recording goes on.
+    AlreadyRecorded,
+    /// The path leaves the folder of the recordings, or no folder is configured.
+    BadPath,
+    /// The file exists already.
+    Exists,
+    /// No space is left on the device.
+    DiskFull,
+    /// The file cannot be made or written; the text says why.
+    Unwritable(String),
+    /// There are as many recordings as there may be.
+    Exhausted,
+}
+
+/// What a recording tells the switch.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum RecordingEvent {
+    /// The file is there and being written.
+    Started {
+        /// The file, relative to the folder of the recordings.
+        path: PathBuf,
+    },
+    /// The file cannot keep up: what is said from here on is missing from it. Told once until it can again.
+    FallingBehind,
+    /// It has ended and the file is complete.
+    Stopped(RecordingSummary),
+    /// It has ended before its time. What was written until then can be played.
+    Failed {
+        /// Why.
+        why: RecordingFailure,
+        /// What there is of it.
+        summary: RecordingSummary,
+    },
+}
