@@ -24,7 +24,7 @@ pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId};
 pub use media::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, Terms,
+    PlayControl, Security, SourceRule, Terms,
 };
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
 pub use recording::{

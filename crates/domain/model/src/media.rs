@@ -63,6 +63,24 @@ pub struct Terms {
     pub dtls: bool,
     /// Whether we open the DTLS association where the choice is ours.
     pub dtls_active: bool,
+    /// From where packets of the party are taken.
+    pub sources: SourceRule,
+    /// The type of service of packets to the party (RFC 2474), set when the leg is made.
+    pub type_of_service: Option<u8>,
+}
+
+/// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRule {
+    /// The first packet after a description decides, and others than its sender are refused.
+    #[default]
+    Latch,
+    /// Every packet decides anew: the party may move at any time, and anyone may take its place.
+    Follow,
+    /// Packets go to where the description says, and are taken from anywhere.
+    Described,
 }
 
 /// What was measured on a leg so far.
@@ -123,6 +141,15 @@ pub enum MediaCommand {
         leg: LegId,
         /// What our offer says.
         terms: Terms,
+    },
+    /// Whether what the party says, and the keys that it presses, are passed on to its partner.
+    Gate {
+        /// The leg.
+        leg: LegId,
+        /// Whether speech is.
+        speech: bool,
+        /// Whether DTMF is.
+        dtmf: bool,
     },
     /// Asks what was measured on the leg so far. Answered by `Measured`, always.
     Measure {

@@ -179,6 +179,9 @@ impl Engine {
                 self.answer_on(leg, &offer, &terms, seed, now);
             }
             MediaCommand::OfferOn { leg, terms } => self.offer_on(leg, &terms),
+            MediaCommand::Gate { leg, speech, dtmf } => {
+                self.with_leg(leg, now, |leg, _| leg.set_gate(speech, dtmf));
+            }
             MediaCommand::Measure { leg } => self.measure(leg, now),
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),

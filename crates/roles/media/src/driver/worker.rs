@@ -341,6 +341,7 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Offer { leg, .. }
         | MediaCommand::AnswerOn { leg, .. }
         | MediaCommand::OfferOn { leg, .. }
+        | MediaCommand::Gate { leg, .. }
         | MediaCommand::Measure { leg }
         | MediaCommand::AcceptAnswer { leg, .. }
         | MediaCommand::Rollback { leg }

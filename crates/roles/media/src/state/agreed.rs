@@ -139,6 +139,11 @@ impl Agreed {
         Some(EventFormat { payload_type: event.send_payload_type, clock_rate })
     }
 
+    /// The payload type of comfort noise to the party.
+    pub(crate) fn noise(&self) -> Option<u8> {
+        self.noise.first().map(|format| format.send_payload_type)
+    }
+
     /// Whether the party wants to hear us.
     pub(crate) fn sends(&self) -> bool {
         self.direction.sends()

@@ -1,7 +1,7 @@
 //! Two legs that hear each other.
 
 use super::Engine;
-use super::agreed::PayloadKind;
+use super::agreed::{Passage, PayloadKind};
 use offhook_model::LegId;
 use offhook_rtp::RtpPacket;
 use std::time::Instant;
@@ -28,6 +28,9 @@ impl Engine {
             tracing::debug!(%a, %b, "a bridge needs two legs");
             return;
         }
+        if self.legs.get(&a).and_then(|leg| leg.partner()) == Some(b) && !self.has_program(a, b) {
+            return self.refresh_bridge(a);
+        }
         self.detach(a, now);
         self.detach(b, now);
         for (id, partner) in [(a, b), (b, a)] {
@@ -44,6 +47,11 @@ impl Engine {
     pub(super) fn detach(&mut self, id: LegId, now: Instant) {
         self.part(id, now);
         self.leave_conference(id, now);
+    }
+
+    /// Whether either hears something in the place of the other.
+    fn has_program(&self, a: LegId, b: LegId) -> bool {
+        [a, b].iter().any(|id| self.legs.get(id).is_some_and(|leg| leg.has_program()))
     }
 
     /// Parts a leg from its partner.
@@ -100,7 +108,7 @@ impl Engine {
         let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner_id]) else {
             return;
         };
-        if partner.has_program() || !partner.is_listening() {
+        if partner.has_program() || !partner.is_listening() || !leg.passes_on(kind) {
             return leg.stop_decoding();
         }
         match kind {
@@ -125,7 +133,14 @@ impl Engine {
                 leg.skip_decoding(packet, now);
                 partner.relay_event(packet, clock_rate, &mut self.outgoing, now);
             }
-            PayloadKind::Noise => leg.skip_decoding(packet, now),
+            PayloadKind::Noise => {
+                leg.skip_decoding(packet, now);
+                let noise = partner.agreed().and_then(|agreed| agreed.noise());
+                if let Some(payload_type) = noise.filter(|_| !leg.is_decoded()) {
+                    let passage = Passage::unchanged(payload_type);
+                    partner.relay(packet, passage, &mut self.outgoing, now);
+                }
+            }
             PayloadKind::Unknown => {}
         }
     }
@@ -136,8 +151,8 @@ impl Engine {
         while let Some(leg) = self.legs.get_mut(&id)
             && let Some(key) = leg.poll_key(&mut self.outgoing, now)
         {
-            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
-            if let Some(partner) = partner {
+            let partner = leg.partner().filter(|_| leg.passes_digits());
+            if let Some(partner) = partner.and_then(|partner| self.legs.get_mut(&partner)) {
                 partner.hand_key(key, &mut self.outgoing);
                 let partner = partner.id();
                 self.settle(partner, now);

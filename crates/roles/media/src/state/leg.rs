@@ -6,7 +6,7 @@ mod keys;
 mod outbound;
 mod terms;
 
-use super::agreed::{Agreed, FRAME_MS, Passage};
+use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
 use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
@@ -51,6 +51,8 @@ pub struct Leg {
     id: LegId,
     local: LocalSide,
     session: Session,
+    /// Whether speech and keys of the party are passed on to its partner.
+    gate: Gate,
     /// Whether a hold is left to the parties: no music of ours is heard.
     is_quiet_when_held: bool,
     /// What the first offer of ours was like.
@@ -87,6 +89,13 @@ pub struct Leg {
     resampler: Option<(u32, Resampler)>,
 }
 
+/// What of a party is passed on to its partner.
+#[derive(Debug, Clone, Copy)]
+struct Gate {
+    speech: bool,
+    dtmf: bool,
+}
+
 /// What the party hears that is not its partner.
 #[derive(Debug)]
 enum Program {
@@ -114,6 +123,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
+            gate: Gate { speech: true, dtmf: true },
             is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
@@ -250,6 +260,24 @@ impl Leg {
         } else {
             self.hold_music = None;
         }
+    }
+
+    /// Sets what of the party is passed on to its partner.
+    pub(crate) fn set_gate(&mut self, speech: bool, dtmf: bool) {
+        self.gate = Gate { speech, dtmf };
+    }
+
+    /// Whether what a packet carries is passed on to the partner.
+    pub(crate) fn passes_on(&self, kind: PayloadKind) -> bool {
+        match kind {
+            PayloadKind::Event { .. } => self.gate.dtmf,
+            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => self.gate.speech,
+        }
+    }
+
+    /// Whether keys of the party are passed on.
+    pub(crate) fn passes_digits(&self) -> bool {
+        self.gate.dtmf
     }
 
     /// Whether a hold is left to the parties.
