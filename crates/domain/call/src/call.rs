@@ -149,7 +149,10 @@ impl Call {
             MediaEvent::PlayFinished { leg } => self.handle_play_finished(leg, now_ms),
             MediaEvent::Trouble { leg, what } => self.handle_trouble(leg, &what, now_ms),
             MediaEvent::Released { leg, report } => self.handle_released(leg, report),
-            MediaEvent::Connected { .. } | MediaEvent::Dtmf { .. } => {}
+            MediaEvent::Connected { .. }
+            | MediaEvent::Dtmf { .. }
+            | MediaEvent::Conference { .. }
+            | MediaEvent::Recording { .. } => {}
         }
     }
 

@@ -8,11 +8,13 @@ mod dispatcher;
 mod homes;
 mod measures;
 mod packet_io;
+mod recorder;
 mod sockets;
 mod sounds;
 mod worker;
 
 use crate::config::Config;
+use crate::recorder::Folder;
 use crate::state::{Engine, Settings};
 use anyhow::Context;
 use dispatcher::Dispatcher;
@@ -20,6 +22,7 @@ use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
 use packet_io::Epoll;
+use recorder::RecorderLink;
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -69,8 +72,10 @@ pub fn start(
 ) -> anyhow::Result<Media> {
     check(config)?;
     let settings = settings(config)?;
+    let folder = Folder::new(config.recordings.clone());
+    let (pieces, recorder) = recorder::start(folder, events.clone())?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
-    let mut threads = Vec::new();
+    let mut threads = vec![recorder];
     let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
     threads.push(thread);
     let mut workers: Vec<WorkerHandle> = Vec::new();
@@ -78,12 +83,14 @@ pub fn start(
         let io = Epoll::new().context("epoll")?;
         let waker = io.waker();
         let engine = Engine::new(settings.clone());
-        let worker = Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone());
+        let recorder = RecorderLink::new(pieces.clone(), events.clone());
+        let worker =
+            Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone(), recorder);
         let (handle, thread) = worker.start(number, waker)?;
         workers.push(handle);
         threads.push(thread);
     }
-    drop(sounds);
+    drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
     let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
     threads.push(dispatcher.start(commands, notices_inbox, stopped)?);

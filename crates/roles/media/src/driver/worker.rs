@@ -3,6 +3,7 @@
 use super::Notice;
 use super::measures;
 use super::packet_io::{PacketIo, WAKE, Waker, reachable_from};
+use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
@@ -72,6 +73,7 @@ pub(crate) struct Worker<Io> {
     events: Outbox<MediaEvent>,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
+    recorder: RecorderLink,
     counted_at: Instant,
 }
 
@@ -82,6 +84,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
         events: Outbox<MediaEvent>,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
+        recorder: RecorderLink,
     ) -> Self {
         Self {
             engine,
@@ -92,6 +95,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
             events,
             notices,
             sounds,
+            recorder,
             counted_at: Instant::now(),
         }
     }
@@ -136,7 +140,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
     fn timeout(&mut self) -> Option<Duration> {
         let now = Instant::now();
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if !self.engine.has_counts() {
+        if !self.engine.has_counts() && !self.recorder.is_holding() {
             return next;
         }
         Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
@@ -272,6 +276,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
                         self.engine.handle_sound(leg, ticket, None);
                     }
                 }
+                Output::Recorded(piece) => self.recorder.hand_over(piece),
                 Output::Closed { leg } => {
                     drop(self.unwatch(leg));
                     self.notify_closed(leg);
@@ -313,6 +318,7 @@ impl<Io: PacketIo + 'static> Worker<Io> {
             return;
         }
         self.counted_at = Instant::now();
+        self.recorder.retry();
         measures::count(self.engine.take_counts());
     }
 }
