@@ -6,11 +6,12 @@
 //! transcoding, conferences, DTMF and reports. [`self_check`] sends a tone through all of it.
 //!
 //! It knows nothing of calls: who is bridged with whom, and what follows from trouble, is the switch's
-//! decision. It carries no video.
+//! decision. Recordings are written by [`recorder`], on a thread of its own. It carries no video.
 
 mod config;
 mod driver;
 mod ports;
+pub mod recorder;
 mod self_check;
 pub mod state;
 

@@ -13,13 +13,16 @@ mod heard_keys;
 mod inband;
 mod leg;
 mod leg_map;
+mod notice;
 mod packet;
 mod player;
 mod prompt;
+pub(crate) mod recorded;
+mod recording;
 mod reports;
 mod seed;
 mod settings;
-mod speech_decoder;
+pub(crate) mod speech_decoder;
 mod timeline;
 mod timer;
 
@@ -27,6 +30,7 @@ pub use inband::InbandDtmf;
 pub use leg::Leg;
 pub use packet::Packet;
 pub use prompt::SoundSource;
+pub use recorded::Recorded;
 pub use seed::{SEED_BYTES, Seed};
 pub use settings::{Clock, LegAddresses, Settings};
 
@@ -71,6 +75,8 @@ pub enum Output {
         /// Where it comes from.
         source: SoundSource,
     },
+    /// Write this to recordings, whose [`MediaEvent::Recording`]s are told by whoever writes them.
+    Recorded(Box<Recorded>),
     /// The leg is gone: close its sockets.
     Closed {
         /// The leg.
@@ -149,6 +155,7 @@ impl Engine {
     /// Takes a leg out, to go on in another engine. Its bridge is parted and it leaves its conference.
     pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
         self.detach(leg, now);
+        self.outgoing.recorded.hurry();
         self.timers.set(leg, None);
         self.legs.remove(&leg)
     }
@@ -163,6 +170,7 @@ impl Engine {
     /// Removes a leg whose state cannot be trusted any longer, without a word.
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
         self.detach(leg, now);
+        self.end_recording_of(leg, now);
         self.timers.set(leg, None);
         if self.legs.remove(&leg).is_some() {
             self.outgoing.push(Output::Closed { leg });
@@ -210,7 +218,7 @@ impl Engine {
             MediaCommand::Conference { conference, command } => {
                 self.handle_conference(conference, command, now);
             }
-            MediaCommand::Record { .. } => {}
+            MediaCommand::Record { source, command } => self.record(source, command, now),
         }
     }
 
@@ -333,6 +341,7 @@ impl Engine {
 
     fn release(&mut self, id: LegId, now: Instant) {
         self.detach(id, now);
+        self.end_recording_of(id, now);
         self.timers.set(id, None);
         let Some(mut leg) = self.legs.remove(&id) else {
             return self.outgoing.event(MediaEvent::Released { leg: id, report: None });
@@ -394,12 +403,14 @@ impl Engine {
 
     /// The next leg that is due, for a driver that lets them act one by one with [`Self::handle_due`].
     pub fn take_due(&mut self, now: Instant) -> Option<LegId> {
+        self.outgoing.recorded.handle_timeout(now);
         self.timers.pop_due(now)
     }
 
     /// Lets one leg act.
     pub fn handle_due(&mut self, id: LegId, now: Instant) {
         self.run_conference(id, now);
+        self.begin_notice(id, now);
         self.play_frames(id, now);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.handle_timeout(&self.settings, &mut self.outgoing, now);
@@ -410,7 +421,8 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.timers.poll_timeout()
+        let recorded = self.outgoing.recorded.poll_timeout();
+        [self.timers.poll_timeout(), recorded].into_iter().flatten().min()
     }
 
     /// Hands on what the leg has to say and sets when it is due.
@@ -427,7 +439,8 @@ impl Engine {
 
     /// The next thing to be done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outgoing.outputs.pop_front()
+        let output = self.outgoing.outputs.pop_front();
+        output.or_else(|| self.outgoing.recorded.take_due().map(Output::Recorded))
     }
 
     /// Takes back a packet that was sent.

@@ -2,6 +2,7 @@
 
 use super::Notice;
 use super::measures;
+use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
@@ -71,6 +72,7 @@ pub(crate) struct Worker {
     events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
+    recorder: RecorderLink,
     counted_at: Instant,
 }
 
@@ -91,6 +93,7 @@ impl Worker {
         events: MediaEvents,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
+        recorder: RecorderLink,
     ) -> Self {
         Self {
             engine,
@@ -101,6 +104,7 @@ impl Worker {
             events,
             notices,
             sounds,
+            recorder,
             counted_at: Instant::now(),
         }
     }
@@ -143,7 +147,7 @@ impl Worker {
     /// Whatever was counted is handed over in time, also after the last leg has ended.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if !self.engine.has_counts() {
+        if !self.engine.has_counts() && !self.recorder.is_holding() {
             return next;
         }
         Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
@@ -285,6 +289,7 @@ impl Worker {
                         self.engine.handle_sound(leg, ticket, None);
                     }
                 }
+                Output::Recorded(piece) => self.recorder.hand_over(piece),
                 Output::Closed { leg } => {
                     drop(self.unwatch(leg));
                     self.notify_closed(leg);
@@ -324,6 +329,7 @@ impl Worker {
             return;
         }
         self.counted_at = now;
+        self.recorder.retry();
         measures::count(self.engine.take_counts());
     }
 }

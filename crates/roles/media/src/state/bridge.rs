@@ -54,6 +54,20 @@ impl Engine {
         [a, b].iter().any(|id| self.legs.get(id).is_some_and(|leg| leg.has_program()))
     }
 
+    /// Begins the tone that tells of a recording, for the leg that is recorded and for its partner.
+    pub(super) fn begin_notice(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !leg.begin_due_notice(now) {
+            return;
+        }
+        let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+        if let Some(partner) = partner {
+            partner.begin_notice();
+            let partner = partner.id();
+            self.settle(partner, now);
+        }
+    }
+
     /// Parts a leg from its partner.
     pub(super) fn part(&mut self, id: LegId, now: Instant) {
         let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) else { return };

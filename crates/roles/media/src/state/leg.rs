@@ -13,8 +13,11 @@ use super::description::LocalSide;
 use super::digits::DigitSender;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
+use super::notice::Notice;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
 use super::player::{Player, SoundWanted};
+use super::recorded::Recorded;
+use super::recording::Tap;
 use super::reports::Reports;
 use super::seed::Seed;
 use super::settings::{Clock, LegAddresses, Settings};
@@ -43,6 +46,7 @@ pub(crate) struct Outgoing {
     pub(crate) outputs: Outputs,
     pub(crate) pool: PacketPool,
     pub(crate) counts: Counts,
+    pub(crate) recorded: Recorded,
 }
 
 /// One party's media.
@@ -65,6 +69,9 @@ pub struct Leg {
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
     membership: Option<Membership>,
+    tap: Option<Tap>,
+    /// Tells the party that it is recorded.
+    notice: Notice,
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
@@ -142,6 +149,8 @@ impl Leg {
             hold_music: None,
             partner: None,
             membership: None,
+            tap: None,
+            notice: Notice::default(),
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
@@ -189,6 +198,34 @@ impl Leg {
         }
     }
 
+    pub(crate) fn tap(&self) -> Option<Tap> {
+        self.tap
+    }
+
+    pub(crate) fn set_tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
+    }
+
+    /// The party hears that it is recorded, first at this instant; `None` when not.
+    pub(crate) fn set_notice(&mut self, first: Option<Instant>) {
+        self.notice.set(first);
+    }
+
+    /// Begins the tone that is due; whether it did.
+    pub(crate) fn begin_due_notice(&mut self, now: Instant) -> bool {
+        let begins = self.notice.begin_due(now);
+        if begins {
+            self.timeline.interrupt();
+        }
+        begins
+    }
+
+    /// Begins the tone for somebody else's recording.
+    pub(crate) fn begin_notice(&mut self) {
+        self.notice.begin();
+        self.timeline.interrupt();
+    }
+
     /// Whether anybody in the conference hears the party.
     pub(crate) fn set_heard(&mut self, is_heard: bool) {
         if let Some(membership) = &mut self.membership {
@@ -208,7 +245,9 @@ impl Leg {
 
     /// Whether something takes the place of the partner.
     pub(crate) fn has_program(&self) -> bool {
-        !matches!(self.program, Program::None) || self.hold_music.is_some()
+        !matches!(self.program, Program::None)
+            || self.hold_music.is_some()
+            || self.notice.is_sounding()
     }
 
     pub(crate) fn play(
@@ -304,6 +343,7 @@ impl Leg {
     pub(crate) fn has_player(&self) -> bool {
         matches!(self.program, Program::Player(_))
             || self.hold_music.is_some()
+            || self.notice.is_sounding()
             || self.digits_out.is_active()
     }
 
@@ -416,7 +456,9 @@ impl Leg {
         let digit = self.digits_in.as_ref().and_then(|(_, detector)| detector.poll_timeout());
         let tone = self.inband.as_ref().and_then(|inband| inband.poll_timeout());
         let report = self.reports.poll_timeout().filter(|_| self.peer.is_connected());
-        let all = [self.peer.poll_timeout(), self.next_frame, echo, silence, digit, tone, report];
+        let notice = self.notice.poll_timeout();
+        let peer = self.peer.poll_timeout();
+        let all = [peer, self.next_frame, echo, silence, digit, tone, report, notice];
         all.into_iter().flatten().min()
     }
 

@@ -6,7 +6,8 @@
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
-    Clock, Engine, InbandDtmf, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
+    Clock, Engine, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
+    SoundSource,
 };
 use offhook_model::LegId;
 use offhook_rtc::{
@@ -55,6 +56,7 @@ pub struct World {
     pub events: Vec<MediaEvent>,
     pub wanted: Vec<(LegId, u64, SoundSource)>,
     pub closed: Vec<LegId>,
+    pub recorded: Vec<Recorded>,
     /// Says of each RTP packet to the engine, counted from zero, whether it is lost.
     pub loses: fn(usize) -> bool,
     sent: usize,
@@ -125,6 +127,7 @@ impl World {
             events: Vec::new(),
             wanted: Vec::new(),
             closed: Vec::new(),
+            recorded: Vec::new(),
             loses: |_| false,
             sent: 0,
             seeds: 0,
@@ -346,6 +349,7 @@ impl World {
             }
             Output::Event(event) => self.events.push(event),
             Output::Fetch { leg, ticket, source } => self.wanted.push((leg, ticket, source)),
+            Output::Recorded(piece) => self.recorded.push(*piece),
             Output::Closed { leg } => self.closed.push(leg),
         }
     }

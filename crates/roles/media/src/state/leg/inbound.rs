@@ -45,6 +45,7 @@ impl Leg {
         if !agreed.receives() {
             return PayloadKind::Unknown;
         }
+        self.record_said(packet, kind, outgoing, now);
         if let PayloadKind::Event { clock_rate } = kind {
             self.detector(clock_rate).handle_packet(packet.payload, packet.timestamp, now);
         }

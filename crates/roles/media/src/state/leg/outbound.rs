@@ -107,6 +107,8 @@ impl Leg {
         now: Instant,
     ) {
         let length = RTP_HEADER_BYTES + payload_bytes;
+        let payload = &packet.buffer()[RTP_HEADER_BYTES..length];
+        self.record_heard(header, payload, &mut outgoing.recorded, now);
         let Some(protected) = self.peer.protect_rtp(packet.buffer(), length) else {
             return outgoing.pool.recycle(packet);
         };
@@ -235,6 +237,12 @@ impl Leg {
         let samples = self.agreed.as_ref()?.frame_samples();
         let rate = self.sample_rate();
         let frame = frame.get_mut(..samples)?;
+        if self.notice.next_frame(frame, rate) {
+            if !self.notice.is_sounding() {
+                self.timeline.interrupt();
+            }
+            return Some(samples);
+        }
         if let Program::Player(player) = &mut self.program {
             player.set_rate(rate);
             if player.next_frame(frame) != Played::Finished {
