@@ -19,6 +19,8 @@ pub struct Config {
     pub switch: offhook_switch::Config,
     /// The media role: RTP.
     pub media: offhook_media::Config,
+    /// Text to speech.
+    pub speech: offhook_speech::Config,
     /// The gateway: HTTP.
     pub gateway: offhook_gateway::Config,
     /// The API.
@@ -35,6 +37,7 @@ impl Default for Config {
             edge: offhook_edge::Config::default(),
             switch: offhook_switch::Config::default(),
             media: offhook_media::Config::default(),
+            speech: offhook_speech::Config::default(),
             gateway: offhook_gateway::Config::default(),
             api: offhook_api::Config::default(),
             telemetry: offhook_telemetry::Config::default(),

@@ -6,7 +6,7 @@ use futures_util::Stream;
 use offhook_api::Check;
 use offhook_bus::{Bus, GuestKey, Inbox, Shared, SwitchOrder};
 use offhook_model::CallRecord;
-use offhook_speech::{Engine, Speech};
+use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::Path;
 use std::sync::Arc;
@@ -31,8 +31,10 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         Bus::in_process(shared);
 
     let media_bind = config.media.bind;
-    let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
-    let media = offhook_media::start(&config.media, media_commands.1, media_events.0, speech)?;
+    let speech = config.speech.voice().context("the speech configuration cannot be used")?;
+    let speech = Arc::new(Speech::with_voice(speech, Some(config.data_dir.join("speech"))));
+    let media_config = with_prompts(&config);
+    let media = offhook_media::start(&media_config, media_commands.1, media_events.0, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -88,6 +90,13 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     tracing::info!(?flushed, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// Prompts are in the data folder unless configured otherwise.
+fn with_prompts(config: &Config) -> offhook_media::Config {
+    let mut media = config.media.clone();
+    media.prompts.get_or_insert_with(|| config.data_dir.join("prompts"));
+    media
 }
 
 /// The queue of records as a stream, which is what the store reads.

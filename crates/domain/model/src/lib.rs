@@ -13,6 +13,7 @@ mod guest;
 mod ids;
 mod media;
 mod record;
+mod verdict;
 
 pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
@@ -24,3 +25,4 @@ pub use media::{
     Security,
 };
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
+pub use verdict::AudioVerdict;

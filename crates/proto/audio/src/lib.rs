@@ -5,7 +5,7 @@
 //! [`Encoder`] and [`Decoder`] turn PCM frames into RTP payloads and back for each [`Codec`], with
 //! concealment of lost frames; [`Resampler`] joins codecs of different rates.
 //! [`ToneGenerator`], [`goertzel`], [`dtmf`] and [`level`] make and measure signals, [`wav`] reads
-//! and writes recordings and [`music`] composes what a caller hears on hold.
+//! and writes recordings, [`sound_file`] reads compressed ones, and [`music`] composes what a caller hears on hold.
 //!
 //! It deliberately knows nothing of RTP headers, timestamps or jitter (`offhook-rtp`), nothing of
 //! SDP, reads no clock and opens no file.
@@ -20,6 +20,7 @@ pub mod music;
 mod opus_codec;
 pub mod plc;
 pub mod resampler;
+pub mod sound_file;
 pub mod tone;
 pub mod wav;
 
