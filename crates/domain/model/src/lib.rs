@@ -15,6 +15,7 @@ mod ids;
 mod media;
 mod record;
 mod recording;
+mod verdict;
 
 pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
@@ -33,3 +34,4 @@ pub use recording::{
     RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
     RecordingMark, RecordingSource, RecordingSummary,
 };
+pub use verdict::AudioVerdict;

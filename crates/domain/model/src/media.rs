@@ -172,7 +172,8 @@ pub enum MediaCommand {
     Play {
         /// The leg.
         leg: LegId,
-        /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`, `file:name`.
+        /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`,
+        /// `say:kind:value`, `file:name`.
         prompts: Vec<String>,
         /// Whether it starts over when it ends.
         repeat: bool,

@@ -80,7 +80,7 @@ fn to_16_bits(sample: i32, bits: u16) -> i16 {
     shifted.clamp(i32::from(i16::MIN), i32::from(i16::MAX)) as i16
 }
 
-fn mix_to_mono(interleaved: &[i16], channels: usize) -> Vec<i16> {
+pub(crate) fn mix_to_mono(interleaved: &[i16], channels: usize) -> Vec<i16> {
     let mean = |frame: &[i16]| {
         let sum: i32 = frame.iter().map(|&s| i32::from(s)).sum();
         (sum / channels as i32) as i16

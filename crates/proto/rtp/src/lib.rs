@@ -12,6 +12,7 @@
 
 use std::hint::black_box;
 
+mod clock_drift;
 pub mod comfort_noise;
 mod event_relay;
 mod jitter_buffer;
@@ -24,6 +25,7 @@ mod sequence;
 mod srtp;
 mod telephone_event;
 
+pub use clock_drift::ClockDrift;
 pub use event_relay::{EventRelay, RelayedEventPacket};
 pub use jitter_buffer::{
     ADJUST_INTERVAL, CONCEAL_PIECES_MAX, Dropped, Frame, IDLE_PIECES_MAX, JITTER_PACKETS_MAX,

@@ -62,7 +62,8 @@ pub struct Config {
     pub legs_max: usize,
     /// After how many seconds without a packet a leg is reported silent. Zero never does.
     pub silent_after_s: u32,
-    /// The folder of the WAV files that `file:name` prompts name. Without it such prompts are unknown.
+    /// The folder of the sound files (WAV, MP3, Ogg) that `file:name` prompts name; `prompts` in the data
+    /// folder unless set.
     pub prompts: Option<PathBuf>,
     /// The folder of recordings; `recordings` in the data directory when it is not named.
     pub recordings: Option<PathBuf>,

@@ -1,12 +1,13 @@
 //! Threads and sockets around [`crate::state::Engine`].
 //!
 //! One dispatcher thread takes the switch's commands, opens ports and knows which media thread has which
-//! leg. Each media thread waits on its sockets and its commands and does what its engine says. One more
-//! thread fetches sounds, which may take long.
+//! leg. Each media thread waits on its sockets and its commands and does what its engine says. A few more
+//! threads fetch sounds, which may take long.
 
 mod dispatcher;
 mod homes;
 mod measures;
+mod prompt_files;
 mod recorder;
 mod sockets;
 mod sounds;
@@ -76,8 +77,8 @@ pub fn start(
     let (pieces, recorder) = recorder::start(folder, events.clone())?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = vec![recorder];
-    let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
-    threads.push(thread);
+    let (sounds, fetchers) = Sounds::start(&speech, config.prompts.clone(), &notices)?;
+    threads.extend(fetchers);
     let mut workers: Vec<WorkerHandle> = Vec::new();
     for number in 0..thread_count(config) {
         let io = packet_io::open(config.packet_io.wanted()).context("media.packet_io")?;

@@ -9,6 +9,7 @@ mod conference;
 mod delay_line;
 mod description;
 mod digits;
+mod evidence;
 mod heard_keys;
 mod inband;
 mod leg;
@@ -374,7 +375,7 @@ impl Engine {
             }
             Incoming::Control => self.settle(id, now),
             Incoming::Refused(refusal) => {
-                leg.count_refused();
+                leg.handle_refused(refusal, source, buffer);
                 self.outgoing.counts.refuse(refusal.as_str());
             }
         }

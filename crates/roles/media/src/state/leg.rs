@@ -11,6 +11,7 @@ use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
+use super::evidence::Evidence;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
 use super::notice::Notice;
@@ -27,11 +28,12 @@ use super::{Counts, Output, Outputs};
 use offhook_audio::{Encoder, Resampler};
 use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl};
 use offhook_model::{LegId, StreamReport};
-use offhook_rtc::{IceLocal, Peer, PeerConfig};
+use offhook_rtc::{IceLocal, Peer, PeerConfig, Refusal};
 use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
 use std::collections::VecDeque;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -90,6 +92,7 @@ pub struct Leg {
     last_heard: Option<Instant>,
     is_silence_reported: bool,
     reports: Reports,
+    evidence: Evidence,
     /// What the party says, decoded for a partner that has another codec.
     speech: Option<Box<SpeechDecoder>>,
     /// From the partner's sample rate to the party's.
@@ -163,6 +166,7 @@ impl Leg {
             event_until: None,
             last_heard: None,
             is_silence_reported: false,
+            evidence: Evidence::default(),
             speech: None,
             resampler: None,
         }
@@ -335,8 +339,10 @@ impl Leg {
             plays.then(|| Box::new(Player::new(&["music:".to_owned()], true, rate, 0).0));
     }
 
-    pub(crate) fn count_refused(&mut self) {
+    /// A datagram was dropped.
+    pub(crate) fn handle_refused(&mut self, refusal: Refusal, source: SocketAddr, bytes: &[u8]) {
         self.reports.count_refused();
+        self.evidence.handle_refused(refusal, source, bytes);
     }
 
     /// Whether frames of our own are to be made.
@@ -436,10 +442,12 @@ impl Leg {
                     outgoing.event(MediaEvent::Connected { leg });
                 }
                 offhook_rtc::Output::IceFailed => {
+                    self.evidence.handle_ice_failed();
                     let what = MediaTrouble::IceFailed;
                     outgoing.event(MediaEvent::Trouble { leg, what });
                 }
                 offhook_rtc::Output::DtlsFailed(error) => {
+                    self.evidence.handle_dtls_failed(error.to_string());
                     let what = MediaTrouble::DtlsFailed(error.to_string());
                     outgoing.event(MediaEvent::Trouble { leg, what });
                 }
@@ -472,6 +480,9 @@ impl Leg {
         let agreed = self.agreed.as_ref();
         let buffering = self.speech.as_ref().map(|speech| speech.delay(now)).unwrap_or_default();
         let security = agreed.map(|agreed| agreed.security);
-        self.reports.report(agreed.map(|agreed| agreed.codec), security, buffering)
+        let report = self.reports.report(agreed.map(|agreed| agreed.codec), security, buffering);
+        let ours = self.local.addresses.advertised();
+        let verdict = self.evidence.verdict(agreed, report.packets_sent, ours, now);
+        StreamReport { verdict, ..report }
     }
 }

@@ -82,6 +82,10 @@ pub struct Party {
     last_report: Option<(u32, u32, Instant)>,
     pub answers: Vec<String>,
     pub connected: bool,
+    /// Whether nothing reaches the party and nothing of it reaches us.
+    pub deaf: bool,
+    /// Whether the party's transport may fail.
+    pub may_fail: bool,
     pub codec: Codec,
     session: Session,
     peer: Peer,
@@ -341,7 +345,7 @@ impl World {
                 let now = self.now;
                 let mut parties = self.parties.iter_mut();
                 let party = parties.find(|party| party.address.ip() == destination.ip());
-                if let Some(party) = party {
+                if let Some(party) = party.filter(|party| !party.deaf) {
                     assert_eq!(party.leg, leg, "a packet for another leg's party");
                     party.receive(destination, packet.as_bytes().to_vec(), now);
                 }
@@ -359,9 +363,12 @@ impl World {
         match output {
             offhook_rtc::Output::Transmit { component, datagram, .. } => {
                 let (leg, source) = (party.leg, party.socket(component));
-                self.deliver(leg, component, source, datagram);
+                if !party.deaf {
+                    self.deliver(leg, component, source, datagram);
+                }
             }
             offhook_rtc::Output::Connected => party.connected = true,
+            _ if party.deaf || party.may_fail => {}
             failed => panic!("the party's transport failed: {failed:?}"),
         }
     }
@@ -417,6 +424,8 @@ impl Party {
             last_report: None,
             answers: Vec::new(),
             connected: false,
+            deaf: false,
+            may_fail: false,
             codec,
             session: Session::new(leg.0),
             peer: Peer::new(PeerConfig { identity: THEIR_IDENTITY.clone(), ice }),

@@ -20,7 +20,11 @@ impl Leg {
         buffer: &mut [u8],
         now: Instant,
     ) -> Incoming {
-        self.peer.handle_packet(component, source, buffer, now)
+        let incoming = self.peer.handle_packet(component, source, buffer, now);
+        if let Incoming::Rtp { .. } = incoming {
+            self.evidence.handle_source(source);
+        }
+        incoming
     }
 
     /// Takes RTCP of the party; `false` when it is malformed.
@@ -50,6 +54,9 @@ impl Leg {
             self.detector(clock_rate).handle_packet(packet.payload, packet.timestamp, now);
         }
         if let PayloadKind::Speech(format) = kind {
+            if let Some(codec) = description::codec_of(format) {
+                self.evidence.handle_speech(packet, codec);
+            }
             self.listen_for_keys(packet, format, now);
         }
         if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
