@@ -1,6 +1,9 @@
 import { Paper, Table, Text } from "@mantine/core";
 import type { ReactNode } from "react";
 import type { CallRecord } from "../api/client.ts";
+import { VerdictRow } from "./VerdictRow.tsx";
+
+const COLUMNS = 10;
 
 /** The recent calls: who, when, how long, how it ended and how it sounded. */
 export function CallTable({ calls }: { calls: CallRecord[] }) {
@@ -45,6 +48,15 @@ function Numeric({ head }: { head: string }) {
 }
 
 function Row({ call }: { call: CallRecord }) {
+  return (
+    <>
+      <Figures call={call} />
+      {call.verdict && <VerdictRow verdict={call.verdict} columns={COLUMNS} />}
+    </>
+  );
+}
+
+function Figures({ call }: { call: CallRecord }) {
   const started = new Date(call.started_at);
   return (
     <Table.Tr>

@@ -50,6 +50,17 @@ export interface CallRecord {
   loss_percent: number | null;
   jitter_ms: number | null;
   mos: number | null;
+  verdict: Verdict | null;
+}
+
+/** Why a party was not heard. */
+export interface Verdict {
+  /** For programs, such as nothing_received. */
+  code: string;
+  /** The place of that party's leg: 0 is the caller's. */
+  leg: number;
+  evidence: string;
+  advice: string;
 }
 
 export interface Health {

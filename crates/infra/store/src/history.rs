@@ -52,6 +52,14 @@ pub struct CallRow {
     pub jitter_ms: Option<f64>,
     /// Mean opinion score of the worse direction.
     pub mos: Option<f64>,
+    /// Why a party was not heard: the word of [`offhook_model::AudioVerdict`]. `None` when all were.
+    pub verdict: Option<String>,
+    /// The place of that party's leg among the call's.
+    pub verdict_leg: Option<i64>,
+    /// What was seen.
+    pub verdict_evidence: Option<String>,
+    /// What to change.
+    pub verdict_advice: Option<String>,
 }
 
 /// A call with its legs.
@@ -232,6 +240,9 @@ struct LegRow {
     remote_loss_percent: Option<f64>,
     round_trip_ms: Option<f64>,
     mos: Option<f64>,
+    burst_ratio: Option<f64>,
+    clock_drift_ppm: Option<f64>,
+    verdict: Option<String>,
 }
 
 impl LegRow {
@@ -247,9 +258,9 @@ impl LegRow {
             remote_loss_percent: self.remote_loss_percent,
             round_trip_ms: self.round_trip_ms,
             mos: self.mos,
-            burst_ratio: None,
-            clock_drift_ppm: None,
-            verdict: None,
+            burst_ratio: self.burst_ratio,
+            clock_drift_ppm: self.clock_drift_ppm,
+            verdict: self.verdict.and_then(|json| serde_json::from_str(&json).ok()),
         });
         let inbound = self.direction == "inbound";
         LegRecord {

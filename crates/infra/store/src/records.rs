@@ -69,11 +69,13 @@ async fn insert_call(
 ) -> Result<bool, StoreError> {
     let quality = Quality::of(&record.legs);
     let callee = record.legs.iter().skip(1).rev().find_map(codec);
+    let verdict = record.verdict().map(|(leg, verdict)| (position_of(record, leg), verdict));
     let done = sqlx::query(
         "INSERT INTO call_logs (id, caller, caller_name, dialled, answered_by, started_at, answered_at,
          ended_at, ring_seconds, talk_seconds, hangup_cause, hangup_cause_name, sip_status, hung_up_by,
-         caller_codec, callee_codec, packets_lost, loss_percent, jitter_ms, mos)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         caller_codec, callee_codec, packets_lost, loss_percent, jitter_ms, mos, verdict, verdict_leg,
+         verdict_evidence, verdict_advice)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(record.call.as_str())
@@ -96,9 +98,23 @@ async fn insert_call(
     .bind(quality.loss_percent)
     .bind(quality.jitter_ms)
     .bind(quality.mos)
+    .bind(verdict.map(|(_, verdict)| verdict.as_str()))
+    .bind(verdict.map(|(position, _)| position))
+    .bind(verdict.map(|(_, verdict)| verdict.evidence()))
+    .bind(verdict.map(|(_, verdict)| verdict.advice()))
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() > 0)
+}
+
+fn position_of(record: &CallRecord, leg: &LegRecord) -> i64 {
+    let position = record.legs.iter().position(|other| other.leg == leg.leg);
+    to_sql(position.unwrap_or_default() as u64)
+}
+
+/// What was seen, as JSON; plain data always has a form.
+fn verdict_json(stream: Option<&StreamReport>) -> Option<String> {
+    serde_json::to_string(stream?.verdict.as_ref()?).ok()
 }
 
 async fn insert_leg(
@@ -111,8 +127,8 @@ async fn insert_leg(
     sqlx::query(
         "INSERT INTO call_legs (call_id, position, leg, direction, number, sip_call_id, sip_status, codec,
          security, packets_received, packets_sent, packets_lost, packets_refused, jitter_ms,
-         remote_loss_percent, round_trip_ms, mos)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+         remote_loss_percent, round_trip_ms, mos, burst_ratio, clock_drift_ppm, verdict)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(record.call.as_str())
     .bind(to_sql(position as u64))
@@ -131,6 +147,9 @@ async fn insert_leg(
     .bind(stream.and_then(|stream| stream.remote_loss_percent))
     .bind(stream.and_then(|stream| stream.round_trip_ms))
     .bind(stream.and_then(|stream| stream.mos))
+    .bind(stream.and_then(|stream| stream.burst_ratio))
+    .bind(stream.and_then(|stream| stream.clock_drift_ppm))
+    .bind(verdict_json(stream))
     .execute(&mut **transaction)
     .await?;
     Ok(())

@@ -37,10 +37,15 @@ async fn a_record_comes_back_as_it_was() {
     );
     assert_eq!((row.packets_lost, row.loss_percent), (Some(100), Some(10.0)));
     assert_eq!((row.jitter_ms, row.mos), (Some(3.25), Some(3.9)));
+    assert_eq!((row.verdict.as_deref(), row.verdict_leg), (Some("nothing_received"), Some(1)));
+    let evidence = "No packet came within 10 s; 500 were sent to 198.51.100.7:4000.";
+    assert_eq!(row.verdict_evidence.as_deref(), Some(evidence));
+    assert!(row.verdict_advice.is_some_and(|advice| advice.contains("media.advertise")));
 
     let detail = store.call(&records[1].call).await.unwrap().unwrap();
     assert_eq!(detail.legs, records[1].legs);
     assert_eq!((detail.call.sip_status, detail.call.mos), (Some(404), None));
+    assert_eq!(detail.call.verdict, None);
     assert_eq!(store.call(&CallRef::from_bits(99)).await.unwrap(), None);
 }
 

@@ -92,6 +92,23 @@ pub(crate) struct Call {
     jitter_ms: Option<f64>,
     /// Mean opinion score by the E-model (G.107), 1 to 4.5.
     mos: Option<f64>,
+    /// Why a party was not heard; null when all were.
+    verdict: Option<Verdict>,
+}
+
+/// Why a party was not heard.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Verdict {
+    /// `private_address`, `unreachable_candidates`, `dtls_failed`, `codec_mismatch`, `wrong_keys`,
+    /// `wrong_source`, `nothing_received` or `silent_sender`.
+    #[schema(example = "nothing_received")]
+    code: String,
+    /// The place of that party's leg among the call's, from 0 for the caller's.
+    leg: i64,
+    /// What was seen.
+    evidence: String,
+    /// What to change.
+    advice: String,
 }
 
 /// A call that ended, with its legs.
@@ -142,6 +159,10 @@ pub(crate) struct Stream {
     round_trip_ms: Option<f64>,
     /// Mean opinion score of what was received.
     mos: Option<f64>,
+    /// How much longer the runs of lost packets were than chance would make them; 1 for chance.
+    burst_ratio: Option<f64>,
+    /// How much faster the party's clock runs than ours, parts per million.
+    clock_drift_ppm: Option<f64>,
 }
 
 /// Which calls are asked for.
@@ -345,6 +366,12 @@ fn view(row: CallRow) -> Call {
         loss_percent: row.loss_percent,
         jitter_ms: row.jitter_ms,
         mos: row.mos,
+        verdict: row.verdict.map(|code| Verdict {
+            code,
+            leg: row.verdict_leg.unwrap_or_default(),
+            evidence: row.verdict_evidence.unwrap_or_default(),
+            advice: row.verdict_advice.unwrap_or_default(),
+        }),
     }
 }
 
@@ -368,6 +395,8 @@ fn view_leg(leg: LegRecord) -> Leg {
             remote_loss_percent: stream.remote_loss_percent,
             round_trip_ms: stream.round_trip_ms,
             mos: stream.mos,
+            burst_ratio: stream.burst_ratio,
+            clock_drift_ppm: stream.clock_drift_ppm,
         }),
     }
 }

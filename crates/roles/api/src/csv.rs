@@ -7,7 +7,7 @@ use offhook_store::{CallRow, HISTORY_LIMIT_MAX, HistoryFilter, Store, StoreError
 
 const COLUMNS: &str = "id,caller,caller_name,dialled,answered_by,started_at,answered_at,ended_at,\
     ring_seconds,talk_seconds,hangup_cause,hangup_cause_name,sip_status,hung_up_by,caller_codec,\
-    callee_codec,packets_lost,loss_percent,jitter_ms,mos\r\n";
+    callee_codec,packets_lost,loss_percent,jitter_ms,mos,verdict,verdict_evidence\r\n";
 
 /// Where a table that is being sent stands.
 struct Progress {
@@ -71,6 +71,8 @@ fn line(call: &CallRow) -> String {
         number(call.loss_percent),
         number(call.jitter_ms),
         number(call.mos),
+        text(&call.verdict),
+        text(&call.verdict_evidence),
     ];
     format!("{}\r\n", fields.join(","))
 }

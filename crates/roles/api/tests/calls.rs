@@ -5,8 +5,8 @@ mod rig;
 use axum::http::{StatusCode, header};
 use offhook_bus::SwitchOrder;
 use offhook_model::{
-    CallRecord, CallRef, CallState, Direction, HangupCause, LegId, LegRecord, LiveCall, Party,
-    StreamReport,
+    AudioVerdict, CallRecord, CallRef, CallState, Direction, HangupCause, LegId, LegRecord,
+    LiveCall, Party, StreamReport,
 };
 use rig::Rig;
 use serde_json::{Value, json};
@@ -191,9 +191,34 @@ async fn one_call_has_its_legs() {
     let stream = &body["legs"][0]["stream"];
     assert_eq!((&stream["security"], &stream["packets_lost"]), (&json!("sdes"), &json!(2)));
     assert_eq!((&stream["round_trip_ms"], &stream["mos"]), (&Value::Null, &json!(4.2)));
+    assert_eq!((&body["verdict"], &stream["burst_ratio"]), (&Value::Null, &Value::Null));
     for path in ["/api/calls/00000000000000000000000000000002", "/api/calls/nonsense"] {
         assert_eq!(rig.get(path, &token).await.problem(), "not-found");
     }
+}
+
+#[tokio::test]
+async fn a_party_that_was_not_heard_is_told_with_the_reason() {
+    let rig = Rig::new().await;
+    let mut record = ended(1, 1_000);
+    let stream = record.legs[0].stream.as_mut().unwrap();
+    stream.burst_ratio = Some(2.5);
+    stream.clock_drift_ppm = Some(-40.0);
+    let reason = "the peer sent the alert bad_certificate".to_owned();
+    stream.verdict = Some(AudioVerdict::DtlsFailed { reason });
+    rig.store.write_records(&[record]).await.unwrap();
+    let token = rig.token("supervisor").await;
+    let one = rig.get(&format!("/api/calls/{}", CallRef::from_bits(1)), &token).await.json();
+    let stream = &one["legs"][0]["stream"];
+    assert_eq!((&stream["burst_ratio"], &stream["clock_drift_ppm"]), (&json!(2.5), &json!(-40.0)));
+    let history = rig.get("/api/calls/history", &token).await.json();
+    for verdict in [&one["verdict"], &history["items"][0]["verdict"]] {
+        assert_eq!((&verdict["code"], &verdict["leg"]), (&json!("dtls_failed"), &json!(0)));
+        assert!(verdict["evidence"].as_str().unwrap().contains("bad_certificate"));
+        assert!(verdict["advice"].as_str().unwrap().contains("fingerprint"));
+    }
+    let csv = rig.get("/api/calls/history?format=csv", &token).await.text;
+    assert!(csv.contains(",dtls_failed,The DTLS handshake failed"), "{csv}");
 }
 
 #[tokio::test]

@@ -2,7 +2,8 @@
 #![allow(dead_code)]
 
 use offhook_model::{
-    CallRecord, CallRef, Direction, HangupCause, LegId, LegRecord, Party, StreamReport,
+    AudioVerdict, CallRecord, CallRef, Direction, HangupCause, LegId, LegRecord, Party,
+    StreamReport,
 };
 use offhook_store::Store;
 use std::path::PathBuf;
@@ -42,8 +43,19 @@ pub fn record(n: u64) -> CallRecord {
         remote_loss_percent: Some(1.5),
         round_trip_ms: Some(20.5),
         mos: Some(3.9),
+        burst_ratio: Some(1.5),
+        clock_drift_ppm: Some(-12.5),
+        verdict: None,
     };
-    let callee = StreamReport { codec: Some("opus".into()), ..StreamReport::default() };
+    let callee = StreamReport {
+        codec: Some("opus".into()),
+        verdict: Some(AudioVerdict::NothingReceived {
+            sent_to: Some(([198, 51, 100, 7], 4_000).into()),
+            packets_sent: 500,
+            seconds: 10,
+        }),
+        ..StreamReport::default()
+    };
     CallRecord {
         call: CallRef::from_bits(u128::from(n)),
         caller: "1001".into(),
