@@ -1,16 +1,19 @@
 //! The switch without I/O.
 
+mod conferences;
 mod legs;
 mod signalling;
 
 use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
 use bytes::Bytes;
+use conferences::Conferences;
 use legs::Legs;
 use offhook_bus::SipMessage;
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, Directory, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
+    Binding, CallRecord, CallRef, Directory, HangupCause, LegId, LiveCall, MediaCommand,
+    MediaEvent, RecordingSource,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -73,6 +76,7 @@ pub struct Switch {
     calls: HashMap<u32, Call>,
     deadlines: BTreeSet<(u64, u32)>,
     legs: Legs,
+    conferences: Conferences,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -99,6 +103,7 @@ impl Switch {
             calls: HashMap::new(),
             deadlines: BTreeSet::new(),
             legs: Legs::default(),
+            conferences: Conferences::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -137,7 +142,11 @@ impl Switch {
     /// What the media role reports.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         let now_ms = self.unix_ms(now);
-        self.step(serial_of(leg_of(&event)), now, |call| call.handle_media(event, now_ms));
+        let wanted = self.conferences.handle_media(&event);
+        if let Some(leg) = leg_of(&event) {
+            self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
+        }
+        self.carry_out_for_conference(wanted, now);
     }
 
     /// Where the extension of an [`Output::Lookup`] is bound.
@@ -249,7 +258,12 @@ impl Switch {
     fn input(&mut self, handle: LegHandle, input: LegInput, now: Instant) {
         let Some(leg) = self.legs.leg(handle) else { return };
         let now_ms = self.unix_ms(now);
+        let wanted = match &input {
+            LegInput::Dtmf(keys) => self.conferences.press(leg, keys),
+            _ => Vec::new(),
+        };
         self.step(serial_of(leg), now, |call| call.handle_leg(leg, input, now_ms));
+        self.carry_out_for_conference(wanted, now);
     }
 
     /// Lets one call take one step and carries out what it wants. A call whose code fails ends; the
@@ -279,7 +293,11 @@ impl Switch {
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
         match action {
-            Action::Media(command) => self.outputs.push_back(Output::Media(command)),
+            Action::Media(command) => self.command(command, now),
+            Action::JoinConference { leg, number, settings } => {
+                let wanted = self.conferences.join(number, settings, leg);
+                self.carry_out_for_conference(wanted, now);
+            }
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
@@ -290,13 +308,36 @@ impl Switch {
         }
     }
 
+    /// A command of a call. A leg that is released leaves its conference first.
+    fn command(&mut self, command: MediaCommand, now: Instant) {
+        if let MediaCommand::Release { leg } = command {
+            let wanted = self.conferences.leave(leg);
+            self.carry_out_for_conference(wanted, now);
+        }
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn carry_out_for_conference(&mut self, wanted: Vec<offhook_conference::Output>, now: Instant) {
+        for output in wanted {
+            match output {
+                offhook_conference::Output::Media(command) => {
+                    self.outputs.push_back(Output::Media(command));
+                }
+                offhook_conference::Output::HangUp(leg, cause) => {
+                    let now_ms = self.unix_ms(now);
+                    self.step(serial_of(leg), now, |call| call.hang_up(cause, now_ms));
+                }
+            }
+        }
+    }
+
     /// A call whose code has failed: its legs end, its media is released.
     fn abandon(&mut self, call: &Call, now: Instant) {
         tracing::error!(call = %call.reference(), "a call was abandoned after a fault in its code");
         metrics::counter!("offhook_calls_abandoned_total").increment(1);
         for (leg, handle) in self.legs.forget(serial_of(call.caller())) {
             signalling::note("hang up", self.agent.hang_up(handle, None, now));
-            self.outputs.push_back(Output::Media(MediaCommand::Release { leg }));
+            self.command(MediaCommand::Release { leg }, now);
         }
         self.drain_agent(now);
     }
@@ -312,7 +353,8 @@ fn serial_in(call: &CallRef) -> u32 {
     u32::from_str_radix(&call.as_str()[24..], 16).unwrap_or(0)
 }
 
-fn leg_of(event: &MediaEvent) -> LegId {
+/// The leg that an event is about.
+fn leg_of(event: &MediaEvent) -> Option<LegId> {
     match event {
         MediaEvent::Described { leg, .. }
         | MediaEvent::Agreed { leg }
@@ -321,6 +363,9 @@ fn leg_of(event: &MediaEvent) -> LegId {
         | MediaEvent::PlayFinished { leg }
         | MediaEvent::Dtmf { leg, .. }
         | MediaEvent::Trouble { leg, .. }
-        | MediaEvent::Released { leg, .. } => *leg,
+        | MediaEvent::Released { leg, .. }
+        | MediaEvent::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
+        MediaEvent::Conference { .. }
+        | MediaEvent::Recording { source: RecordingSource::Conference(_), .. } => None,
     }
 }

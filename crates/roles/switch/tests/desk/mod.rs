@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
-    Binding, CallRecord, Directory, Extension, GuestPolicy, LiveCall, MediaCommand, MediaEvent,
-    Secret, Service, StreamReport, Transport,
+    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
+    MediaCommand, MediaEvent, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -174,10 +174,12 @@ fn directory() -> Directory {
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
+    let conference = Service::Conference(ConferenceSettings::default());
+    let conference = ("3000".to_owned(), conference);
     Directory {
         domain: "offhook.local".into(),
         extensions: extensions.into(),
-        services: [echo].into(),
-        guest_policy: GuestPolicy { allowed: vec!["9196".into()] },
+        services: [echo, conference].into(),
+        guest_policy: GuestPolicy { allowed: vec!["9196".into(), "3000".into()] },
     }
 }
