@@ -33,7 +33,8 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let media_bind = config.media.bind;
     let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
     let mut media_config = config.media.clone();
-    media_config.recordings.get_or_insert_with(|| config.data_dir.join("recordings"));
+    let recordings =
+        media_config.recordings.get_or_insert_with(|| config.data_dir.join("recordings")).clone();
     let media = offhook_media::start(&media_config, media_commands.1, media_events.0, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
@@ -70,6 +71,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         checks: checks(switch.is_running(), media_is_running, edge.is_running()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
+        recordings,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(

@@ -30,5 +30,5 @@ pub use media::{
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
 pub use recording::{
     RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
-    RecordingMark, RecordingSource, RecordingSummary,
+    RecordingMark, RecordingSource, RecordingSummary, recording_path,
 };

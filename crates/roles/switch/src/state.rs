@@ -9,11 +9,12 @@ use crate::identity::{Caller, dialled, policy_for};
 use bytes::Bytes;
 use conferences::Conferences;
 use legs::Legs;
-use offhook_bus::SipMessage;
+use offhook_bus::{RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
     Binding, CallRecord, CallRef, Directory, HangupCause, LegId, LiveCall, MediaCommand,
-    MediaEvent, RecordingSource,
+    MediaEvent, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
+    recording_path,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -163,6 +164,27 @@ impl Switch {
         }
         let now_ms = self.unix_ms(now);
         self.step(serial, now, |call| call.hang_up(HangupCause::NORMAL_CLEARING, now_ms));
+        true
+    }
+
+    /// Records a call at an administrator's wish, as its caller says and hears it, or does something with its
+    /// recording; false when there is no such call.
+    pub fn record(&mut self, call: &CallRef, order: RecordingOrder) -> bool {
+        let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
+        let Some(known) = known else { return false };
+        let command = match order {
+            RecordingOrder::Start => RecordingCommand::Start {
+                path: recording_path(call, known.started_at_ms()),
+                layout: RecordingLayout::Stereo,
+                format: RecordingFormat::Wav,
+                tone: false,
+            },
+            RecordingOrder::Pause => RecordingCommand::Pause,
+            RecordingOrder::Resume => RecordingCommand::Resume,
+            RecordingOrder::Stop => RecordingCommand::Stop,
+        };
+        let source = RecordingSource::Leg(known.caller());
+        self.outputs.push_back(Output::Media(MediaCommand::Record { source, command }));
         true
     }
 

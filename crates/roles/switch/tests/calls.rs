@@ -3,7 +3,10 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_model::{HangupCause, MediaCommand, Party};
+use offhook_bus::RecordingOrder;
+use offhook_model::{
+    CallRef, HangupCause, MediaCommand, Party, RecordingCommand, RecordingFormat, RecordingLayout,
+};
 use offhook_sip::message::HeaderName;
 use std::time::Duration;
 
@@ -25,6 +28,33 @@ fn an_anonymous_caller_reaches_the_echo() {
     assert_eq!((record.caller.as_str(), record.dialled.as_str()), ("somebody", "9196"));
     assert_eq!((record.cause, record.hung_up_by), (HangupCause::NORMAL_CLEARING, Party::Caller));
     assert_eq!(peer.engine.switch.call_count(), 0);
+}
+
+#[test]
+fn a_call_is_recorded_by_order_under_the_day_on_which_it_came() {
+    let mut peer = Desk::peer();
+    peer.say(&invite("9196", None, Some(SDP)));
+    peer.expect("SIP/2.0 100");
+    let ok = peer.expect("SIP/2.0 200");
+    peer.say(&within("ACK", 1, &ok, ""));
+    let call = peer.engine.live[0].call.clone();
+    assert!(peer.engine.switch.record(&call, RecordingOrder::Start));
+    assert!(peer.engine.switch.record(&call, RecordingOrder::Pause));
+    assert!(!peer.engine.switch.record(&CallRef::from_bits(7), RecordingOrder::Start));
+    peer.say(&within("BYE", 2, &ok, ""));
+    let recordings: Vec<_> = peer
+        .engine
+        .commands
+        .iter()
+        .filter_map(|command| match command {
+            MediaCommand::Record { command, .. } => Some(command.clone()),
+            _ => None,
+        })
+        .collect();
+    let path = format!("1970/01/01/{call}.wav").into();
+    let (layout, format) = (RecordingLayout::Stereo, RecordingFormat::Wav);
+    let start = RecordingCommand::Start { path, layout, format, tone: false };
+    assert_eq!(recordings, [start, RecordingCommand::Pause]);
 }
 
 #[test]
