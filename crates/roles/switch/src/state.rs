@@ -12,7 +12,7 @@ use legs::Legs;
 use offhook_bus::{RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, Directory, HangupCause, LegId, LiveCall, MediaCommand,
+    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, MediaCommand,
     MediaEvent, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
     recording_path,
 };
@@ -20,7 +20,7 @@ use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -85,6 +85,9 @@ pub struct Switch {
     boot: u64,
     serial: u32,
     calls_max: usize,
+    record_calls: bool,
+    /// Calls whose recording was begun when they were answered.
+    recorded: HashSet<u32>,
     draining: bool,
 }
 
@@ -112,6 +115,8 @@ impl Switch {
             boot: boot.rotate_left(17) ^ setup.unix_ms,
             serial: 0,
             calls_max: config.calls_max,
+            record_calls: config.record_calls,
+            recorded: HashSet::new(),
             draining: false,
         }
     }
@@ -172,19 +177,8 @@ impl Switch {
     pub fn record(&mut self, call: &CallRef, order: RecordingOrder) -> bool {
         let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
         let Some(known) = known else { return false };
-        let command = match order {
-            RecordingOrder::Start => RecordingCommand::Start {
-                path: recording_path(call, known.started_at_ms()),
-                layout: RecordingLayout::Stereo,
-                format: RecordingFormat::Wav,
-                tone: false,
-            },
-            RecordingOrder::Pause => RecordingCommand::Pause,
-            RecordingOrder::Resume => RecordingCommand::Resume,
-            RecordingOrder::Stop => RecordingCommand::Stop,
-        };
-        let source = RecordingSource::Leg(known.caller());
-        self.outputs.push_back(Output::Media(MediaCommand::Record { source, command }));
+        let command = recording_command(known, order);
+        self.outputs.push_back(Output::Media(command));
         true
     }
 
@@ -303,6 +297,7 @@ impl Switch {
             self.carry_out(&mut call, action, now);
         }
         if call.is_finished() {
+            self.recorded.remove(&serial);
             self.legs.forget(serial);
         } else {
             if let Some(due) = call.poll_timeout() {
@@ -325,8 +320,20 @@ impl Switch {
                 let call = call.reference().clone();
                 self.outputs.push_back(Output::Lookup { call, extension });
             }
-            Action::Live(live) => self.outputs.push_back(Output::Live(live)),
+            Action::Live(live) => {
+                self.record_answered(call, live.state);
+                self.outputs.push_back(Output::Live(live));
+            }
             Action::Finished(record) => self.outputs.push_back(Output::Record(record)),
+        }
+    }
+
+    /// Begins the recording of a call that was answered, where all are recorded.
+    fn record_answered(&mut self, call: &Call, state: CallState) {
+        let serial = serial_of(call.caller());
+        if self.record_calls && state == CallState::Answered && self.recorded.insert(serial) {
+            let command = recording_command(call, RecordingOrder::Start);
+            self.outputs.push_back(Output::Media(command));
         }
     }
 
@@ -363,6 +370,22 @@ impl Switch {
         }
         self.drain_agent(now);
     }
+}
+
+/// What the media role has to do with the recording of a call, which is made at its caller's leg.
+fn recording_command(call: &Call, order: RecordingOrder) -> MediaCommand {
+    let command = match order {
+        RecordingOrder::Start => RecordingCommand::Start {
+            path: recording_path(call.reference(), call.started_at_ms()),
+            layout: RecordingLayout::Stereo,
+            format: RecordingFormat::Wav,
+            tone: false,
+        },
+        RecordingOrder::Pause => RecordingCommand::Pause,
+        RecordingOrder::Resume => RecordingCommand::Resume,
+        RecordingOrder::Stop => RecordingCommand::Stop,
+    };
+    MediaCommand::Record { source: RecordingSource::Leg(call.caller()), command }
 }
 
 /// A leg's number carries its call's.

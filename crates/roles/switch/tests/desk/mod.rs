@@ -32,6 +32,10 @@ impl Desk {
     }
 
     pub fn new() -> Self {
+        Self::with(&Config::default())
+    }
+
+    pub fn with(config: &Config) -> Self {
         let now = Instant::now();
         let setup = Setup {
             seed: [7; 32],
@@ -40,7 +44,7 @@ impl Desk {
             directory: Arc::new(directory()),
         };
         Self {
-            switch: Switch::new(&Config::default(), setup),
+            switch: Switch::new(config, setup),
             bindings: vec![phone()],
             commands: Vec::new(),
             records: Vec::new(),
