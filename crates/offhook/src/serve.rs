@@ -35,6 +35,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let voice = config.speech.voice().context("the speech configuration cannot be used")?;
     let speech = Arc::new(Speech::with_voice(voice, Some(config.data_dir.join("speech"))));
     let media_config = with_folders(&config);
+    let recordings = media_config.recordings.clone().unwrap_or_default();
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
     let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
@@ -78,6 +79,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         checks: checks(switch.is_running(), media_is_running, edge.is_running()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
+        recordings,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(

@@ -22,7 +22,8 @@ export function start(program, args, options) {
 
 /** Asks a program to end by `ask` and makes it end when it does not. */
 export async function stop(child, ask = () => child.kill("SIGTERM")) {
-  if (!running.has(child)) return;
+  const hasEnded = child.exitCode !== null || child.signalCode !== null;
+  if (!running.has(child) || hasEnded) return;
   const exited = once(child, "exit");
   ask();
   const timer = setTimeout(() => child.kill("SIGKILL"), STOP_TIMEOUT_MS);

@@ -42,10 +42,10 @@ export function wav(samples, rate) {
 }
 
 /**
- * Reads 16-bit PCM WAV as mono (the first channel). Of a file that is `growing` the size in the
- * header is not believed.
+ * Reads one channel of a 16-bit PCM WAV. Of a file that is `growing` the size in the header is not
+ * believed.
  */
-export function readWav(bytes, { growing = false } = {}) {
+export function readWav(bytes, { growing = false, channel = 0 } = {}) {
   let offset = 12;
   let format = { channels: 1, rate: 8000, bits: 16 };
   while (offset + 8 <= bytes.length) {
@@ -60,20 +60,20 @@ export function readWav(bytes, { growing = false } = {}) {
       };
     }
     if (id === "data")
-      return { rate: format.rate, samples: pcm(bytes, body, growing ? 0 : size, format) };
+      return { rate: format.rate, samples: pcm(bytes, body, growing ? 0 : size, { ...format, channel }) };
     offset = body + size + (size % 2);
   }
   if (growing) return { rate: format.rate, samples: new Float32Array(0) };
   throw new Error("the WAV file has no data chunk");
 }
 
-function pcm(bytes, start, size, { channels, bits }) {
+function pcm(bytes, start, size, { channels, bits, channel }) {
   if (bits !== 16) throw new Error(`${bits} bits per sample are not supported`);
   const end = size > 0 ? Math.min(bytes.length, start + size) : bytes.length;
   const frame = 2 * channels;
   const samples = new Float32Array(Math.floor((end - start) / frame));
   for (let n = 0; n < samples.length; n += 1) {
-    samples[n] = bytes.readInt16LE(start + n * frame) / 32768;
+    samples[n] = bytes.readInt16LE(start + n * frame + 2 * channel) / 32768;
   }
   return samples;
 }

@@ -1,4 +1,4 @@
-use offhook_model::{CallRecord, HangupCause, LegId, LiveCall, MediaCommand};
+use offhook_model::{CallRecord, ConferenceSettings, HangupCause, LegId, LiveCall, MediaCommand};
 use serde::{Deserialize, Serialize};
 
 /// Where an outgoing leg is sent.
@@ -38,6 +38,15 @@ pub enum Action {
     Media(MediaCommand),
     /// Signalling on one leg.
     Leg(LegId, LegAction),
+    /// A leg is to be taken into the conference of this number. It leaves when its media is released.
+    JoinConference {
+        /// The leg.
+        leg: LegId,
+        /// The number.
+        number: String,
+        /// How the conference receives its callers.
+        settings: ConferenceSettings,
+    },
     /// Find out where this extension is bound, and call [`crate::Call::handle_bindings`].
     Lookup(String),
     /// How the call stands, for those who watch.

@@ -99,6 +99,12 @@ impl Call {
         &self.call
     }
 
+    /// When the call came in, in milliseconds of Unix time.
+    #[must_use]
+    pub fn started_at_ms(&self) -> u64 {
+        self.started_at_ms
+    }
+
     /// The leg that placed the call.
     #[must_use]
     pub fn caller(&self) -> LegId {

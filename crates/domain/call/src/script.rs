@@ -1,6 +1,6 @@
 use crate::dial::Dial;
-use crate::{Call, LegAction};
-use offhook_model::{HangupCause, LegId, MediaCommand, Party, Service};
+use crate::{Action, Call, LegAction};
+use offhook_model::{ConferenceSettings, HangupCause, LegId, MediaCommand, Party, Service};
 use serde::{Deserialize, Serialize};
 
 /// What is being done for the served leg.
@@ -29,6 +29,8 @@ pub(crate) enum Script {
         /// The prompt URI for when nobody takes the call.
         apology: String,
     },
+    /// It is in a conference, or is asked for what opens it.
+    Conference(ConferenceSettings),
     /// Somebody is rung for it.
     Dialling(Dial),
     /// It talks.
@@ -64,6 +66,7 @@ impl Call {
             Service::DirectCall { welcome, target, apology } => {
                 Script::Welcome { prompt: welcome, target, apology }
             }
+            Service::Conference(settings) => Script::Conference(settings),
         };
         self.answer_caller(now_ms);
         self.resume_script(self.served);
@@ -90,9 +93,18 @@ impl Call {
                 let prompt = prompt.clone();
                 self.play(leg, &[&prompt], false);
             }
+            Script::Conference(settings) => {
+                let (number, settings) = (self.dialled_number(), settings.clone());
+                self.act(Action::JoinConference { leg, number, settings });
+            }
             Script::Talking { .. } => self.join(),
             Script::Starting | Script::Dialling(_) | Script::Over(_) => {}
         }
+    }
+
+    /// The number of the service that answered.
+    fn dialled_number(&self) -> String {
+        self.answered_by.clone().unwrap_or_else(|| self.dialled.clone())
     }
 
     /// Bridges the two legs that talk, once both are agreed.
@@ -122,6 +134,7 @@ impl Call {
                 self.end(HangupCause::NORMAL_CLEARING, Party::System, None, now_ms);
             }
             Script::Playing { .. }
+            | Script::Conference(_)
             | Script::Starting
             | Script::Echo { .. }
             | Script::Dialling(_)

@@ -3,7 +3,9 @@
 mod rig;
 
 use offhook_call::{Failure, LegAction, LegInput};
-use offhook_model::{HangupCause, MediaCommand, MediaEvent, Party, Service, Transport};
+use offhook_model::{
+    ConferenceSettings, HangupCause, MediaCommand, MediaEvent, Party, Service, Transport,
+};
 use offhook_routing::Decision;
 use rig::{CALLER, Rig, binding, extension};
 
@@ -28,6 +30,19 @@ fn an_echo_is_answered_at_once() {
     let record = rig.record.expect("finished");
     assert_eq!(record.hung_up_by, Party::Caller);
     assert_eq!(record.answered_by.as_deref(), Some("6000"));
+}
+
+#[test]
+fn a_conference_is_joined_by_its_number_and_again_after_a_renegotiation() {
+    let conference = Service::Conference(ConferenceSettings::default());
+    let mut rig = Rig::new(Some("offer"), service(conference), vec![]);
+    assert_eq!(rig.joined, [(CALLER, "6000".to_owned())]);
+    rig.media(MediaEvent::PlayFinished { leg: CALLER });
+    assert!(rig.record.is_none(), "an announcement does not end the call");
+    rig.media(MediaEvent::Agreed { leg: CALLER });
+    assert_eq!(rig.joined.len(), 2);
+    rig.say(CALLER, LegInput::HungUp(HangupCause::NORMAL_CLEARING));
+    assert!(rig.record.is_some());
 }
 
 #[test]

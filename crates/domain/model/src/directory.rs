@@ -1,4 +1,4 @@
-use crate::Aor;
+use crate::{Aor, ConferenceSettings};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -60,6 +60,8 @@ pub enum Service {
         /// The prompt URI of the apology.
         apology: String,
     },
+    /// The conference of that number.
+    Conference(ConferenceSettings),
 }
 
 /// Which numbers a caller without an account may dial.

@@ -32,6 +32,6 @@ pub use media::{
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
 pub use recording::{
     RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
-    RecordingMark, RecordingSource, RecordingSummary,
+    RecordingMark, RecordingSource, RecordingSummary, recording_path,
 };
 pub use verdict::AudioVerdict;

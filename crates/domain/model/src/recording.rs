@@ -1,4 +1,4 @@
-use crate::{ConferenceId, LegId};
+use crate::{CallRef, ConferenceId, LegId};
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
 
@@ -118,4 +118,49 @@ pub enum RecordingEvent {
         /// What there is of it.
         summary: RecordingSummary,
     },
+}
+
+const MS_PER_DAY: u64 = 86_400_000;
+
+/// Where the recording of a call lies in the folder of the recordings: `YYYY/MM/DD/<call>.wav`, by the day
+/// in UTC on which the call came in, `started_at_ms` milliseconds after 1970.
+#[must_use]
+pub fn recording_path(call: &CallRef, started_at_ms: u64) -> PathBuf {
+    let (year, month, day) = date(started_at_ms / MS_PER_DAY);
+    PathBuf::from(format!("{year:04}/{month:02}/{day:02}/{call}.wav"))
+}
+
+/// The Gregorian date of a day after 1970. Years are counted from March, so that a leap day is the last
+/// of its year, in periods of 400 years from 1 March 2000 back.
+fn date(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (period, of_period) = (days / 146_097, days % 146_097);
+    let year = (of_period - of_period / 1_460 + of_period / 36_524 - of_period / 146_096) / 365;
+    let of_year = of_period - (365 * year + year / 4 - year / 100);
+    let from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * from_march + 2) / 5 + 1;
+    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
+    (period * 400 + year + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_recording_lies_under_the_day_of_its_call() {
+        let call = CallRef::from_bits(7);
+        for (seconds, folder) in [
+            (0, "1970/01/01"),
+            (951_782_399, "2000/02/28"),
+            (951_782_400, "2000/02/29"),
+            (951_868_800, "2000/03/01"),
+            (1_795_391_999, "2026/11/22"),
+            (1_798_761_599, "2026/12/31"),
+            (4_107_542_400, "2100/03/01"),
+        ] {
+            let path = recording_path(&call, seconds * 1_000);
+            assert_eq!(path, PathBuf::from(format!("{folder}/{call}.wav")));
+        }
+    }
 }

@@ -60,8 +60,23 @@ pub struct SipLink {
 pub enum SwitchOrder {
     /// End this call.
     HangUp(CallRef),
+    /// Record this call, or do something with its recording.
+    Record(CallRef, RecordingOrder),
     /// Take no new calls; those that run go on.
     Drain,
+}
+
+/// What an administrator asks of a call's recording.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RecordingOrder {
+    /// Begin it.
+    Start,
+    /// Let it be silent from here on.
+    Pause,
+    /// Let it have sound again.
+    Resume,
+    /// End it.
+    Stop,
 }
 
 /// Everything that connects the roles of one process. Each role takes its own part out of it.

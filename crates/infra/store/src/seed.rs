@@ -1,5 +1,6 @@
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
-use offhook_model::{Extension, GuestPolicy, Secret, Service};
+use offhook_model::{ConferenceSettings, Extension, GuestPolicy, Secret, Service};
+use std::ops::RangeInclusive;
 
 /// The administrator made at a first start.
 #[derive(Clone, PartialEq, Eq)]
@@ -13,7 +14,9 @@ pub struct Administrator {
 const ADMINISTRATOR: &str = "admin";
 /// Marks that the demo's data was put in, so that what was removed since does not come back.
 const DEMO_SEEDED: &str = "demo_seeded";
-const DEMO_GUEST_NUMBERS: [&str; 7] = ["6000", "9999", "555XXXX", "9195", "9196", "9197", "9664"];
+const DEMO_GUEST_NUMBERS: [&str; 8] =
+    ["6000", "9999", "555XXXX", "30XX", "9195", "9196", "9197", "9664"];
+const DEMO_CONFERENCES: RangeInclusive<u32> = 3000..=3099;
 
 impl Store {
     /// Makes the administrator with a random password when there is no administrator yet.
@@ -50,6 +53,10 @@ impl Store {
         }
         for (number, service) in demo_services() {
             self.set_service(number, &service).await?;
+        }
+        for number in DEMO_CONFERENCES {
+            let service = Service::Conference(ConferenceSettings::default());
+            self.set_service(&number.to_string(), &service).await?;
         }
         for number in (1001..=1009).chain(2001..=2004) {
             keep(self.create_extension(&demo_extension(number)).await)?;

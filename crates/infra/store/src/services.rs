@@ -61,6 +61,7 @@ fn print_service(service: &Service) -> Result<(String, String), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use offhook_model::ConferenceSettings;
 
     #[test]
     fn each_kind_of_service_survives_the_table() {
@@ -72,6 +73,10 @@ mod tests {
                 target: "1001".into(),
                 apology: "tts:Sorry.".into(),
             },
+            Service::Conference(ConferenceSettings {
+                pin: Some("1234".into()),
+                ..ConferenceSettings::default()
+            }),
         ];
         for service in services {
             let (kind, parameters) = print_service(&service).unwrap();

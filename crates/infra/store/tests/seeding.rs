@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_model::{Secret, Service};
+use offhook_model::{ConferenceSettings, Secret, Service};
 use offhook_store::{Role, Store};
 use rig::Rig;
 
@@ -30,7 +30,8 @@ async fn the_demo_has_what_its_documents_say() {
     assert!(
         matches!(&directory.services["6000"], Service::DirectCall { target, .. } if target == "1001")
     );
-    for number in ["6000", "9999", "5551234", "9195", "9196", "9197", "9664"] {
+    assert_eq!(directory.services["3042"], Service::Conference(ConferenceSettings::default()));
+    for number in ["6000", "9999", "5551234", "3042", "9195", "9196", "9197", "9664"] {
         assert!(directory.guest_policy.allows(number), "{number}");
     }
     assert!(!directory.guest_policy.allows("1001"));

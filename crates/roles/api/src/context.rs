@@ -5,6 +5,7 @@ use crate::{Config, moment};
 use offhook_bus::{Outbox, Shared, SwitchOrder};
 use offhook_store::Store;
 use std::net::IpAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub roles: Vec<&'static str>,
     /// The version of the whole.
     pub version: &'static str,
+    /// The folder of the recordings.
+    pub recordings: PathBuf,
 }
 
 /// What the handlers work with. Cheap to clone.
@@ -63,6 +66,7 @@ pub struct Inner {
     pub(crate) checks: Checks,
     pub(crate) roles: Vec<&'static str>,
     pub(crate) version: &'static str,
+    pub(crate) recordings: PathBuf,
     pub(crate) started: Instant,
     pub(crate) started_at_ms: u64,
     pub(crate) tokens: TokenKey,
@@ -105,6 +109,7 @@ impl ApiState {
             checks: parts.checks,
             roles: parts.roles,
             version: parts.version,
+            recordings: parts.recordings,
             started: Instant::now(),
             started_at_ms: moment::now_ms(),
             tokens: TokenKey::new(&parts.secret),

@@ -21,6 +21,7 @@ mod health;
 mod moment;
 mod page;
 mod problem;
+mod recordings;
 mod registrations;
 mod routes;
 mod session;

@@ -1,7 +1,8 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, dashboard, docs, extensions, health, registrations, session, system, users,
+    auth, calls, dashboard, docs, extensions, health, recordings, registrations, session, system,
+    users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -79,6 +80,10 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(calls::hang_up))
         .routes(routes!(calls::history))
         .routes(routes!(calls::one))
+        .routes(routes!(recordings::start, recordings::stop))
+        .routes(routes!(recordings::pause))
+        .routes(routes!(recordings::resume))
+        .routes(routes!(recordings::audio))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
         .routes(routes!(users::list, users::create))

@@ -35,7 +35,7 @@ async fn every_described_endpoint_exists_and_describes_what_it_answers() {
             assert!(operation["summary"].is_string() && operation["operationId"].is_string());
         }
     }
-    assert_eq!(seen, 24);
+    assert_eq!(seen, 29);
 }
 
 #[tokio::test]
@@ -53,6 +53,8 @@ async fn what_the_contract_names_is_described() {
         ("/api/session/sip", "get"),
         ("/api/calls/active", "get"),
         ("/api/calls/active/{id}", "delete"),
+        ("/api/calls/active/{id}/recording", "post"),
+        ("/api/calls/{id}/recording", "get"),
         ("/api/calls/history", "get"),
         ("/api/calls/{id}", "get"),
         ("/api/registrations", "get"),

@@ -27,7 +27,7 @@ async fn a_guest_gets_what_the_edge_can_check() {
     let left = guest_expiry(name).unwrap() - now;
     assert!((3_590..=3_600).contains(&left), "{left}");
     assert_eq!((&body["domain"], &body["ws_url"]), (&json!("offhook.local"), &json!("/ws")));
-    let allowed = json!(["6000", "9999", "555XXXX", "9195", "9196", "9197", "9664"]);
+    let allowed = json!(["6000", "9999", "555XXXX", "30XX", "9195", "9196", "9197", "9664"]);
     assert_eq!(body["allowed"], allowed);
     let other = rig.call("POST", "/api/session/guest", "", json!({})).await.json();
     assert_ne!(other["username"], body["username"]);

@@ -11,10 +11,17 @@ pub struct Config {
     pub calls_max: usize,
     /// The session interval proposed to devices, seconds (RFC 4028); 0 proposes none.
     pub session_expires_s: u32,
+    /// Whether every call is recorded from its answer to its end, without being asked to.
+    pub record_calls: bool,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { contact: "127.0.0.1:5080".to_owned(), calls_max: 10_000, session_expires_s: 1_800 }
+        Self {
+            contact: "127.0.0.1:5080".to_owned(),
+            calls_max: 10_000,
+            session_expires_s: 1_800,
+            record_calls: false,
+        }
     }
 }

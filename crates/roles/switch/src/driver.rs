@@ -119,6 +119,12 @@ impl Driver {
                     tracing::debug!(%call, "asked to end a call that is not there");
                 }
             }
+            SwitchOrder::Record(call, order) => {
+                if !self.switch.record(&call, order) {
+                    tracing::debug!(%call, "asked to record a call that is not there");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }

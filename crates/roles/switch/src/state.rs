@@ -1,5 +1,6 @@
 //! The switch without I/O.
 
+mod conferences;
 mod legs;
 mod signalling;
 
@@ -7,17 +8,20 @@ use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
 use crate::info::takes_info;
 use bytes::Bytes;
+use conferences::Conferences;
 use legs::Legs;
-use offhook_bus::SipMessage;
+use offhook_bus::{RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, Directory, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
+    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, MediaCommand,
+    MediaEvent, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
+    recording_path,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -74,6 +78,7 @@ pub struct Switch {
     calls: HashMap<u32, Call>,
     deadlines: BTreeSet<(u64, u32)>,
     legs: Legs,
+    conferences: Conferences,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -81,6 +86,9 @@ pub struct Switch {
     boot: u64,
     serial: u32,
     calls_max: usize,
+    record_calls: bool,
+    /// Calls whose recording was begun when they were answered.
+    recorded: HashSet<u32>,
     draining: bool,
 }
 
@@ -100,6 +108,7 @@ impl Switch {
             calls: HashMap::new(),
             deadlines: BTreeSet::new(),
             legs: Legs::default(),
+            conferences: Conferences::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -107,6 +116,8 @@ impl Switch {
             boot: boot.rotate_left(17) ^ setup.unix_ms,
             serial: 0,
             calls_max: config.calls_max,
+            record_calls: config.record_calls,
+            recorded: HashSet::new(),
             draining: false,
         }
     }
@@ -137,9 +148,12 @@ impl Switch {
 
     /// What the media role reports.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
-        let Some(leg) = event.leg() else { return };
         let now_ms = self.unix_ms(now);
-        self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
+        let wanted = self.conferences.handle_media(&event);
+        if let Some(leg) = event.leg() {
+            self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
+        }
+        self.carry_out_for_conference(wanted, now);
     }
 
     /// Where the extension of an [`Output::Lookup`] is bound.
@@ -156,6 +170,16 @@ impl Switch {
         }
         let now_ms = self.unix_ms(now);
         self.step(serial, now, |call| call.hang_up(HangupCause::NORMAL_CLEARING, now_ms));
+        true
+    }
+
+    /// Records a call at an administrator's wish, as its caller says and hears it, or does something with its
+    /// recording; false when there is no such call.
+    pub fn record(&mut self, call: &CallRef, order: RecordingOrder) -> bool {
+        let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
+        let Some(known) = known else { return false };
+        let command = recording_command(known, order);
+        self.outputs.push_back(Output::Media(command));
         true
     }
 
@@ -272,6 +296,7 @@ impl Switch {
             self.carry_out(&mut call, action, now);
         }
         if call.is_finished() {
+            self.recorded.remove(&serial);
             self.legs.forget(serial);
         } else {
             if let Some(due) = call.poll_timeout() {
@@ -284,14 +309,53 @@ impl Switch {
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
         match action {
-            Action::Media(command) => self.outputs.push_back(Output::Media(command)),
+            Action::Media(command) => self.command(command, now),
+            Action::JoinConference { leg, number, settings } => {
+                let wanted = self.conferences.join(number, settings, leg);
+                self.carry_out_for_conference(wanted, now);
+            }
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
                 self.outputs.push_back(Output::Lookup { call, extension });
             }
-            Action::Live(live) => self.outputs.push_back(Output::Live(live)),
+            Action::Live(live) => {
+                self.record_answered(call, live.state);
+                self.outputs.push_back(Output::Live(live));
+            }
             Action::Finished(record) => self.outputs.push_back(Output::Record(record)),
+        }
+    }
+
+    /// Begins the recording of a call that was answered, where all are recorded.
+    fn record_answered(&mut self, call: &Call, state: CallState) {
+        let serial = serial_of(call.caller());
+        if self.record_calls && state == CallState::Answered && self.recorded.insert(serial) {
+            let command = recording_command(call, RecordingOrder::Start);
+            self.outputs.push_back(Output::Media(command));
+        }
+    }
+
+    /// A command of a call. A leg that is released leaves its conference first.
+    fn command(&mut self, command: MediaCommand, now: Instant) {
+        if let MediaCommand::Release { leg } = command {
+            let wanted = self.conferences.leave(leg);
+            self.carry_out_for_conference(wanted, now);
+        }
+        self.outputs.push_back(Output::Media(command));
+    }
+
+    fn carry_out_for_conference(&mut self, wanted: Vec<offhook_conference::Output>, now: Instant) {
+        for output in wanted {
+            match output {
+                offhook_conference::Output::Media(command) => {
+                    self.outputs.push_back(Output::Media(command));
+                }
+                offhook_conference::Output::HangUp(leg, cause) => {
+                    let now_ms = self.unix_ms(now);
+                    self.step(serial_of(leg), now, |call| call.hang_up(cause, now_ms));
+                }
+            }
         }
     }
 
@@ -301,10 +365,26 @@ impl Switch {
         metrics::counter!("offhook_calls_abandoned_total").increment(1);
         for (leg, handle) in self.legs.forget(serial_of(call.caller())) {
             signalling::note("hang up", self.agent.hang_up(handle, None, now));
-            self.outputs.push_back(Output::Media(MediaCommand::Release { leg }));
+            self.command(MediaCommand::Release { leg }, now);
         }
         self.drain_agent(now);
     }
+}
+
+/// What the media role has to do with the recording of a call, which is made at its caller's leg.
+fn recording_command(call: &Call, order: RecordingOrder) -> MediaCommand {
+    let command = match order {
+        RecordingOrder::Start => RecordingCommand::Start {
+            path: recording_path(call.reference(), call.started_at_ms()),
+            layout: RecordingLayout::Stereo,
+            format: RecordingFormat::Wav,
+            tone: false,
+        },
+        RecordingOrder::Pause => RecordingCommand::Pause,
+        RecordingOrder::Resume => RecordingCommand::Resume,
+        RecordingOrder::Stop => RecordingCommand::Stop,
+    };
+    MediaCommand::Record { source: RecordingSource::Leg(call.caller()), command }
 }
 
 /// A leg's number carries its call's.

@@ -39,6 +39,7 @@ pub struct Rig {
     pub signalled: Vec<(LegId, LegAction)>,
     pub commands: Vec<MediaCommand>,
     pub record: Option<CallRecord>,
+    pub joined: Vec<(LegId, String)>,
     pub media_is_slow: bool,
     held_back: VecDeque<MediaEvent>,
 }
@@ -68,6 +69,7 @@ impl Rig {
             signalled: Vec::new(),
             commands: Vec::new(),
             record: None,
+            joined: Vec::new(),
             media_is_slow: false,
             held_back: VecDeque::new(),
         };
@@ -104,6 +106,7 @@ impl Rig {
                     let bindings = self.bindings.clone();
                     self.call.handle_bindings(&bindings, self.now_ms);
                 }
+                Action::JoinConference { leg, number, .. } => self.joined.push((leg, number)),
                 Action::Live(_) => {}
                 Action::Finished(record) => {
                     assert!(self.record.is_none(), "a call has one record");

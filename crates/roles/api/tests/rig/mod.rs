@@ -24,7 +24,7 @@ pub struct Rig {
     pub state: ApiState,
     pub failure: Arc<Mutex<Option<String>>>,
     app: axum::Router,
-    _folder: TempDir,
+    pub folder: TempDir,
 }
 
 pub struct Answer {
@@ -73,10 +73,11 @@ impl Rig {
             }),
             roles: vec!["edge", "switch"],
             version: "1.2.3",
+            recordings: folder.path().join("recordings"),
         };
         let state = ApiState::new(config, parts);
         let app = router(state.clone());
-        Self { store, shared, orders, state, failure, app, _folder: folder }
+        Self { store, shared, orders, state, failure, app, folder }
     }
 
     pub async fn send(&self, from: &str, request: Request<Body>) -> Answer {

@@ -4,8 +4,8 @@
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
-    Binding, CallRecord, Directory, Extension, GuestPolicy, LiveCall, MediaCommand, MediaEvent,
-    Secret, Service, StreamReport, Transport,
+    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
+    MediaCommand, MediaEvent, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -32,6 +32,10 @@ impl Desk {
     }
 
     pub fn new() -> Self {
+        Self::with(&Config::default())
+    }
+
+    pub fn with(config: &Config) -> Self {
         let now = Instant::now();
         let setup = Setup {
             seed: [7; 32],
@@ -40,7 +44,7 @@ impl Desk {
             directory: Arc::new(directory()),
         };
         Self {
-            switch: Switch::new(&Config::default(), setup),
+            switch: Switch::new(config, setup),
             bindings: vec![phone()],
             commands: Vec::new(),
             records: Vec::new(),
@@ -174,10 +178,12 @@ fn directory() -> Directory {
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
+    let conference = Service::Conference(ConferenceSettings::default());
+    let conference = ("3000".to_owned(), conference);
     Directory {
         domain: "offhook.local".into(),
         extensions: extensions.into(),
-        services: [echo].into(),
-        guest_policy: GuestPolicy { allowed: vec!["9196".into()] },
+        services: [echo, conference].into(),
+        guest_policy: GuestPolicy { allowed: vec!["9196".into(), "3000".into()] },
     }
 }

@@ -1,0 +1,131 @@
+// Calls between real phones are recorded by order, and what was recorded survives the server.
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { after, before, describe, it } from "node:test";
+import { Baresip } from "./lib/baresip.mjs";
+import { hearsTone } from "./lib/browser.mjs";
+import { Pjsua } from "./lib/pjsua.mjs";
+import { Server } from "./lib/server.mjs";
+import { levelDbm0, readWav, share } from "./lib/tone.mjs";
+
+const CALLER_HZ = 900;
+const CALLEE_HZ = 700;
+const PATIENCE_MS = 20_000;
+const UNHEARD_DBM0 = -45;
+
+let server;
+let caller;
+let callee;
+let token;
+
+async function api(method, path, headers = {}) {
+  return fetch(`${server.portal}api/${path}`, {
+    method,
+    headers: { authorization: `Bearer ${token}`, ...headers },
+  });
+}
+
+async function signIn(username) {
+  const answer = await fetch(`${server.portal}api/auth/login`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ username, password: `demo-${username}` }),
+  });
+  assert.equal(answer.status, 200);
+  return (await answer.json()).token;
+}
+
+/** Asks again until the answer pleases `accept`; the recorder writes once a second. */
+async function eventually(ask, accept, what) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const answer = await ask();
+    if (answer !== null && accept(answer)) return answer;
+    if (Date.now() > deadline) throw new Error(`${what} did not come\n${server.log}`);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
+}
+
+const channel = (bytes, number) => readWav(bytes, { channel: number });
+const seconds = (bytes) => channel(bytes, 0).samples.length / channel(bytes, 0).rate;
+
+async function audio(call) {
+  const answer = await api("GET", `calls/${call}/recording`);
+  if (answer.status !== 200) return null;
+  const bytes = Buffer.from(await answer.arrayBuffer());
+  return bytes.length > 44 ? bytes : null;
+}
+
+/** The last half second of both channels. */
+function ends(bytes) {
+  return [0, 1].map((number) => {
+    const { samples, rate } = channel(bytes, number);
+    return { samples: samples.subarray(-Math.round(rate / 2)), rate };
+  });
+}
+
+function hasBothTones(bytes) {
+  const [said, heard] = ends(bytes);
+  return (
+    share(said.samples, said.rate, CALLER_HZ) > 0.8 &&
+    share(heard.samples, heard.rate, CALLEE_HZ) > 0.8
+  );
+}
+
+function isSilent(bytes) {
+  return ends(bytes).every(({ samples, rate }) =>
+    [CALLER_HZ, CALLEE_HZ].every((hz) => levelDbm0(samples, rate, hz) < UNHEARD_DBM0),
+  );
+}
+
+describe("a recording", () => {
+  before(async () => {
+    server = await Server.start();
+    const account = (number) => ({
+      number,
+      password: `demo-${number}`,
+      server: server.urls.sip_udp,
+    });
+    callee = await Baresip.start({ ...account("1002"), microphone: CALLEE_HZ, codecs: ["opus"] });
+    caller = await Pjsua.start({ ...account("1001"), microphone: CALLER_HZ, codecs: ["PCMU"] });
+    token = await signIn("supervisor");
+  });
+
+  after(async () => {
+    await Promise.all([caller?.stop(), callee?.stop()]);
+    await server?.stop();
+  });
+
+  it("has a channel for each party, is silent while paused, and outlives a killed server", async () => {
+    await caller.dial("sip:1002@offhook.local");
+    await callee.event("CALL_INCOMING");
+    await callee.answer();
+    await caller.listenUntil(hearsTone(CALLEE_HZ), "the callee");
+    const { items } = await (await api("GET", "calls/active")).json();
+    assert.equal(items.length, 1);
+    const call = items[0].id;
+    const order = async (method, path) =>
+      assert.equal((await api(method, `calls/active/${call}/recording${path}`)).status, 202);
+
+    await order("POST", "");
+    await eventually(() => audio(call), hasBothTones, "both tones");
+    await order("POST", "/pause");
+    await eventually(() => audio(call), isSilent, "the silence of a pause");
+    await order("POST", "/resume");
+    const bytes = await eventually(() => audio(call), hasBothTones, "both tones again");
+
+    const range = await api("GET", `calls/${call}/recording`, { range: "bytes=0-43" });
+    assert.equal(range.status, 206);
+    assert.equal((await range.arrayBuffer()).byteLength, 44);
+
+    server.child.kill("SIGKILL");
+    const folder = join(server.dataDir, "recordings");
+    const names = await readdir(folder, { recursive: true });
+    const path = names.find((name) => name.endsWith(`${call}.wav`));
+    assert.match(path, /^\d{4}\/\d\d\/\d\d\//);
+    const left = await readFile(join(folder, path));
+    assert.ok(seconds(left) >= seconds(bytes), `${seconds(left)} of ${seconds(bytes)} s`);
+    assert.ok(hasBothTones(left));
+  });
+});
