@@ -79,6 +79,28 @@ async function packets(callId) {
   return tags.map((tag) => tag.medias[0].streams[0].stats.packets);
 }
 
+/** The places of the two parties in what a query tells. */
+const CALLER = 0;
+const CALLEE = 1;
+
+/** How many packets went to a party. */
+async function sentTo(callId, party) {
+  const { tags } = await ng.query(door, { "call-id": callId });
+  return Object.values(tags)[party].medias[0].streams[0].stats_out.packets;
+}
+
+/** Waits until packets go to a party, or until none do: there is no event for either. */
+async function isSent(callId, party, something) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const before = await sentTo(callId, party);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const count = (await sentTo(callId, party)) - before;
+    if (something ? count > 5 : count === 0) return;
+    assert.ok(Date.now() < deadline, `${count} packets in 250 ms`);
+  }
+}
+
 async function bothTalk(caller, callee, number) {
   await caller.dial(uri(number));
   await callee.event("CALL_INCOMING");
@@ -124,9 +146,11 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     const callee = await baresip("1002", { codecs: "PCMU" });
     const caller = await pjsip("1001", { codecs: "PCMU" });
     await bothTalk(caller, callee, "1002");
+    const [callId] = await calls();
     await caller.hold();
-    await callee.listenUntil((heard) => !hearsTone(PJSIP_HZ, 0.3)(heard), "no 900 Hz on hold");
+    await isSent(callId, CALLER, false);
     await caller.resume();
+    await isSent(callId, CALLER, true);
     await callee.listenUntil(hearsTone(PJSIP_HZ), "900 Hz again");
     await caller.listenUntil(hearsTone(BARESIP_HZ), "700 Hz again");
     await caller.hangUp();
@@ -157,8 +181,9 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
       assert.equal(answer.result, "ok", answer["error-reason"]);
     };
     await ask("blockMedia", { "from-tag": callerTag });
-    await callee.listenUntil((heard) => !hearsTone(PJSIP_HZ, 0.3)(heard), "nothing of PJSIP");
+    await isSent(callId, CALLEE, false);
     await ask("unblockMedia", { "from-tag": callerTag });
+    await isSent(callId, CALLEE, true);
     await callee.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz again");
     await ask("playMedia", { "from-tag": calleeTag, file: "tone:1500,10000" });
     await callee.listenUntil(hearsTone(1500), "the 1500 Hz that is played");
@@ -181,12 +206,12 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
 
   /** The customer's portal, sent to Kamailio's WebSocket in the place of Offhook's own. */
   async function portal() {
-    const context = await chromium.browser.newContext();
-    const { page } = await open({ newContext: async () => context }, "about:blank");
+    const { page } = await open(chromium.browser, `${server.portal}favicon.svg`);
     await page.route("**/api/session/guest", async (route) => {
       const answer = await route.fetch();
       const credentials = await answer.json();
-      await route.fulfill({ response: answer, json: { ...credentials, ws_url: kamailio.ws } });
+      const json = { ...credentials, ws_url: kamailio.ws, allowed: null };
+      await route.fulfill({ response: answer, json });
     });
     await page.goto(server.portal);
     await ready(page);
@@ -246,7 +271,9 @@ describe("rtpengine-client", () => {
     const answer = await ng.offer(door, { "call-id": "x", "from-tag": "a", sdp: "nonsense" });
     assert.equal(answer.result, "error");
     assert.match(answer["error-reason"], /SDP line 1/);
-    const unknown = await ng.delete(door, { "call-id": "x", "from-tag": "a" });
+    const unknown = await ng.query(door, { "call-id": "x" });
     assert.equal(unknown["error-reason"], "Unknown call-id");
+    const gone = await ng.delete(door, { "call-id": "x", "from-tag": "a" });
+    assert.match(gone.warning, /Call-ID not found/);
   });
 });

@@ -68,6 +68,19 @@ fn a_phone_is_not_shown_what_a_browser_said() {
 }
 
 #[test]
+fn an_answer_has_the_mid_and_the_bundle_of_its_offer() {
+    let browser = PHONE.replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE x\r\n") + "a=mid:x\r\n";
+    let mut world = World::new();
+    world.offer("", &browser);
+    let sdp = sdp_of(&world.answer("", OTHER));
+    assert!(sdp.contains("a=group:BUNDLE x\r\n") && sdp.contains("a=mid:x\r\n"), "{sdp}");
+    let other = OTHER.replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE y\r\n") + "a=mid:y\r\n";
+    let sdp = sdp_of(&world.answer("", &other));
+    assert!(sdp.contains("a=group:BUNDLE x\r\n") && sdp.contains("a=mid:x\r\n"), "{sdp}");
+    assert!(!sdp.contains("y\r\n"), "{sdp}");
+}
+
+#[test]
 fn security_follows_protocol_and_flags() {
     let security = |keys: &str| {
         let mut world = World::new();

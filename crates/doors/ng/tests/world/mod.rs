@@ -195,6 +195,12 @@ fn described(like: &str, port: u16, terms: &Terms, is_offer: bool) -> String {
         name.is_none_or(|name| matches!(name, "rtpmap" | "fmtp" | "sendrecv" | "sendonly"))
     });
     ours.lines.retain(|line| line.kind != b'c');
+    let is_dtls_offer = is_offer && terms.security == Security::Dtls;
+    let mut group = String::new();
+    if let Some(mid) = section.mid().or(is_dtls_offer.then_some("0")) {
+        ours.push_attribute("mid", mid);
+        group = format!("a=group:BUNDLE {mid}\r\n");
+    }
     if terms.rtcp_mux {
         ours.push_attribute("rtcp-mux", "");
     }
@@ -213,7 +219,9 @@ fn described(like: &str, port: u16, terms: &Terms, is_offer: bool) -> String {
         ours.push_attribute("fingerprint", "sha-256 00:11");
         ours.push_attribute("setup", "actpass");
     }
-    format!("v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{ours}")
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n{group}{ours}"
+    )
 }
 
 fn speaks_ice(terms: &Terms, is_offer: bool) -> bool {
