@@ -19,6 +19,8 @@ pub struct Config {
     pub switch: offhook_switch::Config,
     /// The media role: RTP.
     pub media: offhook_media::Config,
+    /// Text to speech.
+    pub speech: offhook_speech::Config,
     /// The gateway: HTTP.
     pub gateway: offhook_gateway::Config,
     /// The door for RTPengine's clients.
@@ -37,6 +39,7 @@ impl Default for Config {
             edge: offhook_edge::Config::default(),
             switch: offhook_switch::Config::default(),
             media: offhook_media::Config::default(),
+            speech: offhook_speech::Config::default(),
             gateway: offhook_gateway::Config::default(),
             ng: offhook_ng_door::Config::default(),
             api: offhook_api::Config::default(),

@@ -7,7 +7,7 @@ use offhook_api::Check;
 use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
 use offhook_model::CallRecord;
 use offhook_ng_door::NgDoor;
-use offhook_speech::{Engine, Speech};
+use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::Path;
 use std::sync::Arc;
@@ -32,10 +32,12 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         Bus::in_process(shared);
 
     let media_bind = config.media.bind;
-    let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
+    let voice = config.speech.voice().context("the speech configuration cannot be used")?;
+    let speech = Arc::new(Speech::with_voice(voice, Some(config.data_dir.join("speech"))));
+    let media_config = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let media = offhook_media::start(&config.media, media_commands.1, media_events_out, speech)?;
+    let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -108,6 +110,14 @@ async fn open_ng(
         return Ok(None);
     }
     Ok(Some(offhook_ng_door::start(config, links).await?))
+}
+
+/// Prompts and recordings are in the data folder unless configured otherwise.
+fn with_folders(config: &Config) -> offhook_media::Config {
+    let mut media = config.media.clone();
+    media.prompts.get_or_insert_with(|| config.data_dir.join("prompts"));
+    media.recordings.get_or_insert_with(|| config.data_dir.join("recordings"));
+    media
 }
 
 /// The queue of records as a stream, which is what the store reads.

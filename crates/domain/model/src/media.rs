@@ -174,7 +174,8 @@ pub enum MediaCommand {
     Play {
         /// The leg.
         leg: LegId,
-        /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`, `file:name`.
+        /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`,
+        /// `say:kind:value`, `file:name`.
         prompts: Vec<String>,
         /// Whether it starts over when it ends.
         repeat: bool,
@@ -203,7 +204,15 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
-    /// Sends DTMF to the party (RFC 4733).
+    /// Governs what is being played to the leg. Nothing happens when nothing is.
+    PlayControl {
+        /// The leg.
+        leg: LegId,
+        /// What to do.
+        control: PlayControl,
+    },
+    /// Sends DTMF to the party: as telephone-event (RFC 4733) where that was agreed on, by
+    /// [`MediaEvent::SendInfo`] where the party takes INFO, as tones otherwise.
     SendDtmf {
         /// The leg.
         leg: LegId,
@@ -211,6 +220,22 @@ pub enum MediaCommand {
         digits: String,
         /// Length of each tone in milliseconds.
         duration_ms: u32,
+    },
+    /// The party has pressed keys and told so in its signalling. It is as if they had come with its audio:
+    /// a `Dtmf` event for each follows, and the partner of the leg learns of them.
+    HandleDtmf {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digits: String,
+        /// How long each was held, in milliseconds.
+        duration_ms: u32,
+    },
+    /// The party's signalling takes keys (SIP INFO): [`MediaEvent::SendInfo`] asks for that when no
+    /// telephone-event was agreed on.
+    TakesInfo {
+        /// The leg.
+        leg: LegId,
     },
     /// Ends the leg. Answered by `Released`, always, also for a leg that is not known.
     Release {
@@ -231,6 +256,23 @@ pub enum MediaCommand {
         /// What to do.
         command: RecordingCommand,
     },
+}
+
+/// How what is being played is governed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlayControl {
+    /// These keys end it, with `PlayInterrupted`, when the party presses one of them.
+    BargeIn(String),
+    /// It stops where it is; the party hears silence.
+    Pause,
+    /// It goes on from where it was paused.
+    Resume,
+    /// It goes on at this many milliseconds from the beginning of the list. Beyond the end it is finished.
+    SeekTo(u32),
+    /// It goes on this many milliseconds later, or earlier when negative.
+    SeekBy(i32),
+    /// How much louder or softer it sounds than it was made, in dB, -40 to 12. It holds for this list.
+    Volume(i8),
 }
 
 /// Why a description was refused.
@@ -292,6 +334,23 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A key of [`PlayControl::BargeIn`] has ended what was played; `PlayFinished` does not follow. The key
+    /// itself is told by `Dtmf` when it is released.
+    PlayInterrupted {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        digit: char,
+    },
+    /// The party, whose signalling takes keys, is to be told of this one (SIP INFO).
+    SendInfo {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digit: char,
+        /// How long, in milliseconds.
+        duration_ms: u32,
+    },
     /// The party pressed a key.
     Dtmf {
         /// The leg.
@@ -348,6 +407,8 @@ impl MediaEvent {
             | Self::Refused { leg, .. }
             | Self::Connected { leg }
             | Self::PlayFinished { leg }
+            | Self::PlayInterrupted { leg, .. }
+            | Self::SendInfo { leg, .. }
             | Self::Dtmf { leg, .. }
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }

@@ -1,4 +1,4 @@
-use crate::{CallRef, HangupCause, LegId};
+use crate::{AudioVerdict, CallRef, HangupCause, LegId};
 use serde::{Deserialize, Serialize};
 
 /// Which way a leg was set up, seen from Offhook.
@@ -58,6 +58,16 @@ pub struct StreamReport {
     pub mos: Option<f64>,
     /// Packets dropped because they failed authentication, were replays or came from elsewhere.
     pub packets_refused: u64,
+    /// How much longer the runs of lost packets were than chance would make them (G.107 section 7.5); 1 for
+    /// chance.
+    #[serde(default)]
+    pub burst_ratio: Option<f64>,
+    /// How much faster the party's clock runs than ours, in parts per million.
+    #[serde(default)]
+    pub clock_drift_ppm: Option<f64>,
+    /// Why no audio came from the party, when none did.
+    #[serde(default)]
+    pub verdict: Option<AudioVerdict>,
 }
 
 /// One leg in a call's record.
@@ -108,6 +118,15 @@ pub struct CallRecord {
     pub hung_up_by: Party,
     /// Its legs, the caller's first.
     pub legs: Vec<LegRecord>,
+}
+
+impl CallRecord {
+    /// Why audio was missing or one-way in the call: the leg whose party was not heard, and the reason. The
+    /// caller's comes first.
+    #[must_use]
+    pub fn verdict(&self) -> Option<(&LegRecord, &AudioVerdict)> {
+        self.legs.iter().find_map(|leg| Some((leg, leg.stream.as_ref()?.verdict.as_ref()?)))
+    }
 }
 
 /// Where a live call stands.

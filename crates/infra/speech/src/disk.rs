@@ -11,9 +11,6 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 /// The most files that are kept; when there are as many, no more are written.
 const MAX_FILES: usize = 4096;
 
-/// Part of each file's name: change it whenever the same text would sound different.
-const VOICE: &str = "flite-cmu_us_slt-1";
-
 /// A folder of spoken texts. Its failures are logged and never in the way of speaking.
 #[derive(Debug)]
 pub(crate) struct Folder {
@@ -39,9 +36,9 @@ impl Folder {
         }
     }
 
-    /// The speech of a text, when it is there and whole.
-    pub(crate) fn read(&self, text: &str) -> Option<Pcm> {
-        let bytes = fs::read(self.path_of(text)).ok()?;
+    /// The speech that was kept under this key, the voice's name and the text, when it is there and whole.
+    pub(crate) fn read(&self, key: &str) -> Option<Pcm> {
+        let bytes = fs::read(self.path_of(key)).ok()?;
         match wav::read(&bytes) {
             Ok(Wav { rate, samples }) => Some(Pcm { samples, rate }),
             Err(error) => {
@@ -52,11 +49,11 @@ impl Folder {
     }
 
     /// Keeps the speech of a text.
-    pub(crate) fn write(&self, text: &str, pcm: &Pcm) {
+    pub(crate) fn write(&self, key: &str, pcm: &Pcm) {
         if self.files.load(Ordering::Relaxed) >= MAX_FILES {
             return;
         }
-        match self.write_file(text, pcm) {
+        match self.write_file(key, pcm) {
             Ok(()) => {
                 self.files.fetch_add(1, Ordering::Relaxed);
             }
@@ -65,20 +62,18 @@ impl Folder {
     }
 
     /// Writes beside the file and renames, so that a reader never sees half of it.
-    fn write_file(&self, text: &str, pcm: &Pcm) -> io::Result<()> {
+    fn write_file(&self, key: &str, pcm: &Pcm) -> io::Result<()> {
         let wav = Wav { rate: pcm.rate, samples: pcm.samples.clone() };
         let bytes = wav.to_bytes().map_err(io::Error::other)?;
         let number = self.writes.fetch_add(1, Ordering::Relaxed);
         let partial = self.path.join(format!("{}-{number}.part", std::process::id()));
         fs::write(&partial, bytes)?;
-        fs::rename(&partial, self.path_of(text))
+        fs::rename(&partial, self.path_of(key))
     }
 
-    fn path_of(&self, text: &str) -> PathBuf {
+    fn path_of(&self, key: &str) -> PathBuf {
         let mut hash = Sha256::new();
-        hash.update(VOICE);
-        hash.update(b"\n");
-        hash.update(text);
+        hash.update(key);
         let name: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         self.path.join(name + ".wav")
     }

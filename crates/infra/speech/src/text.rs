@@ -28,6 +28,19 @@ pub(crate) fn speakable(text: &str) -> Result<String, SpeechError> {
     }
 }
 
+/// The text as a voice of many languages takes it: control characters become spaces.
+pub(crate) fn plain(text: &str) -> Result<String, SpeechError> {
+    if text.len() > MAX_TEXT {
+        return Err(SpeechError::TooLong);
+    }
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    if text.contains(char::is_alphanumeric) {
+        Ok(text.trim().to_owned())
+    } else {
+        Err(SpeechError::NothingToSay)
+    }
+}
+
 fn push_folded(spoken: &mut String, character: char, word: &mut usize) {
     let folded = fold(character);
     if folded == " " {

@@ -247,6 +247,9 @@ impl LegRow {
             remote_loss_percent: self.remote_loss_percent,
             round_trip_ms: self.round_trip_ms,
             mos: self.mos,
+            burst_ratio: None,
+            clock_drift_ppm: None,
+            verdict: None,
         });
         let inbound = self.direction == "inbound";
         LegRecord {

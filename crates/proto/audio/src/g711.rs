@@ -39,15 +39,44 @@ pub(crate) fn decode(law: Law, payload: &[u8], pcm: &mut [i16]) {
     }
 }
 
-fn mu_from_linear(sample: i16) -> u8 {
+/// Changes mu-law codes to the A-law codes nearest to them, in place.
+pub fn pcmu_to_pcma(payload: &mut [u8]) {
+    payload.iter_mut().for_each(|code| *code = MU_TO_A[usize::from(*code)]);
+}
+
+/// Changes A-law codes to the mu-law codes nearest to them, in place.
+pub fn pcma_to_pcmu(payload: &mut [u8]) {
+    payload.iter_mut().for_each(|code| *code = A_TO_MU[usize::from(*code)]);
+}
+
+static MU_TO_A: [u8; 256] = convert_table(Law::Mu);
+static A_TO_MU: [u8; 256] = convert_table(Law::A);
+
+/// The codes of the other law.
+const fn convert_table(from: Law) -> [u8; 256] {
+    let mut table = [0; 256];
+    let mut code = 0;
+    while code < 256 {
+        table[code] = match from {
+            Law::Mu => a_from_linear(mu_to_linear(code as u8)),
+            Law::A => mu_from_linear(a_to_linear(code as u8)),
+        };
+        code += 1;
+    }
+    table
+}
+
+const fn mu_from_linear(sample: i16) -> u8 {
     let sign = if sample < 0 { 0x80 } else { 0 };
-    let magnitude = (i32::from(sample).abs().min(MU_CLIP) + MU_BIAS) as u32;
+    let absolute = (sample as i32).abs();
+    let clipped = if absolute < MU_CLIP { absolute } else { MU_CLIP };
+    let magnitude = (clipped + MU_BIAS) as u32;
     let segment = magnitude.ilog2() - 7;
     let step = (magnitude >> (segment + 3)) & 0x0F;
     !(sign | (segment << 4) as u8 | step as u8)
 }
 
-fn a_from_linear(sample: i16) -> u8 {
+const fn a_from_linear(sample: i16) -> u8 {
     let sign = if sample < 0 { 0 } else { 0x80 };
     let magnitude = ((sample ^ (sample >> 15)) >> 3) as u32;
     let code = if magnitude < 32 {
@@ -110,6 +139,20 @@ mod tests {
             assert_eq!(a_from_linear(a_to_linear(code)), code);
             let linear = mu_to_linear(code);
             assert_eq!(mu_to_linear(mu_from_linear(linear)), linear);
+        }
+    }
+
+    #[test]
+    fn between_the_laws_a_code_becomes_the_nearest_and_the_tables_agree_with_the_codecs() {
+        let (mut mu, mut a): (Vec<u8>, Vec<u8>) = ((0..=255).collect(), (0..=255).collect());
+        pcmu_to_pcma(&mut mu);
+        pcma_to_pcmu(&mut a);
+        for code in 0..=255u8 {
+            let linear = mu_to_linear(code);
+            assert_eq!(mu[usize::from(code)], a_from_linear(linear));
+            assert_eq!(a[usize::from(code)], mu_from_linear(a_to_linear(code)));
+            let error = (i32::from(a_to_linear(mu[usize::from(code)])) - i32::from(linear)).abs();
+            assert!(error <= 8 + i32::from(linear).abs() / 16, "{code}: {error}");
         }
     }
 

@@ -1,9 +1,9 @@
 //! What bridged calls cost: so many PCMU calls through one media thread, over loopback sockets.
 //!
-//! `cargo run --release -p offhook-media --example relay_cost -- CALLS SECONDS`
+//! `cargo run --release -p offhook-media --example relay_cost -- CALLS SECONDS [epoll|io_uring]`
 
 use offhook_bus::{Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, queue};
-use offhook_media::{Config, start};
+use offhook_media::{Config, PacketIoChoice, start};
 use offhook_model::LegId;
 use offhook_rtp::RtpHeader;
 use offhook_sdp::SessionDescription;
@@ -20,11 +20,17 @@ async fn main() -> anyhow::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let calls: u64 = arguments.next().map_or(Ok(100), |text| text.parse())?;
     let seconds: u64 = arguments.next().map_or(Ok(10), |text| text.parse())?;
+    let packet_io = match arguments.next().as_deref() {
+        Some("epoll") => PacketIoChoice::Epoll,
+        Some("io_uring") => PacketIoChoice::IoUring,
+        _ => PacketIoChoice::Auto,
+    };
     let (commands, inbox) = queue(MEDIA_QUEUE_MAX);
     let (outbox, mut events) = queue(MEDIA_QUEUE_MAX);
     let speech = Arc::new(Speech::new(Engine::Silent, None));
     let bind = LOOPBACK.into();
-    let config = Config { bind, port_min: 0, port_max: 0, threads: 1, ..Config::default() };
+    let config =
+        Config { bind, packet_io, port_min: 0, port_max: 0, threads: 1, ..Config::default() };
     let _media = start(&config, inbox, outbox, speech)?;
     let mut sockets = Vec::new();
     for leg in (1..=2 * calls).map(LegId) {

@@ -1,3 +1,5 @@
+use crate::state::InbandDtmf;
+use offhook_net::packet_io::PacketIoKind;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
@@ -10,6 +12,30 @@ pub const PORT_MAX: u16 = 40_000;
 pub const LEGS_MAX: usize = 4_000;
 /// Seconds without a packet before a leg is reported silent, unless configured otherwise.
 pub const SILENT_AFTER_S: u32 = 30;
+
+/// How the media threads reach their packets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum PacketIoChoice {
+    /// `io_uring` where the kernel allows it, epoll elsewhere.
+    #[default]
+    Auto,
+    /// `io_uring`; without it the role does not start.
+    IoUring,
+    /// epoll.
+    Epoll,
+}
+
+impl PacketIoChoice {
+    /// What was asked for; `None` when whatever works best is.
+    pub(crate) fn wanted(self) -> Option<PacketIoKind> {
+        match self {
+            Self::Auto => None,
+            Self::IoUring => Some(PacketIoKind::IoUring),
+            Self::Epoll => Some(PacketIoKind::Epoll),
+        }
+    }
+}
 
 /// Settings of the media role.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +53,25 @@ pub struct Config {
     pub port_max: u16,
     /// Media threads; zero means one for each processor.
     pub threads: usize,
+    /// The processors that the media threads are bound to, one after the other and again from the first
+    /// when there are more threads. Empty: the kernel moves them as it likes.
+    pub pin: Vec<usize>,
+    /// How the media threads reach their packets.
+    pub packet_io: PacketIoChoice,
     /// How many legs there may be at a time; further ones are refused.
     pub legs_max: usize,
     /// After how many seconds without a packet a leg is reported silent. Zero never does.
     pub silent_after_s: u32,
-    /// The folder of the WAV files that `file:name` prompts name. Without it such prompts are unknown.
+    /// The folder of the sound files (WAV, MP3, Ogg) that `file:name` prompts name; `prompts` in the data
+    /// folder unless set.
     pub prompts: Option<PathBuf>,
+    /// The folder of recordings; `recordings` in the data directory when it is not named.
+    pub recordings: Option<PathBuf>,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
     pub hold_music: bool,
+    /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
+    /// party; `always`; or `never`.
+    pub inband_dtmf: InbandDtmf,
 }
 
 impl Default for Config {
@@ -45,10 +82,14 @@ impl Default for Config {
             port_min: PORT_MIN,
             port_max: PORT_MAX,
             threads: 0,
+            pin: Vec::new(),
+            packet_io: PacketIoChoice::Auto,
             legs_max: LEGS_MAX,
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
+            recordings: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::default(),
         }
     }
 }

@@ -1,25 +1,28 @@
 //! Threads and sockets around [`crate::state::Engine`].
 //!
 //! One dispatcher thread takes the switch's commands, opens ports and knows which media thread has which
-//! leg. Each media thread waits on its sockets and its commands and does what its engine says. One more
-//! thread fetches sounds, which may take long.
+//! leg. Each media thread waits on its sockets and its commands and does what its engine says. A few more
+//! threads fetch sounds, which may take long.
 
 mod dispatcher;
 mod homes;
 mod measures;
-mod packet_io;
+mod prompt_files;
+mod recorder;
 mod sockets;
 mod sounds;
 mod worker;
 
 use crate::config::Config;
+use crate::recorder::Folder;
 use crate::state::{Engine, Settings};
 use anyhow::Context;
 use dispatcher::Dispatcher;
 use offhook_bus::{Inbox, MediaCommand, MediaEvents};
+use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
-use packet_io::Epoll;
+use recorder::RecorderLink;
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -70,21 +73,27 @@ pub fn start(
     check(config)?;
     let events = events.into();
     let settings = settings(config)?;
+    let folder = Folder::new(config.recordings.clone());
+    let (pieces, recorder) = recorder::start(folder, events.clone())?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
-    let mut threads = Vec::new();
-    let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
-    threads.push(thread);
+    let mut threads = vec![recorder];
+    let (sounds, fetchers) = Sounds::start(&speech, config.prompts.clone(), &notices)?;
+    threads.extend(fetchers);
     let mut workers: Vec<WorkerHandle> = Vec::new();
     for number in 0..thread_count(config) {
-        let io = Epoll::new().context("epoll")?;
-        let waker = io.waker();
+        let io = packet_io::open(config.packet_io.wanted()).context("media.packet_io")?;
+        if number == 0 {
+            measures::show_packet_io(io.kind(), thread_count(config));
+        }
         let engine = Engine::new(settings.clone());
-        let worker = Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone());
-        let (handle, thread) = worker.start(number, waker)?;
+        let recorder = RecorderLink::new(pieces.clone(), events.clone());
+        let worker =
+            Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone(), recorder);
+        let (handle, thread) = worker.start(number, pinned_to(config, number))?;
         workers.push(handle);
         threads.push(thread);
     }
-    drop(sounds);
+    drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
     let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
     threads.push(dispatcher.start(commands, notices_inbox, stopped)?);
@@ -111,6 +120,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         advertised: advertised(config).into(),
         silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         hold_music: config.hold_music,
+        inband_dtmf: config.inband_dtmf,
     })
 }
 
@@ -119,6 +129,11 @@ fn thread_count(config: &Config) -> usize {
         0 => std::thread::available_parallelism().map_or(1, usize::from),
         count => count,
     }
+}
+
+/// The processor of a media thread, when it has one of its own.
+fn pinned_to(config: &Config, number: usize) -> Option<usize> {
+    config.pin.get(number.checked_rem(config.pin.len())?).copied()
 }
 
 fn advertised(config: &Config) -> Vec<IpAddr> {

@@ -154,6 +154,11 @@ impl Driver {
     fn finish(&mut self, record: CallRecord) {
         tracing::info!(call = %record.call, cause = %record.cause, "call ends");
         metrics::counter!("offhook_calls_total", "cause" => record.cause.name()).increment(1);
+        if let Some((leg, verdict)) = record.verdict() {
+            tracing::info!(call = %record.call, leg = %leg.leg, %verdict, "a party was not heard");
+            metrics::counter!("offhook_call_verdicts_total", "verdict" => verdict.as_str())
+                .increment(1);
+        }
         self.links.shared.remove_live_call(&record.call);
         count_full("records", &self.links.records.send(record));
     }

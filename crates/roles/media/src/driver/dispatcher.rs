@@ -126,6 +126,7 @@ impl Dispatcher {
 
     fn show(&self) {
         metrics::gauge!("offhook_media_legs").set(gauge(self.placements.len()));
+        metrics::gauge!("offhook_conferences").set(gauge(self.conferences.len()));
         if let Some(pool) = &self.ports {
             metrics::gauge!("offhook_media_port_pairs_free").set(gauge(pool.available()));
         }
@@ -157,6 +158,9 @@ impl Dispatcher {
             | MediaCommand::Echo { leg, .. }
             | MediaCommand::Unbridge { leg }
             | MediaCommand::SendDtmf { leg, .. }
+            | MediaCommand::HandleDtmf { leg, .. }
+            | MediaCommand::TakesInfo { leg }
+            | MediaCommand::PlayControl { leg, .. }
             | MediaCommand::Release { leg }
             | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => {
                 self.pass(*leg, command);
@@ -171,6 +175,7 @@ impl Dispatcher {
                 if let Some(leg) = leg.filter(|_| is_leaving) {
                     self.conferences.leave_from(conference, leg);
                 }
+                self.show();
             }
             MediaCommand::Record { source: RecordingSource::Conference(conference), .. } => {
                 self.pass_to_conference(*conference, command);

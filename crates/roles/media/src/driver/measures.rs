@@ -2,6 +2,15 @@
 
 use crate::state::Counts;
 use offhook_model::StreamReport;
+use offhook_net::packet_io::PacketIoKind;
+
+/// Says how packets are reached, and by how many threads.
+pub(crate) fn show_packet_io(kind: PacketIoKind, threads: usize) {
+    let kind = kind.as_str();
+    tracing::info!(kind, threads, "packet I/O of the media threads");
+    let threads = u32::try_from(threads).map_or(f64::MAX, f64::from);
+    metrics::gauge!("offhook_media_packet_io", "kind" => kind).set(threads);
+}
 
 /// Adds what a thread counted since the last time.
 pub(crate) fn count(counts: Counts) {

@@ -1,7 +1,6 @@
 //! The pair of sockets of one leg.
 
 use crate::ports::PortPool;
-use offhook_rtc::Component;
 use std::io;
 use std::net::{IpAddr, UdpSocket};
 use std::time::Instant;
@@ -23,13 +22,6 @@ pub(crate) struct Sockets {
 pub(crate) struct Exhausted;
 
 impl Sockets {
-    pub(crate) fn of(&self, component: Component) -> &UdpSocket {
-        match component {
-            Component::Rtp => &self.rtp,
-            Component::Rtcp => &self.rtcp,
-        }
-    }
-
     /// Opens a pair of the pool. A pair that somebody else holds is skipped and tried again later.
     pub(crate) fn open(
         bound: IpAddr,

@@ -1,25 +1,21 @@
 //! Makes and reads sounds, away from the media threads.
 
 use super::Notice;
+use super::prompt_files::PromptFiles;
 use crate::state::SoundSource;
 use anyhow::Context;
-use offhook_audio::wav;
 use offhook_model::LegId;
 use offhook_speech::{Pcm, Speech};
-use std::collections::HashMap;
-use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::collections::{HashMap, VecDeque};
+use std::path::PathBuf;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::mpsc;
 
 /// Sounds that wait to be fetched.
 const WANTED_MAX: usize = 4_096;
-/// Bytes of a sound file at most: an hour of narrowband speech.
-const FILE_BYTES_MAX: u64 = 64 * 1024 * 1024;
-/// Samples of files that are kept in memory at most.
-const KEPT_SAMPLES_MAX: usize = 16 * 1024 * 1024;
+/// Threads that fetch: a slow engine keeps no file waiting.
+const FETCHERS: usize = 3;
 
 /// A sound that a leg plays.
 #[derive(Debug)]
@@ -37,57 +33,141 @@ pub(crate) struct Fetched {
     pub(crate) sound: Option<Arc<Pcm>>,
 }
 
-/// The way to the thread that fetches. It ends when the last clone is gone.
+/// The way to the threads that fetch. They end when the last clone is gone.
 #[derive(Debug, Clone)]
-pub(crate) struct Sounds(SyncSender<Wanted>);
+pub(crate) struct Sounds(Arc<Door>);
+
+/// Closes the queue when it is dropped.
+#[derive(Debug)]
+struct Door(Arc<Queue>);
+
+impl Drop for Door {
+    fn drop(&mut self) {
+        self.0.state().is_closed = true;
+        self.0.changed.notify_all();
+    }
+}
+
+#[derive(Debug, Default)]
+struct Queue {
+    state: Mutex<Turns>,
+    changed: Condvar,
+}
+
+/// Legs take turns, so that nobody's first sentence waits for all of somebody else's.
+#[derive(Debug, Default)]
+struct Turns {
+    legs: VecDeque<LegId>,
+    wanted: HashMap<LegId, VecDeque<Wanted>>,
+    count: usize,
+    is_closed: bool,
+}
 
 struct Fetcher {
+    queue: Arc<Queue>,
     speech: Arc<Speech>,
-    folder: Option<PathBuf>,
-    files: HashMap<String, Arc<Pcm>>,
-    kept_samples: usize,
+    files: Arc<PromptFiles>,
+    notices: mpsc::Sender<Notice>,
 }
 
 impl Sounds {
     pub(crate) fn start(
-        speech: Arc<Speech>,
+        speech: &Arc<Speech>,
         folder: Option<PathBuf>,
-        notices: mpsc::Sender<Notice>,
-    ) -> anyhow::Result<(Self, JoinHandle<()>)> {
-        let (sender, receiver) = sync_channel(WANTED_MAX);
-        let mut fetcher = Fetcher { speech, folder, files: HashMap::new(), kept_samples: 0 };
-        let thread = std::thread::Builder::new()
-            .name("media-sounds".to_owned())
-            .spawn(move || fetcher.run(&receiver, &notices))
-            .context("starting the thread that fetches sounds")?;
-        Ok((Self(sender), thread))
+        notices: &mpsc::Sender<Notice>,
+    ) -> anyhow::Result<(Self, Vec<JoinHandle<()>>)> {
+        let queue = Arc::new(Queue::default());
+        let files = Arc::new(PromptFiles::new(folder));
+        let mut threads = Vec::new();
+        for number in 0..FETCHERS {
+            let (queue, speech, files) =
+                (Arc::clone(&queue), Arc::clone(speech), Arc::clone(&files));
+            let fetcher = Fetcher { queue, speech, files, notices: notices.clone() };
+            let thread = std::thread::Builder::new()
+                .name(format!("media-sounds-{number}"))
+                .spawn(move || fetcher.run())
+                .context("starting a thread that fetches sounds")?;
+            threads.push(thread);
+        }
+        Ok((Self(Arc::new(Door(queue))), threads))
     }
 
     /// Asks for a sound; hands the wish back when too many are waiting.
     pub(crate) fn want(&self, wanted: Wanted) -> Result<(), Wanted> {
-        self.0.try_send(wanted).map_err(|error| match error {
-            TrySendError::Full(wanted) | TrySendError::Disconnected(wanted) => wanted,
-        })
+        let queue = &self.0.0;
+        queue.state().push(wanted)?;
+        queue.changed.notify_one();
+        Ok(())
+    }
+}
+
+impl Queue {
+    /// The queue is whole between its uses, whoever panicked in between.
+    fn state(&self) -> MutexGuard<'_, Turns> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the next wish; `None` when the queue is closed.
+    fn next(&self) -> Option<Wanted> {
+        let mut turns = self.state();
+        loop {
+            if turns.is_closed {
+                return None;
+            }
+            if let Some(wanted) = turns.pop() {
+                return Some(wanted);
+            }
+            turns = self.changed.wait(turns).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Turns {
+    fn push(&mut self, wanted: Wanted) -> Result<(), Wanted> {
+        if self.count >= WANTED_MAX {
+            return Err(wanted);
+        }
+        self.count += 1;
+        let leg = wanted.leg;
+        let of_leg = self.wanted.entry(leg).or_default();
+        if of_leg.is_empty() {
+            self.legs.push_back(leg);
+        }
+        of_leg.push_back(wanted);
+        Ok(())
+    }
+
+    fn pop(&mut self) -> Option<Wanted> {
+        let leg = self.legs.pop_front()?;
+        let of_leg = self.wanted.get_mut(&leg)?;
+        let wanted = of_leg.pop_front()?;
+        self.count -= 1;
+        if of_leg.is_empty() {
+            self.wanted.remove(&leg);
+        } else {
+            self.legs.push_back(leg);
+        }
+        Some(wanted)
     }
 }
 
 impl Fetcher {
-    fn run(&mut self, wanted: &Receiver<Wanted>, notices: &mpsc::Sender<Notice>) {
+    fn run(&self) {
         // The music is composed here, so that the first media thread that plays it need not.
         offhook_audio::music::hold_music();
-        while let Ok(Wanted { leg, ticket, source }) = wanted.recv() {
+        while let Some(Wanted { leg, ticket, source }) = self.queue.next() {
             let sound = self.fetch(&source);
             let fetched = Fetched { leg, ticket, sound };
-            if notices.blocking_send(Notice::Sound(fetched)).is_err() {
+            if self.notices.blocking_send(Notice::Sound(fetched)).is_err() {
                 return;
             }
         }
     }
 
-    fn fetch(&mut self, source: &SoundSource) -> Option<Arc<Pcm>> {
+    fn fetch(&self, source: &SoundSource) -> Option<Arc<Pcm>> {
         let result = match source {
             SoundSource::Text(text) => self.speech.synthesize(text).context("speaking"),
-            SoundSource::File(name) => self.file(name),
+            SoundSource::File(name) => self.files.sound(name),
         };
         match result {
             Ok(sound) => Some(sound),
@@ -99,39 +179,33 @@ impl Fetcher {
             }
         }
     }
-
-    fn file(&mut self, name: &str) -> anyhow::Result<Arc<Pcm>> {
-        if let Some(sound) = self.files.get(name) {
-            return Ok(Arc::clone(sound));
-        }
-        let folder = self.folder.as_deref().context("no prompts folder is configured")?;
-        let sound = Arc::new(read(folder, name)?);
-        self.keep(name, &sound);
-        Ok(sound)
-    }
-
-    /// When there is no room, everything kept so far makes room.
-    fn keep(&mut self, name: &str, sound: &Arc<Pcm>) {
-        if self.kept_samples + sound.samples.len() > KEPT_SAMPLES_MAX {
-            self.files.clear();
-            self.kept_samples = 0;
-        }
-        if sound.samples.len() <= KEPT_SAMPLES_MAX {
-            self.kept_samples += sound.samples.len();
-            self.files.insert(name.to_owned(), Arc::clone(sound));
-        }
-    }
 }
 
-/// Reads a WAV; the name may leave out its extension.
-fn read(folder: &Path, name: &str) -> anyhow::Result<Pcm> {
-    let path = folder.join(name);
-    let path = if path.extension().is_some() { path } else { path.with_extension("wav") };
-    let file = std::fs::File::open(&path).with_context(|| path.display().to_string())?;
-    let mut bytes = Vec::new();
-    file.take(FILE_BYTES_MAX)
-        .read_to_end(&mut bytes)
-        .with_context(|| path.display().to_string())?;
-    let wav = wav::read(&bytes).with_context(|| path.display().to_string())?;
-    Ok(Pcm { samples: wav.samples, rate: wav.rate })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn wanted(leg: u64, ticket: u64) -> Wanted {
+        Wanted { leg: LegId(leg), ticket, source: SoundSource::Text("Hello.".to_owned()) }
+    }
+
+    #[test]
+    fn legs_take_turns() {
+        let mut turns = Turns::default();
+        for (leg, ticket) in [(1, 0), (1, 1), (1, 2), (2, 3), (2, 4), (3, 5)] {
+            turns.push(wanted(leg, ticket)).expect("there is room");
+        }
+        let order: Vec<u64> = std::iter::from_fn(|| turns.pop()).map(|w| w.ticket).collect();
+        assert_eq!(order, [0, 3, 5, 1, 4, 2]);
+        assert!(turns.wanted.is_empty() && turns.legs.is_empty() && turns.count == 0);
+    }
+
+    #[test]
+    fn too_many_wishes_are_handed_back() {
+        let mut turns = Turns::default();
+        for ticket in 0..WANTED_MAX as u64 {
+            turns.push(wanted(ticket % 7, ticket)).expect("there is room");
+        }
+        assert_eq!(turns.push(wanted(1, 9)).expect_err("it is full").ticket, 9);
+    }
 }

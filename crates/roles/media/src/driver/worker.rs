@@ -2,7 +2,7 @@
 
 use super::Notice;
 use super::measures;
-use super::packet_io::{PacketIo, WAKE, Waker, reachable_from};
+use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
@@ -11,10 +11,11 @@ use offhook_bus::{
     ConferenceCommand, MediaCommand, MediaEvent, MediaEvents, MediaTrouble, RecordingSource,
 };
 use offhook_model::LegId;
+use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
@@ -24,8 +25,6 @@ use tokio::sync::mpsc;
 
 /// Messages that wait for one media thread.
 const MESSAGES_MAX: usize = 16_384;
-/// Bytes of a datagram at most; a longer one is cut and fails its checks.
-const DATAGRAM_BYTES_MAX: usize = 2_048;
 /// How often what was counted is handed to the metrics.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -62,26 +61,39 @@ impl WorkerHandle {
     }
 }
 
-pub(crate) struct Worker<Io> {
+pub(crate) struct Worker {
     engine: Engine,
-    io: Io,
-    /// Sockets by token; a leg has the tokens of its place for RTP and RTCP.
-    places: Vec<Option<(LegId, Sockets)>>,
+    /// It owns the sockets.
+    io: Box<dyn PacketIo>,
+    /// Legs by the tokens of their sockets; a leg has the tokens of its place for RTP and RTCP.
+    places: Vec<Option<Place>>,
     free_places: Vec<usize>,
     place_of: HashMap<LegId, usize>,
     events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
+    recorder: RecorderLink,
     counted_at: Instant,
 }
 
-impl<Io: PacketIo + 'static> Worker<Io> {
+/// Where a leg's packets come and go.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    leg: LegId,
+    bound: IpAddr,
+}
+
+/// The thread is told to end.
+struct Stopped;
+
+impl Worker {
     pub(crate) fn new(
         engine: Engine,
-        io: Io,
+        io: Box<dyn PacketIo>,
         events: MediaEvents,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
+        recorder: RecorderLink,
     ) -> Self {
         Self {
             engine,
@@ -92,60 +104,81 @@ impl<Io: PacketIo + 'static> Worker<Io> {
             events,
             notices,
             sounds,
+            recorder,
             counted_at: Instant::now(),
         }
     }
 
+    /// Starts the thread, on a processor of its own if one is named.
     pub(crate) fn start(
         mut self,
         number: usize,
-        waker: Waker,
+        processor: Option<usize>,
     ) -> anyhow::Result<(WorkerHandle, JoinHandle<()>)> {
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
+        let waker = self.io.waker();
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
-            .spawn(move || self.run(&inbox))
+            .spawn(move || {
+                pin(processor);
+                self.run(&inbox);
+            })
             .context("starting a media thread")?;
         Ok((WorkerHandle { messages, waker }, thread))
     }
 
     fn run(&mut self, inbox: &Receiver<Message>) {
-        let mut ready = Vec::new();
-        let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
         loop {
-            let timeout = self.timeout();
-            if let Err(error) = self.io.wait(timeout, &mut ready) {
+            let timeout = self.timeout(Instant::now());
+            if let Err(error) = self.io.wait(timeout) {
                 tracing::error!(%error, "waiting for packets failed");
                 return;
             }
-            for token in &ready {
-                if *token == WAKE {
-                    if self.handle_messages(inbox).is_err() {
-                        return;
-                    }
-                } else {
-                    self.receive(*token, &mut buffer);
-                }
+            // What came within a millisecond came at once.
+            let now = Instant::now();
+            if self.receive(inbox, now).is_err() {
+                return;
             }
-            self.handle_timers();
-            self.flush_counts();
+            self.handle_timers(now);
+            self.flush_counts(now);
         }
     }
 
     /// Whatever was counted is handed over in time, also after the last leg has ended.
-    fn timeout(&mut self) -> Option<Duration> {
-        let now = Instant::now();
+    fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if !self.engine.has_counts() {
+        if !self.engine.has_counts() && !self.recorder.is_holding() {
             return next;
         }
         Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
     }
 
-    fn handle_messages(&mut self, inbox: &Receiver<Message>) -> Result<(), ()> {
+    /// Handles what the wait has found.
+    fn receive(&mut self, inbox: &Receiver<Message>, now: Instant) -> Result<(), Stopped> {
+        while let Some(arrival) = self.io.receive() {
+            let (token, source, bytes) = match arrival {
+                Arrival::Datagram { token, source, bytes } => (token, source, bytes),
+                Arrival::Woken => {
+                    self.handle_messages(inbox)?;
+                    continue;
+                }
+            };
+            let (place, component) = place_of(token);
+            let Some(Some(Place { leg, .. })) = self.places.get(place).copied() else { continue };
+            let engine = &mut self.engine;
+            let handled = guarded(|| engine.handle_packet(leg, component, source, bytes, now));
+            if handled.is_err() {
+                self.bury(leg, now);
+            }
+            self.drain();
+        }
+        Ok(())
+    }
+
+    fn handle_messages(&mut self, inbox: &Receiver<Message>) -> Result<(), Stopped> {
         loop {
             match inbox.try_recv() {
-                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return Err(()),
+                Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return Err(Stopped),
                 Ok(message) => self.handle_message(message),
                 Err(TryRecvError::Empty) => return Ok(()),
             }
@@ -180,38 +213,37 @@ impl<Io: PacketIo + 'static> Worker<Io> {
             }
             Message::Stop => {}
         }
-        self.drain(now);
+        self.drain();
     }
 
     /// Gives a leg's sockets a place and watches them.
     fn watch(&mut self, leg: LegId, sockets: Sockets) -> bool {
         let place = self.free_places.pop().unwrap_or(self.places.len());
-        for component in [Component::Rtp, Component::Rtcp] {
-            if let Err(error) = self.io.add(sockets.of(component), token(place, component)) {
+        let Sockets { rtp, rtcp, bound } = sockets;
+        for (component, socket) in [(Component::Rtp, rtp), (Component::Rtcp, rtcp)] {
+            if let Err(error) = self.io.add(socket, token(place, component)) {
                 tracing::error!(%error, "a socket cannot be watched");
+                drop(self.io.remove(token(place, Component::Rtp)));
                 self.free_places.push(place);
                 self.notify_closed(leg);
                 return false;
             }
         }
-        if place == self.places.len() {
-            self.places.push(None);
+        if place >= self.places.len() {
+            self.places.resize(place + 1, None);
         }
-        self.places[place] = Some((leg, sockets));
+        self.places[place] = Some(Place { leg, bound });
         self.place_of.insert(leg, place);
         true
     }
 
     fn unwatch(&mut self, leg: LegId) -> Option<Sockets> {
         let place = self.place_of.remove(&leg)?;
-        let (_, sockets) = self.places.get_mut(place)?.take()?;
+        let Place { bound, .. } = self.places.get_mut(place)?.take()?;
         self.free_places.push(place);
-        for component in [Component::Rtp, Component::Rtcp] {
-            if let Err(error) = self.io.remove(sockets.of(component)) {
-                tracing::debug!(%error, "a socket was not watched");
-            }
-        }
-        Some(sockets)
+        let mut remove = |component| self.io.remove(token(place, component));
+        let (rtp, rtcp) = (remove(Component::Rtp), remove(Component::Rtcp));
+        Some(Sockets { rtp: rtp?, rtcp: rtcp?, bound })
     }
 
     fn surrender(&mut self, leg: LegId, now: Instant) -> Option<(Box<Leg>, Sockets)> {
@@ -219,47 +251,32 @@ impl<Io: PacketIo + 'static> Worker<Io> {
         Some((taken, self.unwatch(leg)?))
     }
 
-    fn receive(&mut self, token: u64, buffer: &mut [u8]) {
-        let Some((place, component)) = place_of(token) else { return };
-        let Some(Some((leg, sockets))) = self.places.get(place) else { return };
-        let leg = *leg;
-        match self.io.receive(sockets.of(component), buffer) {
-            Ok(Some((length, source))) => {
-                let now = Instant::now();
-                let packet = &mut buffer[..length];
-                self.guard(leg, now, |engine| {
-                    engine.handle_packet(leg, component, source, packet, now);
-                });
-                self.drain(now);
-            }
-            Ok(None) => {}
-            // A port unreachable message from the far side reads as an error once.
-            Err(error) => tracing::trace!(%error, "receiving failed"),
-        }
-    }
-
-    fn handle_timers(&mut self) {
-        let now = Instant::now();
+    fn handle_timers(&mut self, now: Instant) {
         while let Some(leg) = self.engine.take_due(now) {
             self.guard(leg, now, |engine| engine.handle_due(leg, now));
+            self.drain();
         }
-        self.drain(now);
     }
 
-    /// Runs the engine for one leg. A panic is ours: that leg dies, the others live.
+    /// Runs the engine for one leg.
     fn guard(&mut self, leg: LegId, now: Instant, act: impl FnOnce(&mut Engine)) {
         let engine = &mut self.engine;
-        if catch_unwind(AssertUnwindSafe(|| act(engine))).is_err() {
-            tracing::error!(%leg, "a leg panicked and is dropped");
-            metrics::counter!("offhook_media_legs_panicked_total").increment(1);
-            self.engine.drop_leg(leg, now);
-            // For the switch it is as if the party could not be reached any longer.
-            let what = MediaTrouble::IceFailed;
-            self.tell(MediaEvent::Trouble { leg, what });
+        if guarded(|| act(engine)).is_err() {
+            self.bury(leg, now);
         }
     }
 
-    fn drain(&mut self, now: Instant) {
+    /// Drops a leg that has panicked.
+    fn bury(&mut self, leg: LegId, now: Instant) {
+        tracing::error!(%leg, "a leg panicked and is dropped");
+        metrics::counter!("offhook_media_legs_panicked_total").increment(1);
+        self.engine.drop_leg(leg, now);
+        // For the switch it is as if the party could not be reached any longer.
+        let what = MediaTrouble::IceFailed;
+        self.tell(MediaEvent::Trouble { leg, what });
+    }
+
+    fn drain(&mut self) {
         while let Some(output) = self.engine.poll_output() {
             match output {
                 Output::Transmit { leg, component, destination, packet } => {
@@ -272,22 +289,21 @@ impl<Io: PacketIo + 'static> Worker<Io> {
                         self.engine.handle_sound(leg, ticket, None);
                     }
                 }
+                Output::Recorded(piece) => self.recorder.hand_over(piece),
                 Output::Closed { leg } => {
                     drop(self.unwatch(leg));
                     self.notify_closed(leg);
                 }
             }
         }
-        debug_assert!(now <= Instant::now());
     }
 
     fn send(&mut self, leg: LegId, component: Component, to: SocketAddr, packet: Packet) {
-        let sockets = self.place_of.get(&leg).and_then(|place| self.places[*place].as_ref());
-        if let Some((_, sockets)) = sockets {
-            let to = reachable_from(sockets.bound, to);
-            if let Err(error) = self.io.send(sockets.of(component), packet.as_bytes(), to) {
-                tracing::trace!(%error, "sending failed");
-            }
+        if let Some(place) = self.place_of.get(&leg).copied()
+            && let Some(Some(Place { bound, .. })) = self.places.get(place)
+        {
+            let to = reachable_from(*bound, to);
+            self.io.send(token(place, component), packet.as_bytes(), to);
         }
         self.engine.recycle(packet);
     }
@@ -308,11 +324,12 @@ impl<Io: PacketIo + 'static> Worker<Io> {
         }
     }
 
-    fn flush_counts(&mut self) {
-        if self.counted_at.elapsed() < COUNTS_INTERVAL {
+    fn flush_counts(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.counted_at) < COUNTS_INTERVAL {
             return;
         }
-        self.counted_at = Instant::now();
+        self.counted_at = now;
+        self.recorder.retry();
         measures::count(self.engine.take_counts());
     }
 }
@@ -340,6 +357,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Bridge { a: leg, .. }
         | MediaCommand::Unbridge { leg }
         | MediaCommand::SendDtmf { leg, .. }
+        | MediaCommand::HandleDtmf { leg, .. }
+        | MediaCommand::TakesInfo { leg }
+        | MediaCommand::PlayControl { leg, .. }
         | MediaCommand::Release { leg }
         | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => *leg,
         MediaCommand::Conference { command, .. } => member_of(command).unwrap_or_default(),
@@ -357,12 +377,30 @@ pub(crate) fn member_of(command: &ConferenceCommand) -> Option<LegId> {
     }
 }
 
-fn token(place: usize, component: Component) -> u64 {
-    let place = u64::try_from(place).expect("a place fits in 64 bits");
-    place * 2 + u64::from(component == Component::Rtcp)
+/// A panic is ours: what it was about dies, the rest lives.
+fn guarded(act: impl FnOnce()) -> std::thread::Result<()> {
+    catch_unwind(AssertUnwindSafe(act))
 }
 
-fn place_of(token: u64) -> Option<(usize, Component)> {
+/// Binds the thread to a processor. Where that is not allowed it stays free.
+fn pin(processor: Option<usize>) {
+    let Some(processor) = processor else { return };
+    let mut set = rustix::thread::CpuSet::new();
+    if processor >= rustix::thread::CpuSet::MAX_CPU {
+        return tracing::warn!(processor, "there is no such processor");
+    }
+    set.set(processor);
+    if let Err(error) = rustix::thread::sched_setaffinity(None, &set) {
+        tracing::warn!(%error, processor, "a media thread is not bound to its processor");
+    }
+}
+
+fn token(place: usize, component: Component) -> u32 {
+    let place = u32::try_from(place).expect("there are fewer legs than 2^31");
+    place * 2 + u32::from(component == Component::Rtcp)
+}
+
+fn place_of(token: u32) -> (usize, Component) {
     let component = if token.is_multiple_of(2) { Component::Rtp } else { Component::Rtcp };
-    Some((usize::try_from(token / 2).ok()?, component))
+    (usize::try_from(token / 2).expect("it was a usize"), component)
 }

@@ -1,7 +1,7 @@
 //! What was negotiated, in the form that each packet asks for.
 
 use super::description::codec_of;
-use offhook_audio::Codec;
+use offhook_audio::{Codec, g711};
 use offhook_sdp::{AudioFormat, Direction, Negotiated, NegotiatedCodec, Security};
 
 /// Milliseconds of a frame of ours.
@@ -17,9 +17,28 @@ pub(crate) struct Agreed {
     pub(crate) direction: Direction,
     /// `none`, `sdes` or `dtls`.
     pub(crate) security: &'static str,
-    speech: Vec<NegotiatedCodec>,
-    events: Vec<NegotiatedCodec>,
-    noise: Vec<NegotiatedCodec>,
+    /// What the codec that is sent is received under, the first that a packet is compared with.
+    receive_payload_type: u8,
+    speech: Box<[Numbered]>,
+    events: Box<[Numbered]>,
+    noise: Box<[Numbered]>,
+}
+
+/// A format and its payload types.
+#[derive(Debug, Clone, Copy)]
+struct Numbered {
+    format: AudioFormat,
+    send_payload_type: u8,
+    receive_payload_type: u8,
+}
+
+fn numbered(codecs: &[NegotiatedCodec]) -> Box<[Numbered]> {
+    let numbered = |codec: &NegotiatedCodec| Numbered {
+        format: codec.format,
+        send_payload_type: codec.send_payload_type,
+        receive_payload_type: codec.receive_payload_type,
+    };
+    codecs.iter().map(numbered).collect()
 }
 
 /// What a received packet carries.
@@ -38,6 +57,22 @@ pub(crate) struct EventFormat {
     pub(crate) clock_rate: u32,
 }
 
+/// How a packet passes on without being decoded.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Passage {
+    /// The payload type that it is sent under.
+    pub(crate) payload_type: u8,
+    /// What is done to its payload.
+    pub(crate) convert: Option<fn(&mut [u8])>,
+}
+
+impl Passage {
+    /// The payload stays as it is.
+    pub(crate) fn unchanged(payload_type: u8) -> Self {
+        Self { payload_type, convert: None }
+    }
+}
+
 impl Agreed {
     /// `None` when the first format is none that can be spoken.
     pub(crate) fn new(negotiated: &Negotiated) -> Option<Self> {
@@ -52,14 +87,18 @@ impl Agreed {
                 Security::Sdes { .. } => "sdes",
                 Security::Dtls { .. } => "dtls",
             },
-            speech: negotiated.codecs.clone(),
-            events: negotiated.telephone_events.clone(),
-            noise: negotiated.comfort_noise.clone(),
+            receive_payload_type: first.receive_payload_type,
+            speech: numbered(&negotiated.codecs),
+            events: numbered(&negotiated.telephone_events),
+            noise: numbered(&negotiated.comfort_noise),
         })
     }
 
     pub(crate) fn kind(&self, payload_type: u8) -> PayloadKind {
-        let find = |codecs: &[NegotiatedCodec]| {
+        if payload_type == self.receive_payload_type {
+            return PayloadKind::Speech(self.format);
+        }
+        let find = |codecs: &[Numbered]| {
             let mut codecs = codecs.iter();
             let found = codecs.find(|codec| codec.receive_payload_type == payload_type);
             found.map(|codec| codec.format)
@@ -73,10 +112,28 @@ impl Agreed {
         if find(&self.noise).is_some() { PayloadKind::Noise } else { PayloadKind::Unknown }
     }
 
-    /// The payload type under which a format is sent to the party, when it takes that format.
-    pub(crate) fn payload_type_of(&self, format: AudioFormat) -> Option<u8> {
+    /// How packets of this format pass on to the party without being decoded, when they can: it takes the
+    /// format itself, or the other law of G.711.
+    pub(crate) fn passage_of(&self, format: AudioFormat) -> Option<Passage> {
+        if format == self.format {
+            return Some(Passage::unchanged(self.send_payload_type));
+        }
         let mut speech = self.speech.iter();
-        speech.find(|codec| codec.format == format).map(|codec| codec.send_payload_type)
+        if let Some(codec) = speech.find(|codec| codec.format == format) {
+            return Some(Passage::unchanged(codec.send_payload_type));
+        }
+        let convert: fn(&mut [u8]) = match (codec_of(format)?, self.codec) {
+            (Codec::Pcmu, Codec::Pcma) => g711::pcmu_to_pcma,
+            (Codec::Pcma, Codec::Pcmu) => g711::pcma_to_pcmu,
+            _ => return None,
+        };
+        Some(Passage { payload_type: self.send_payload_type, convert: Some(convert) })
+    }
+
+    /// The format of speech that is sent under this payload type.
+    pub(crate) fn sent_format(&self, payload_type: u8) -> Option<AudioFormat> {
+        let mut speech = self.speech.iter();
+        speech.find(|codec| codec.send_payload_type == payload_type).map(|codec| codec.format)
     }
 
     /// The events that go with the codec that is sent, or any others.

@@ -1,6 +1,7 @@
 //! Prompt URIs: what is to be played.
 
 use offhook_audio::{TonePrompt, TonePromptError};
+use offhook_speech::say::{English, SayError, say};
 
 /// Prompts of one list at most.
 pub(crate) const PROMPTS_MAX: usize = 64;
@@ -39,7 +40,7 @@ pub enum SoundSource {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PromptError {
     /// The scheme is not one of ours.
-    #[error("a prompt begins with tone:, silence:, music:, tts: or file:")]
+    #[error("a prompt begins with tone:, silence:, music:, tts:, say: or file:")]
     UnknownScheme,
     /// It is longer than a prompt may be.
     #[error("the prompt is too long")]
@@ -50,6 +51,9 @@ pub(crate) enum PromptError {
     /// The silence has no duration, or too long a one.
     #[error("silence is 1 to {SILENCE_MS_MAX} ms long")]
     Silence,
+    /// The value cannot be said.
+    #[error(transparent)]
+    Say(#[from] SayError),
     /// The name would leave the prompts folder.
     #[error("a file prompt names a file within the prompts folder")]
     FileName,
@@ -66,10 +70,18 @@ pub(crate) fn parse(uri: &str) -> Result<Vec<Prompt>, PromptError> {
         "tone" => Ok(vec![Prompt::Tone(uri.parse()?)]),
         "silence" => Ok(vec![silence(rest)?]),
         "music" => Ok(vec![Prompt::Music]),
-        "tts" => Ok(pieces(rest).map(|text| Prompt::Sound(SoundSource::Text(text))).collect()),
+        "tts" => Ok(spoken(rest)),
+        "say" => {
+            let (kind, value) = rest.split_once(':').unwrap_or((rest, ""));
+            Ok(spoken(&say(kind, value, &English)?))
+        }
         "file" => Ok(vec![Prompt::Sound(SoundSource::File(file_name(rest)?))]),
         _ => Err(PromptError::UnknownScheme),
     }
+}
+
+fn spoken(text: &str) -> Vec<Prompt> {
+    pieces(text).map(|text| Prompt::Sound(SoundSource::Text(text))).collect()
 }
 
 fn silence(rest: &str) -> Result<Prompt, PromptError> {
@@ -148,6 +160,8 @@ mod tests {
         assert_eq!(parse("silence:0"), Err(PromptError::Silence));
         assert_eq!(parse("silence:900000000"), Err(PromptError::Silence));
         assert!(matches!(parse("tone:x,1"), Err(PromptError::Tone(_))));
+        assert!(matches!(parse("say:number:four"), Err(PromptError::Say(SayError::Value(_)))));
+        assert_eq!(parse("say:42"), Err(PromptError::Say(SayError::UnknownKind)));
         let long = format!("tts:{}", "a".repeat(URI_BYTES_MAX));
         assert_eq!(parse(&long), Err(PromptError::TooLong));
     }
@@ -167,6 +181,15 @@ mod tests {
         let expected = ["Welcome to Offhook.", "Please hold!", "Version 1.5 is here?", "Yes"];
         assert_eq!(texts(uri), expected);
         assert_eq!(texts("tts:  "), [""; 0]);
+    }
+
+    #[test]
+    fn values_are_said_in_words() {
+        assert_eq!(texts("say:number:42"), ["forty two"]);
+        assert_eq!(texts("say:time:17:05"), ["five oh five p m"]);
+        assert_eq!(texts("say:date:2026-11-22"), ["November twenty second, twenty twenty six"]);
+        let long = texts("say:digits:7777777777777777777777777777777777777777777777777777777777");
+        assert_eq!(long.join(" ").matches("seven").count(), 58);
     }
 
     #[test]

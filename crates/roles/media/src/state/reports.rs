@@ -4,7 +4,7 @@ use offhook_audio::Codec;
 use offhook_model::{LegMeasure, StreamReport};
 use offhook_rtp::quality::{CodecImpairment, Measured, quality};
 use offhook_rtp::rtcp::RtcpError;
-use offhook_rtp::{ReceiveSummary, RtcpConfig, RtcpSession, RtpHeader};
+use offhook_rtp::{ClockDrift, ReceiveSummary, RtcpConfig, RtcpSession, RtpHeader};
 use std::time::{Duration, Instant};
 
 /// The bandwidth of a call that RTCP takes its share of, in bit/s.
@@ -22,6 +22,7 @@ pub(crate) struct Reports {
     earlier: ReceiveSummary,
     /// The timestamp of the last packet of speech. Events count with clocks of their own.
     speech_timestamp: u32,
+    drift: ClockDrift,
     received: u64,
     sent: u64,
     octets_sent: u64,
@@ -51,6 +52,7 @@ impl Reports {
             session: None,
             earlier: ReceiveSummary::default(),
             speech_timestamp: 0,
+            drift: ClockDrift::new(0),
             received: 0,
             sent: 0,
             octets_sent: 0,
@@ -67,6 +69,7 @@ impl Reports {
         self.earlier = self.total();
         let unix_time = self.config.unix_time + now.saturating_duration_since(self.begun);
         self.config.clock_rate = clock_rate;
+        self.drift = ClockDrift::new(clock_rate);
         self.session = Some(RtcpSession::new(RtcpConfig { unix_time, ..self.config.clone() }, now));
     }
 
@@ -90,6 +93,7 @@ impl Reports {
         self.ssrc_received = Some(header.ssrc);
         if is_speech {
             self.speech_timestamp = header.timestamp;
+            self.drift.handle_packet(header.ssrc, header.timestamp, now);
         }
         let header = RtpHeader { timestamp: self.speech_timestamp, ..*header };
         if let Some(session) = &mut self.session {
@@ -170,6 +174,7 @@ impl Reports {
             network_delay: round_trip.map(|round_trip| round_trip / 2),
             playout_delay: PACKET_TIME + buffering,
         };
+        let quality = codec.and_then(|codec| quality(&measured(codec)));
         StreamReport {
             codec: codec.map(|codec| codec.encoding_name().to_owned()),
             security: security.map(str::to_owned),
@@ -179,8 +184,13 @@ impl Reports {
             jitter_ms: (total.packets_received > 1).then_some(total.jitter_ms),
             remote_loss_percent: self.remote_loss_percent(),
             round_trip_ms: round_trip.map(|round_trip| round_trip.as_secs_f64() * 1_000.0),
-            mos: codec.and_then(|codec| quality(&measured(codec))).map(|quality| quality.mos),
+            mos: quality.map(|quality| quality.mos),
             packets_refused: self.refused,
+            burst_ratio: quality
+                .filter(|_| total.packets_lost > 0)
+                .map(|quality| quality.burst_ratio),
+            clock_drift_ppm: self.drift.ppm(),
+            verdict: None,
         }
     }
 

@@ -1,8 +1,9 @@
 //! When each leg wants to be looked at.
 
+use super::leg_map::LegMap;
 use offhook_model::LegId;
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::BinaryHeap;
 use std::time::Instant;
 
 /// The instants at which legs are due. Setting one leg's instant replaces the one before.
@@ -10,7 +11,7 @@ use std::time::Instant;
 pub(crate) struct Timers {
     /// Entries that were replaced stay until they come up.
     heap: BinaryHeap<Reverse<(Instant, LegId)>>,
-    due: HashMap<LegId, Instant>,
+    due: LegMap<Instant>,
 }
 
 impl Timers {

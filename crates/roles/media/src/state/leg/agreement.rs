@@ -93,6 +93,7 @@ impl Leg {
         }
         // A party that was held or re-invited is not silent before it had its time again.
         self.last_heard = self.last_heard.map(|_| now);
+        self.evidence.handle_agreement(&agreed, &remote, now);
         self.agreed = Some(agreed);
         Ok(())
     }

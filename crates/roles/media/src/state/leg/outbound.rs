@@ -2,15 +2,15 @@
 
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
-use crate::state::agreed::Agreed;
-use crate::state::digits::{self, DigitFrame};
+use crate::state::agreed::{Agreed, Passage};
+use crate::state::digits::DigitFrame;
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
 use crate::state::reports::Reports;
 use offhook_audio::{Codec, Encoder, Resampler};
 use offhook_bus::MediaEvent;
 use offhook_rtc::{PROTECTION_BYTES_MAX, Protected};
-use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RtpHeader, RtpPacket};
+use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RelayedEventPacket, RtpHeader, RtpPacket};
 use std::time::{Duration, Instant};
 
 /// Samples of a frame at the highest rate.
@@ -19,27 +19,26 @@ const FRAME_SAMPLES_MAX: usize = 960;
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
 impl Leg {
-    /// Passes on a packet of another stream under this payload type.
+    /// Passes on a packet of another stream.
     pub(crate) fn relay(
         &mut self,
         packet: &RtpPacket<'_>,
-        payload_type: u8,
+        passage: Passage,
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
         if !self.is_listening() || self.digits_out.is_active() {
             return;
         }
-        let source = RtpHeader { payload_type, ..packet.header() };
+        let source = RtpHeader { payload_type: passage.payload_type, ..packet.header() };
         if let Some(header) = self.timeline.relayed(&source, now) {
-            self.send(header, packet.payload, outgoing, now);
+            self.send_converted(header, packet.payload, passage.convert, outgoing, now);
         }
     }
 
-    /// Whether the party hears its partner and takes no events.
-    pub(crate) fn hears_tones_only(&self) -> bool {
-        let takes_events = self.agreed.as_ref().is_some_and(|agreed| agreed.events().is_some());
-        self.is_listening() && !self.has_program() && !takes_events
+    /// Leaves out a packet of another stream; what follows it continues ours without a gap.
+    pub(crate) fn leave_out(&mut self) {
+        self.timeline.interrupt();
     }
 
     /// Passes on an event packet of another stream, whose clock runs at `clock_rate`. A party that takes no
@@ -56,11 +55,14 @@ impl Leg {
             return;
         }
         self.event_until = Some(now + EVENT_GAP);
-        let payload = digits::with_clock(packet.payload, clock_rate, format.clock_rate);
-        let source = RtpHeader { payload_type: format.payload_type, ..packet.header() };
-        if let Some(payload) = payload
-            && let Some(header) = self.timeline.relayed_event(&source, now)
-        {
+        let clocks = (clock_rate, format.clock_rate);
+        let here = self.timeline.timestamp_at(now);
+        let relayed =
+            self.event_relay.handle_packet(&packet.header(), packet.payload, clocks, here);
+        let Some(RelayedEventPacket { marker, timestamp, payload }) = relayed else { return };
+        let payload_type = format.payload_type;
+        let source = RtpHeader { payload_type, marker, timestamp, ..packet.header() };
+        if let Some(header) = self.timeline.relayed_event(&source, now) {
             self.send(header, &payload, outgoing, now);
         }
     }
@@ -72,8 +74,24 @@ impl Leg {
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
+        self.send_converted(header, payload, None, outgoing, now);
+    }
+
+    /// Sends a packet after something was done to its payload.
+    fn send_converted(
+        &mut self,
+        header: RtpHeader,
+        payload: &[u8],
+        convert: Option<fn(&mut [u8])>,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) {
         let mut packet = outgoing.pool.take();
-        match header.write_packet(payload, packet.buffer()) {
+        let written = header.write_packet(payload, packet.buffer());
+        if let (Ok(length), Some(convert)) = (&written, convert) {
+            convert(&mut packet.buffer()[RTP_HEADER_BYTES..*length]);
+        }
+        match written {
             Ok(_) => self.transmit(packet, &header, payload.len(), outgoing, now),
             Err(_) => outgoing.pool.recycle(packet),
         }
@@ -89,6 +107,8 @@ impl Leg {
         now: Instant,
     ) {
         let length = RTP_HEADER_BYTES + payload_bytes;
+        let payload = &packet.buffer()[RTP_HEADER_BYTES..length];
+        self.record_heard(header, payload, &mut outgoing.recorded, now);
         let Some(protected) = self.peer.protect_rtp(packet.buffer(), length) else {
             return outgoing.pool.recycle(packet);
         };
@@ -217,6 +237,12 @@ impl Leg {
         let samples = self.agreed.as_ref()?.frame_samples();
         let rate = self.sample_rate();
         let frame = frame.get_mut(..samples)?;
+        if self.notice.next_frame(frame, rate) {
+            if !self.notice.is_sounding() {
+                self.timeline.interrupt();
+            }
+            return Some(samples);
+        }
         if let Program::Player(player) = &mut self.program {
             player.set_rate(rate);
             if player.next_frame(frame) != Played::Finished {
