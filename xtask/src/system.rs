@@ -39,6 +39,16 @@ pub const TO_BUILD: &[Package] = &[
 pub const TO_TEST: &[Package] = &[
     Package { name: "sip-tester", shown_by: Sign::Program("sipp"), why: "SIP load and scenarios" },
     Package { name: "baresip", shown_by: Sign::Program("baresip"), why: "a phone" },
+    Package {
+        name: "kamailio",
+        shown_by: Sign::Program("kamailio"),
+        why: "a SIP proxy for the NG door",
+    },
+    Package {
+        name: "kamailio-websocket-modules",
+        shown_by: Sign::File("/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
+        why: "browsers at that proxy",
+    },
     Package { name: "chromium", shown_by: Sign::Program("chromium"), why: "a browser" },
 ];
 

@@ -193,7 +193,13 @@ fn announce(
         }
     }
     if let Some(ng) = ng {
-        line.push_str(&format!(" ng={}", ng.addresses().udp));
+        let addresses = ng.addresses();
+        line.push_str(&format!(" ng={}", addresses.udp));
+        for (name, address) in [("ng_tcp", addresses.tcp), ("ng_http", addresses.http)] {
+            if let Some(address) = address {
+                line.push_str(&format!(" {name}={address}"));
+            }
+        }
     }
     if demo {
         line.push_str(" demo=true");

@@ -14,6 +14,7 @@ const FREE_PORTS = {
   OFFHOOK_EDGE__TCP_PORT: "0",
   OFFHOOK_EDGE__TLS_PORT: "0",
   OFFHOOK_EDGE__WS_PORT: "0",
+  OFFHOOK_NG__PORT: "0",
 };
 
 /** A running `offhook serve --demo` with its own data directory. */

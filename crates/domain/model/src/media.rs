@@ -96,6 +96,8 @@ pub struct LegMeasure {
     pub ssrc_received: Option<u32>,
     /// Our own synchronisation source.
     pub ssrc_sent: u32,
+    /// The port at which the party's RTP is received.
+    pub local_port: u16,
     /// Where packets to the party go.
     pub destination: Option<SocketAddr>,
     /// How long ago the party was heard last, in milliseconds.

@@ -23,8 +23,15 @@ pub struct Config {
     /// The address on which it listens. Whoever reaches it can end calls and move media: it is for the
     /// proxy's machine alone.
     pub bind: IpAddr,
-    /// The port for UDP. 0 lets the kernel choose.
+    /// The port for UDP and TCP. 0 lets the kernel choose, one for each.
     pub port: u16,
+    /// Whether it listens on TCP, too.
+    pub tcp: bool,
+    /// Whether it listens for HTTP (`POST /ng`, `GET /ping`) and for WebSockets of the subprotocol
+    /// `ng.rtpengine.com`.
+    pub http: bool,
+    /// The port for HTTP and WebSockets; the one above `port` when it is not set.
+    pub http_port: Option<u16>,
     /// Calls at a time; further offers are refused.
     pub calls_max: usize,
     /// Seconds between a delete and the end of a call when the delete does not say.
@@ -44,11 +51,22 @@ impl Default for Config {
             enabled: true,
             bind: IpAddr::V4(Ipv4Addr::LOCALHOST),
             port: PORT,
+            tcp: true,
+            http: true,
+            http_port: None,
             calls_max: CALLS_MAX,
             delete_delay_s: DELETE_DELAY_S,
             silence_timeout_s: SILENCE_TIMEOUT_S,
             offer_timeout_s: OFFER_TIMEOUT_S,
             interfaces: BTreeMap::new(),
         }
+    }
+}
+
+impl Config {
+    /// The port for HTTP; 0 when the kernel chooses.
+    pub(crate) fn http_port(&self) -> u16 {
+        let beside = if self.port == 0 { 0 } else { self.port.saturating_add(1) };
+        self.http_port.unwrap_or(beside)
     }
 }

@@ -1,5 +1,8 @@
 //! Sockets and the bus around [`crate::state::Door`].
 
+mod streams;
+mod web;
+
 use crate::Config;
 use crate::state::{Door, Output, RequestId, Settings};
 use anyhow::Context;
@@ -9,11 +12,18 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::net::UdpSocket;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// Messages of all connections that wait for the door.
+const ASKED_WAITING_MAX: usize = 1_024;
+/// Replies that wait for one connection.
+pub(crate) const REPLIES_WAITING_MAX: usize = 256;
+/// TCP connections at a time, and HTTP ones.
+pub(crate) const CONNECTIONS_MAX: usize = 256;
 
 /// What the door is connected to.
 #[derive(Debug)]
@@ -29,13 +39,17 @@ pub struct Links {
 pub struct Addresses {
     /// The NG protocol over UDP.
     pub udp: SocketAddr,
+    /// Over TCP.
+    pub tcp: Option<SocketAddr>,
+    /// Over HTTP and WebSockets.
+    pub http: Option<SocketAddr>,
 }
 
 /// A door that runs. Dropping it closes it; its calls stay with the media role until that ends.
 #[derive(Debug)]
 pub struct NgDoor {
     addresses: Addresses,
-    task: JoinHandle<()>,
+    tasks: Vec<JoinHandle<()>>,
 }
 
 impl NgDoor {
@@ -44,17 +58,11 @@ impl NgDoor {
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
     }
-
-    /// Tells, whenever it is asked, whether the door still runs.
-    pub fn is_running(&self) -> impl Fn() -> bool + Send + Sync + 'static {
-        let task = self.task.abort_handle();
-        move || !task.is_finished()
-    }
 }
 
 impl Drop for NgDoor {
     fn drop(&mut self) {
-        self.task.abort();
+        self.tasks.iter().for_each(JoinHandle::abort);
     }
 }
 
@@ -66,8 +74,36 @@ pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
     let address = SocketAddr::new(config.bind, config.port);
     let socket = UdpSocket::bind(address).await;
     let socket = socket.with_context(|| format!("ng.bind and ng.port: UDP {address}"))?;
-    let addresses = Addresses { udp: socket.local_addr()? };
-    let settings = Settings {
+    let (asked, inbox) = mpsc::channel(ASKED_WAITING_MAX);
+    let mut addresses = Addresses { udp: socket.local_addr()?, tcp: None, http: None };
+    let mut tasks = Vec::new();
+    if config.tcp {
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("ng.bind and ng.port: TCP {address}"))?;
+        addresses.tcp = Some(listener.local_addr()?);
+        tasks.push(tokio::spawn(streams::serve(listener, asked.clone())));
+    }
+    if config.http {
+        let address = SocketAddr::new(config.bind, config.http_port());
+        let listener = TcpListener::bind(address).await;
+        let listener = listener.with_context(|| format!("ng.http_port: TCP {address}"))?;
+        addresses.http = Some(listener.local_addr()?);
+        tasks.push(tokio::spawn(web::serve(listener, asked)));
+    }
+    let driver = Driver {
+        door: Door::new(settings(config)),
+        links,
+        socket: Arc::new(socket),
+        cache: ReplyCache::new(),
+        pending: HashMap::new(),
+        next_request: 0,
+    };
+    tasks.push(tokio::spawn(driver.run(inbox)));
+    Ok(NgDoor { addresses, tasks })
+}
+
+fn settings(config: &Config) -> Settings {
+    Settings {
         calls_max: config.calls_max,
         delete_delay_s: config.delete_delay_s,
         silence_timeout_s: config.silence_timeout_s,
@@ -75,22 +111,27 @@ pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
         interfaces: config.interfaces.clone(),
         start: Instant::now(),
         unix_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-    };
-    let driver = Driver {
-        door: Door::new(settings),
-        links,
-        socket: Arc::new(socket),
-        cache: ReplyCache::new(),
-        pending: HashMap::new(),
-        next_request: 0,
-    };
-    let task = tokio::spawn(driver.run());
-    Ok(NgDoor { addresses, task })
+    }
+}
+
+/// A message of a connection.
+pub(crate) struct Asked {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) source: SocketAddr,
+    pub(crate) replies: mpsc::Sender<Arc<[u8]>>,
+}
+
+/// The way of a reply.
+#[derive(Clone)]
+enum Way {
+    Udp,
+    Connection(mpsc::Sender<Arc<[u8]>>),
 }
 
 /// Who waits for a reply.
 struct Asker {
     source: SocketAddr,
+    way: Way,
     cookie: Vec<u8>,
     encoding: Encoding,
 }
@@ -105,7 +146,7 @@ struct Driver {
 }
 
 impl Driver {
-    async fn run(mut self) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Asked>) {
         let mut buffer = vec![0; MESSAGE_BYTES_MAX + 1];
         let socket = Arc::clone(&self.socket);
         loop {
@@ -117,9 +158,13 @@ impl Driver {
                     None => return,
                 },
                 received = socket.recv_from(&mut buffer) => match received {
-                    Ok((length, source)) => self.receive(&buffer[..length], source),
+                    Ok((length, source)) => self.receive(&buffer[..length], source, Way::Udp),
                     Err(error) => tracing::debug!(%error, "receiving failed"),
                 },
+                Some(asked) = inbox.recv() => {
+                    let way = Way::Connection(asked.replies);
+                    self.receive(&asked.bytes, asked.source, way);
+                }
                 () = tokio::time::sleep_until(wait.into()) => {
                     self.door.handle_timeout(Instant::now());
                 }
@@ -128,7 +173,7 @@ impl Driver {
         }
     }
 
-    fn receive(&mut self, bytes: &[u8], source: SocketAddr) {
+    fn receive(&mut self, bytes: &[u8], source: SocketAddr, way: Way) {
         let message = match Message::parse(bytes) {
             Ok(message) => message,
             Err(error) => {
@@ -141,12 +186,12 @@ impl Driver {
         match self.cache.handle_request(source, message.cookie, now) {
             Known::New => {}
             Known::Pending => return,
-            Known::Answered(reply) => return self.send(&reply, source),
+            Known::Answered(reply) => return self.send(reply, source, &way),
         }
         let (encoding, request) = read(message.body);
         let id = RequestId(self.next_request);
         self.next_request += 1;
-        let asker = Asker { source, cookie: message.cookie.to_vec(), encoding };
+        let asker = Asker { source, way, cookie: message.cookie.to_vec(), encoding };
         self.pending.insert(id, asker);
         match request {
             Ok(request) => {
@@ -179,15 +224,27 @@ impl Driver {
 
     fn reply(&mut self, id: RequestId, reply: &Reply) {
         let Some(asker) = self.pending.remove(&id) else { return };
+        if reply.is_error() {
+            metrics::counter!("offhook_ng_errors_total").increment(1);
+        }
         let message: Arc<[u8]> = reply.to_message(&asker.cookie, asker.encoding).into();
         self.cache.handle_reply(asker.source, &asker.cookie, Arc::clone(&message));
-        self.send(&message, asker.source);
+        self.send(message, asker.source, &asker.way);
     }
 
-    /// Repeats take the place of what is lost, here as on the way.
-    fn send(&self, message: &[u8], to: SocketAddr) {
-        if let Err(error) = self.socket.try_send_to(message, to) {
-            tracing::debug!(%error, "a reply could not be sent");
+    /// A reply that is lost is asked for again.
+    fn send(&self, message: Arc<[u8]>, to: SocketAddr, way: &Way) {
+        match way {
+            Way::Udp => {
+                if let Err(error) = self.socket.try_send_to(&message, to) {
+                    tracing::debug!(%error, "a reply could not be sent");
+                }
+            }
+            Way::Connection(replies) => {
+                if replies.try_send(message).is_err() {
+                    tracing::debug!("a connection is gone or takes no replies");
+                }
+            }
         }
     }
 }

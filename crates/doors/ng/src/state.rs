@@ -182,15 +182,16 @@ impl Door {
     /// Only an offer makes a call.
     fn make_call(&mut self, call_id: &str, request: &Request, now: Instant) -> Result<(), Refusal> {
         if request.command != Command::Offer {
-            return Err(refuse("Unknown call-id"));
+            return Err(no_such_call(request));
         }
         if self.calls.len() >= self.settings.calls_max {
             self.totals.refused += 1;
             return Err(refuse("the limit of calls is reached"));
         }
         self.totals.calls += 1;
-        let created_s = self.unix_s(now);
-        let call = Call { created_s, last_signal_s: created_s, ..Call::default() };
+        let created = self.settings.unix(now);
+        let last_signal_s = created.as_secs();
+        let call = Call { created, last_signal_s, ..Call::default() };
         self.calls.insert(call_id.to_owned(), call);
         let wait = Duration::from_secs(u64::from(self.settings.offer_timeout_s));
         self.set_timer(call_id, TimerName::Silence, now + wait);
@@ -334,7 +335,7 @@ impl Door {
         if request == NOBODY {
             return;
         }
-        if reply.value().get("result").and_then(Value::as_text).as_deref() == Some("error") {
+        if reply.is_error() {
             self.errors += 1;
         }
         self.outputs.push_back(Output::Reply { request, reply });
@@ -352,7 +353,7 @@ impl Door {
     }
 
     fn unix_s(&self, now: Instant) -> u64 {
-        self.settings.unix_s(now)
+        self.settings.unix(now).as_secs()
     }
 
     fn list(&self, request: &Request) -> Reply {
@@ -374,9 +375,21 @@ impl Call {
 }
 
 impl Settings {
-    fn unix_s(&self, now: Instant) -> u64 {
-        (self.unix_start + now.saturating_duration_since(self.start)).as_secs()
+    fn unix(&self, now: Instant) -> Duration {
+        self.unix_start + now.saturating_duration_since(self.start)
     }
+
+    fn unix_s(&self, now: Instant) -> u64 {
+        self.unix(now).as_secs()
+    }
+}
+
+/// A delete of what is not there has reached its end; RTPengine says so with a warning.
+fn no_such_call(request: &Request) -> Refusal {
+    if request.command != Command::Delete || request.flags.switches.fatal {
+        return refuse("Unknown call-id");
+    }
+    Box::new(Reply::ok(Dictionary::new().text("warning", ending::NO_MATCH)))
 }
 
 /// Why the media role refused, in words.

@@ -32,6 +32,7 @@ impl MediaEvents {
     ///
     /// # Errors
     /// Hands the event back when the queue is full or closed.
+    #[expect(clippy::result_large_err, reason = "the event is handed back whole, as queues do")]
     pub fn send(&self, event: MediaEvent) -> Result<(), Full<MediaEvent>> {
         match &self.door {
             Some(door) if event.leg().is_some_and(is_door_leg) => door.send(event),

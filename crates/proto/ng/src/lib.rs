@@ -17,6 +17,7 @@ mod reply;
 mod reply_cache;
 mod request;
 mod rtpp_flags;
+mod stream;
 mod value;
 
 pub use command::Command;
@@ -28,6 +29,7 @@ pub use reply::{Dictionary, Reply};
 pub use reply_cache::{CACHED_BYTES_MAX, CACHED_REPLIES_MAX, Known, REPLY_KEPT, ReplyCache};
 pub use request::{Request, RequestError};
 pub use rtpp_flags::RTPP_FLAGS_MAX;
+pub use stream::StreamBroken;
 pub use value::{BodyError, DEPTH_MAX, Encoding, ITEMS_MAX, Value};
 
 /// Entry point for fuzzing: reads `input` as a message and as a body.
@@ -37,6 +39,9 @@ pub use value::{BodyError, DEPTH_MAX, Encoding, ITEMS_MAX, Value};
 pub fn fuzz(input: &[u8]) {
     if let Ok(message) = Message::parse(input) {
         check_body(message.body);
+    }
+    if let Ok((start, Some(end))) = Message::find_in_stream(input) {
+        debug_assert!(start < end && end <= input.len());
     }
     check_body(input);
 }

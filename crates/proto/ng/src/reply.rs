@@ -74,6 +74,12 @@ impl Reply {
         Self(Value::Dictionary(entries))
     }
 
+    /// Whether it says that something went wrong.
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.0.get("result") == Some(&Value::text("error"))
+    }
+
     /// The dictionary.
     #[must_use]
     pub fn value(&self) -> &Value<'static> {

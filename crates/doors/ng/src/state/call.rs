@@ -6,7 +6,7 @@ use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
 use std::collections::VecDeque;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Parties of one call at most: the caller and the branches of its forks.
 pub const PARTIES_MAX: usize = 32;
@@ -21,8 +21,8 @@ pub(super) type PartyId = usize;
 /// A call.
 #[derive(Debug, Default)]
 pub(super) struct Call {
-    /// When it was made, in seconds of Unix time.
-    pub(super) created_s: u64,
+    /// When it was made, since 1970.
+    pub(super) created: Duration,
     /// When it was signalled last, in seconds of Unix time.
     pub(super) last_signal_s: u64,
     pub(super) parties: Vec<Party>,

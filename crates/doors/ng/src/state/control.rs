@@ -155,7 +155,7 @@ fn everybody(call: &Call) -> Result<Vec<PartyId>, Refusal> {
 
 /// The parties that a request names: by tag, by label, or all.
 fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
-    let no_party = || refuse("No monologue matches the request");
+    let no_party = || refuse("From-tag or label given, but there is no such party");
     if request.flags.switches.all {
         return everybody(call);
     }

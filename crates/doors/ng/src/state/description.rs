@@ -220,6 +220,8 @@ pub(super) struct Edit<'a> {
     /// The protocol of its audio section.
     pub(super) protocol: &'a str,
     pub(super) flags: &'a Flags,
+    /// Whether it answers an offer, whose `mid` and bundle it then has.
+    pub(super) is_answer: bool,
 }
 
 /// The description with our addresses, keys and formats; every other line as it came.
@@ -233,6 +235,7 @@ pub(super) fn edited(said: &Said, ours: &SessionDescription, edit: &Edit<'_>) ->
         editor.session().push_attribute("ice-lite", "");
     }
     reject_others(&mut editor, said);
+    edit_bundle(&mut editor, said, ours, edit.is_answer);
     let has_session_connection = editor.session().has_connection();
     let section = editor.section(said.index)?;
     section.set_port(our_section.port);
@@ -292,6 +295,36 @@ fn reject_others(editor: &mut DescriptionEditor<'_>, said: &Said) {
         }
     }
     editor.remove_from_groups(&mids);
+}
+
+/// What the bundle of a description is called belongs to its transport, which is ours: an answer has the
+/// `mid` and the group of the offer (RFC 9143 7.3), and an offer to a browser has some.
+fn edit_bundle(
+    editor: &mut DescriptionEditor<'_>,
+    said: &Said,
+    ours: &SessionDescription,
+    is_answer: bool,
+) {
+    let our_mid = ours.audio().and_then(|(_, section)| section.mid());
+    let is_kept = !is_answer && said.section().mid().is_some();
+    let Some(mid) = our_mid.filter(|mid| !is_kept && said.section().mid() != Some(*mid)) else {
+        return;
+    };
+    let mids: Vec<String> = said
+        .description
+        .media
+        .iter()
+        .filter_map(|section| section.mid())
+        .map(str::to_owned)
+        .collect();
+    editor.remove_from_groups(&mids);
+    if !ours.bundles().is_empty() {
+        editor.session().push_attribute("group", &format!("BUNDLE {mid}"));
+    }
+    if let Some(section) = editor.section(said.index) {
+        section.remove_attributes(&["mid"]);
+        section.push_attribute("mid", mid);
+    }
 }
 
 fn edit_formats(

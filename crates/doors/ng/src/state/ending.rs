@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// What is said when a delete names parties that are not there.
-const NO_MATCH: &str = "Call-ID not found or tags didn't match";
+pub(super) const NO_MATCH: &str = "Call-ID not found or tags didn't match";
 /// The longest delay of a delete, in seconds.
 const DELETE_DELAY_MAX_S: u32 = 86_400;
 

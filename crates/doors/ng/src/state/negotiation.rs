@@ -158,7 +158,7 @@ impl Door {
         }
         let formats = Some(task.formats.as_slice());
         let protocol = description::protocol(&task.said, &task.flags);
-        let edit = Edit { formats, protocol, flags: &task.flags };
+        let edit = Edit { formats, protocol, flags: &task.flags, is_answer: false };
         let reply = match event {
             MediaEvent::Described { sdp, .. } => edited(&task.said, &sdp, &edit),
             MediaEvent::Refused { why, .. } => {
@@ -295,7 +295,8 @@ impl Door {
             Some(reason) => Reply::error(reason),
             None => {
                 let (formats, protocol) = (task.formats.as_deref(), task.protocol.as_str());
-                edited(&task.said, sdp, &Edit { formats, protocol, flags: &task.flags })
+                let flags = &task.flags;
+                edited(&task.said, sdp, &Edit { formats, protocol, flags, is_answer: true })
             }
         };
         self.reply(id, reply);

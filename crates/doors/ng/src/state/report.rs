@@ -50,8 +50,8 @@ impl Door {
             tags.push(party.tag(), party_report(call, party, measure, now_s));
         }
         let keys = keys
-            .number("created", call.created_s)
-            .number("created_us", 0)
+            .number("created", call.created.as_secs())
+            .number("created_us", call.created.subsec_micros())
             .number("last signal", call.last_signal_s)
             .with("tags", tags.into())
             .with("SSRC", sources(measures))
@@ -103,7 +103,13 @@ fn party_report(
         keys = keys.text("label", label);
     }
     if let Some(partner) = party.partner {
-        keys = keys.text("in dialogue with", call.parties[partner].tag());
+        let tag = call.parties[partner].tag();
+        let relation: Value<'static> =
+            Dictionary::new().text("tag", tag).text("type", "offer/answer").into();
+        keys = keys
+            .text("in dialogue with", tag)
+            .with("subscriptions", Value::List(vec![relation.clone()]))
+            .with("subscribers", Value::List(vec![relation]));
     }
     let medias = measure.map(|measure| media_report(party, measure, now_s));
     keys.with("medias", Value::List(medias.into_iter().collect())).into()
@@ -119,7 +125,7 @@ fn media_report(party: &Party, measure: &LegMeasure, now_s: u64) -> Value<'stati
         .number("bytes", measure.octets_sent)
         .number("errors", 0);
     let idle_s = measure.idle_ms.map(|idle| idle / 1_000);
-    let mut stream = Dictionary::new();
+    let mut stream = Dictionary::new().number("local port", measure.local_port);
     if let Some(address) = measure.destination {
         stream = stream.with("endpoint", endpoint(address));
     }

@@ -110,6 +110,7 @@ impl Leg {
             destination: self.peer.destination(),
             idle_ms: idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
             ssrc_sent: self.local.ssrc,
+            local_port: self.local.addresses.rtp_port,
             ..self.reports.octets()
         }
     }

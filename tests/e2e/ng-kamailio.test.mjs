@@ -1,0 +1,279 @@
+// Kamailio with its rtpengine module, and rtpengine-client, in front of Offhook's NG door.
+import assert from "node:assert/strict";
+import { after, before, describe, it } from "node:test";
+import rtpengine from "rtpengine-client";
+import { Baresip } from "./lib/baresip.mjs";
+import { dial, hangUp, hearsTone, launch, listenUntil, open, phase, ready } from "./lib/browser.mjs";
+import { Kamailio } from "./lib/kamailio.mjs";
+import { Pjsua } from "./lib/pjsua.mjs";
+import { Server } from "./lib/server.mjs";
+
+const BARESIP_HZ = 700;
+const PJSIP_HZ = 900;
+const BROWSER_HZ = 440;
+const PATIENCE_MS = 10_000;
+
+let server;
+let kamailio;
+let ng;
+let door;
+
+before(async () => {
+  server = await Server.start();
+  const [host, port] = server.urls.ng.split(":");
+  door = { host, port: Number(port) };
+  kamailio = await Kamailio.start({ ng: server.urls.ng });
+  ng = new rtpengine.Client({ localAddress: "127.0.0.1", timeout: 5_000 });
+});
+
+after(async () => {
+  ng?.close();
+  await kamailio?.stop();
+  await server?.stop();
+});
+
+/** Runs a test with phones at Kamailio, which are switched off behind it. */
+function callTest(name, body) {
+  it(name, async () => {
+    const phones = [];
+    const account = (number) => ({ number, password: "any", server: kamailio.sip });
+    const started = async (phone) => {
+      phones.push(phone);
+      return phone;
+    };
+    const baresip = async (number, options = {}) =>
+      started(await Baresip.start({ ...account(number), microphone: BARESIP_HZ, ...options }));
+    const pjsip = async (number, options = {}) =>
+      started(await Pjsua.start({ ...account(number), microphone: PJSIP_HZ, ...options }));
+    try {
+      await body({ baresip, pjsip });
+    } catch (error) {
+      error.message += `\n--- Kamailio\n${kamailio.log.slice(-6_000)}\n--- Offhook\n${server.log}`;
+      throw error;
+    } finally {
+      await Promise.all(phones.map((phone) => phone.stop()));
+    }
+  });
+}
+
+const uri = (number) => `sip:${number}@offhook.local`;
+const calls = async () => (await ng.list(door)).calls;
+
+async function noCallIsLeft() {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const left = await calls();
+    if (left.length === 0) return;
+    assert.ok(Date.now() < deadline, `${left} did not end`);
+    // The BYE is on its way; the door has no event for its arrival.
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The packets that came from each of the two parties. */
+async function packets(callId) {
+  const answer = await ng.query(door, { "call-id": callId });
+  assert.equal(answer.result, "ok");
+  const tags = Object.values(answer.tags);
+  assert.equal(tags.length, 2);
+  return tags.map((tag) => tag.medias[0].streams[0].stats.packets);
+}
+
+/** The places of the two parties in what a query tells. */
+const CALLER = 0;
+const CALLEE = 1;
+
+/** How many packets went to a party. */
+async function sentTo(callId, party) {
+  const { tags } = await ng.query(door, { "call-id": callId });
+  return Object.values(tags)[party].medias[0].streams[0].stats_out.packets;
+}
+
+/** Waits until packets go to a party, or until none do: there is no event for either. */
+async function isSent(callId, party, something) {
+  const deadline = Date.now() + PATIENCE_MS;
+  for (;;) {
+    const before = await sentTo(callId, party);
+    await new Promise((resolve) => setTimeout(resolve, 250));
+    const count = (await sentTo(callId, party)) - before;
+    if (something ? count > 5 : count === 0) return;
+    assert.ok(Date.now() < deadline, `${count} packets in 250 ms`);
+  }
+}
+
+async function bothTalk(caller, callee, number) {
+  await caller.dial(uri(number));
+  await callee.event("CALL_INCOMING");
+  await callee.answer();
+  await caller.state("CONFIRMED");
+  await caller.listenUntil(hearsTone(BARESIP_HZ), "baresip's 700 Hz");
+  await callee.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz");
+}
+
+describe("phones at a Kamailio whose media proxy is Offhook", () => {
+  callTest("talk, are queried and deleted", async ({ baresip, pjsip }) => {
+    const callee = await baresip("1002", { codecs: "PCMU" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, callee, "1002");
+    const [callId] = await calls();
+    for (const count of await packets(callId)) assert.ok(count > 10, `${count} packets`);
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+    const gone = await ng.query(door, { "call-id": callId });
+    assert.deepEqual([gone.result, gone["error-reason"]], ["error", "Unknown call-id"]);
+  });
+
+  callTest("one with SRTP and one without", async ({ baresip, pjsip }) => {
+    const callee = await baresip("2002", { codecs: "PCMU", security: "srtp-mand" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, callee, "2002");
+    await callee.hangUp();
+    await caller.state("DISCONNECTED");
+    await noCallIsLeft();
+  });
+
+  callTest("without a codec in common", async ({ baresip, pjsip }) => {
+    const callee = await baresip("3002", { codecs: "PCMA" });
+    const caller = await pjsip("1001", { codecs: "G722" });
+    await bothTalk(caller, callee, "3002");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+
+  callTest("hold and resume", async ({ baresip, pjsip }) => {
+    const callee = await baresip("1002", { codecs: "PCMU" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, callee, "1002");
+    const [callId] = await calls();
+    await caller.hold();
+    await isSent(callId, CALLER, false);
+    await caller.resume();
+    await isSent(callId, CALLER, true);
+    await callee.listenUntil(hearsTone(PJSIP_HZ), "900 Hz again");
+    await caller.listenUntil(hearsTone(BARESIP_HZ), "700 Hz again");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+
+  callTest("a call that is cancelled leaves nothing", async ({ baresip, pjsip }) => {
+    const callee = await baresip("1002");
+    const caller = await pjsip("1001");
+    await caller.dial(uri("1002"));
+    await callee.event("CALL_INCOMING");
+    assert.equal((await calls()).length, 1);
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+
+  callTest("media is blocked, a sound is played, a key is pressed", async ({ baresip, pjsip }) => {
+    const callee = await baresip("1002", { codecs: "PCMU" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, callee, "1002");
+    const [callId] = await calls();
+    const { tags } = await ng.query(door, { "call-id": callId });
+    const [callerTag, calleeTag] = Object.keys(tags);
+    const ask = async (method, keys) => {
+      const answer = await ng[method](door, { "call-id": callId, ...keys });
+      assert.equal(answer.result, "ok", answer["error-reason"]);
+    };
+    await ask("blockMedia", { "from-tag": callerTag });
+    await isSent(callId, CALLEE, false);
+    await ask("unblockMedia", { "from-tag": callerTag });
+    await isSent(callId, CALLEE, true);
+    await callee.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz again");
+    await ask("playMedia", { "from-tag": calleeTag, file: "tone:1500,10000" });
+    await callee.listenUntil(hearsTone(1500), "the 1500 Hz that is played");
+    await ask("stopMedia", { "from-tag": calleeTag });
+    await callee.listenUntil(hearsTone(PJSIP_HZ), "PJSIP's 900 Hz after the sound");
+    await ask("playDTMF", { "from-tag": callerTag, code: "7" });
+    assert.equal((await callee.event("CALL_DTMF_START")).param, "7");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+});
+
+describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () => {
+  let chromium;
+  before(async () => {
+    chromium = await launch({ microphone: BROWSER_HZ });
+  });
+  after(() => chromium?.close());
+
+  /** The customer's portal, sent to Kamailio's WebSocket in the place of Offhook's own. */
+  async function portal() {
+    const { page } = await open(chromium.browser, `${server.portal}favicon.svg`);
+    await page.route("**/api/session/guest", async (route) => {
+      const answer = await route.fetch();
+      const credentials = await answer.json();
+      const json = { ...credentials, ws_url: kamailio.ws, allowed: null };
+      await route.fulfill({ response: answer, json });
+    });
+    await page.goto(server.portal);
+    await ready(page);
+    return page;
+  }
+
+  callTest("hear each other by DTLS-SRTP and plain RTP", async ({ baresip }) => {
+    const phone = await baresip("1002", { codecs: "PCMU", answer: "auto" });
+    const page = await portal();
+    await dial(page, "1002");
+    await phase(page, "active");
+    await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
+    await listenUntil(page, hearsTone(BARESIP_HZ), "the phone's 700 Hz");
+    const [callId] = await calls();
+    for (const count of await packets(callId)) assert.ok(count > 10, `${count} packets`);
+    await hangUp(page);
+    await phone.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+
+  callTest("hear each other when Opus is transcoded to A-law", async ({ baresip }) => {
+    const phone = await baresip("3002", { codecs: "PCMA", answer: "auto" });
+    const page = await portal();
+    await dial(page, "3002");
+    await phase(page, "active");
+    await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
+    await listenUntil(page, hearsTone(BARESIP_HZ), "the phone's 700 Hz");
+    await phone.hangUp();
+    await noCallIsLeft();
+  });
+});
+
+describe("rtpengine-client", () => {
+  const sdp = (port) =>
+    `v=0\r\no=- 1 1 IN IP4 127.0.0.1\r\ns=-\r\nc=IN IP4 127.0.0.1\r\nt=0 0\r\n` +
+    `m=audio ${port} RTP/AVP 0\r\na=rtpmap:0 PCMU/8000\r\n`;
+
+  it("makes, lists, queries and ends a call", async () => {
+    assert.equal((await ng.ping(door)).result, "pong");
+    const keys = { "call-id": "by-hand", "from-tag": "a" };
+    const offered = await ng.offer(door, { ...keys, sdp: sdp(40_000), replace: ["origin"] });
+    assert.equal(offered.result, "ok");
+    assert.match(offered.sdp, /m=audio \d+ RTP\/AVP 0\r\n/);
+    const answered = await ng.answer(door, { ...keys, "to-tag": "b", sdp: sdp(40_002) });
+    assert.equal(answered.result, "ok");
+    assert.notEqual(offered.sdp, answered.sdp);
+    assert.deepEqual(await calls(), ["by-hand"]);
+    const { tags, created } = await ng.query(door, keys);
+    assert.deepEqual(Object.keys(tags), ["a"]);
+    assert.ok(created > 1_700_000_000);
+    const deleted = await ng.delete(door, { ...keys, "delete-delay": 0 });
+    assert.equal(deleted.result, "ok");
+    assert.deepEqual(await calls(), []);
+  });
+
+  it("is told what is wrong", async () => {
+    const answer = await ng.offer(door, { "call-id": "x", "from-tag": "a", sdp: "nonsense" });
+    assert.equal(answer.result, "error");
+    assert.match(answer["error-reason"], /SDP line 1/);
+    const unknown = await ng.query(door, { "call-id": "x" });
+    assert.equal(unknown["error-reason"], "Unknown call-id");
+    const gone = await ng.delete(door, { "call-id": "x", "from-tag": "a" });
+    assert.match(gone.warning, /Call-ID not found/);
+  });
+});
