@@ -4,6 +4,7 @@ mod role;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use offhook_bus::MediaCommand;
+use offhook_media::{Config, PacketIoChoice};
 use role::{config, role, talk};
 use std::net::UdpSocket;
 use std::time::Instant;
@@ -11,7 +12,7 @@ use std::time::Instant;
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 10] = [
+const SERIES: [&str; 11] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -22,6 +23,7 @@ const SERIES: [&str; 10] = [
     "offhook_rtp_zero_packet_streams_total",
     "offhook_rtp_one_way_sessions_total",
     "offhook_media_prompts_skipped_total{why=\"missing\"}",
+    "offhook_media_packet_io{kind=\"epoll\"}",
 ];
 
 fn value(rendered: &str, series: &str) -> Option<f64> {
@@ -45,7 +47,8 @@ async fn rendered(metrics: &PrometheusHandle, is_right: impl Fn(&str) -> bool) -
 #[tokio::test]
 async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
-    let mut role = role(&config());
+    let packet_io = PacketIoChoice::Epoll;
+    let mut role = role(&Config { packet_io, ..config() });
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
     let mut phone = role.call(1).await.expect("a leg");
