@@ -22,6 +22,7 @@ mod timeline;
 mod timer;
 
 pub use leg::Leg;
+pub(crate) use leg_map::LegMap;
 pub use packet::Packet;
 pub use prompt::SoundSource;
 pub use seed::{SEED_BYTES, Seed};
@@ -31,7 +32,6 @@ use agreed::PayloadKind;
 use bridge::Scratch;
 use conference::Conference;
 use leg::Outgoing;
-use leg_map::LegMap;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
 use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};
