@@ -33,9 +33,11 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 
     let media_bind = config.media.bind;
     let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
+    let mut media_config = config.media.clone();
+    media_config.recordings.get_or_insert_with(|| config.data_dir.join("recordings"));
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let media = offhook_media::start(&config.media, media_commands.1, media_events_out, speech)?;
+    let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,

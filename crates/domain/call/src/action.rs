@@ -72,6 +72,13 @@ pub enum LegAction {
     AnswerReinvite(Result<String, u16>),
     /// Replies to a REFER with this status.
     AnswerRefer(u16),
+    /// Tells the party of a key by INFO.
+    SendDtmf {
+        /// `0-9*#A-D`.
+        digit: char,
+        /// How long it was held, in milliseconds.
+        duration_ms: u32,
+    },
     /// Tells the transferor how the transfer goes: a SIP status, below 200 while it is under way (RFC 3515).
     NotifyRefer(u16),
 }
@@ -98,6 +105,8 @@ pub enum LegInput {
     Reinvite(Option<String>),
     /// The party pressed keys and says so in an INFO request.
     Dtmf(String),
+    /// The party can be told of keys by INFO: its Allow names the method.
+    TakesInfo,
 }
 
 /// How a question to the call was taken, for callers that must answer a request at once.

@@ -136,7 +136,8 @@ impl Call {
             LegInput::Cancelled => self.handle_gone(leg, HangupCause::NORMAL_CLEARING, now_ms),
             LegInput::HungUp(cause) | LegInput::Lost(cause) => self.handle_gone(leg, cause, now_ms),
             LegInput::Reinvite(sdp) => self.handle_reinvite(leg, sdp),
-            LegInput::Dtmf(digits) => self.pass_on_dtmf(leg, digits),
+            LegInput::Dtmf(digits) => self.handle_dtmf(leg, digits),
+            LegInput::TakesInfo => self.media_of(leg, MediaCommand::TakesInfo { leg }),
         }
     }
 
@@ -149,6 +150,12 @@ impl Call {
             MediaEvent::PlayFinished { leg } => self.handle_play_finished(leg, now_ms),
             MediaEvent::Trouble { leg, what } => self.handle_trouble(leg, &what, now_ms),
             MediaEvent::Released { leg, report } => self.handle_released(leg, report),
+            MediaEvent::PlayInterrupted { leg, .. } => self.handle_play_finished(leg, now_ms),
+            MediaEvent::SendInfo { leg, digit, duration_ms } => {
+                if self.is_up(leg) {
+                    self.signal(leg, LegAction::SendDtmf { digit, duration_ms });
+                }
+            }
             MediaEvent::Connected { .. }
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
@@ -326,9 +333,16 @@ impl Call {
         }
     }
 
-    fn pass_on_dtmf(&mut self, leg: LegId, digits: String) {
-        if let Some(other) = self.script.partner(self.served, leg) {
-            self.media(MediaCommand::SendDtmf { leg: other, digits, duration_ms: DTMF_TONE_MS });
+    /// Keys that came by signalling take the way of those that come with the audio.
+    fn handle_dtmf(&mut self, leg: LegId, digits: String) {
+        let duration_ms = DTMF_TONE_MS;
+        self.media_of(leg, MediaCommand::HandleDtmf { leg, digits, duration_ms });
+    }
+
+    /// A command for a leg that the media role knows.
+    fn media_of(&mut self, leg: LegId, command: MediaCommand) {
+        if self.legs.get(&leg).is_some_and(|leg| leg.has_media && !leg.releasing) {
+            self.media(command);
         }
     }
 }

@@ -22,6 +22,7 @@ fn input() -> impl Strategy<Value = LegInput> {
         Just(LegInput::Reinvite(Some("offer".into()))),
         Just(LegInput::Reinvite(None)),
         Just(LegInput::Dtmf("1".into())),
+        Just(LegInput::TakesInfo),
     ]
 }
 

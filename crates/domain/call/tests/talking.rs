@@ -78,11 +78,31 @@ fn two_offers_at_once_on_a_leg_are_one_too_many() {
 }
 
 #[test]
-fn keys_sent_by_info_reach_the_other_party() {
+fn keys_sent_by_info_take_the_way_of_those_in_the_audio() {
     let (mut rig, callee) = Rig::talking();
-    rig.say(CALLER, LegInput::Dtmf("5".into()));
-    let passed = |c: &MediaCommand| matches!(c, MediaCommand::SendDtmf { leg, digits, .. } if *leg == callee && digits == "5");
-    assert!(rig.commands.iter().any(passed));
+    for leg in [CALLER, callee] {
+        rig.say(leg, LegInput::Dtmf("5".into()));
+        let passed = MediaCommand::HandleDtmf { leg, digits: "5".into(), duration_ms: 160 };
+        assert_eq!(rig.commands.last(), Some(&passed));
+    }
+}
+
+#[test]
+fn a_party_that_takes_info_is_told_of_keys_so() {
+    let (mut rig, callee) = Rig::talking();
+    rig.say(callee, LegInput::TakesInfo);
+    assert_eq!(rig.commands.last(), Some(&MediaCommand::TakesInfo { leg: callee }));
+    rig.media(MediaEvent::SendInfo { leg: callee, digit: '#', duration_ms: 120 });
+    let told = LegAction::SendDtmf { digit: '#', duration_ms: 120 };
+    assert_eq!(rig.signals_to(callee).last(), Some(&&told));
+}
+
+#[test]
+fn a_welcome_that_a_key_ends_is_over() {
+    let phone = binding("sip:1001@127.0.0.2", Transport::Udp);
+    let mut rig = Rig::new(Some("offer"), direct_call(), vec![phone]);
+    rig.media(MediaEvent::PlayInterrupted { leg: CALLER, digit: '1' });
+    assert_eq!(rig.invited().len(), 1);
 }
 
 #[test]

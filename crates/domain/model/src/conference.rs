@@ -27,6 +27,37 @@ pub enum Audience {
     Only(LegId),
 }
 
+/// How a conference that is dialled receives its callers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ConferenceSettings {
+    /// What a member types to come in; without it everybody comes in.
+    pub pin: Option<String>,
+    /// What a moderator types.
+    pub moderator_pin: Option<String>,
+    /// Whether members hear music until a moderator is there.
+    pub wait_for_moderator: bool,
+    /// Whether a tone is heard when somebody comes or goes.
+    pub announce: bool,
+    /// How many members there may be.
+    pub members_max: u32,
+}
+
+/// Members of a conference that says nothing else.
+const MEMBERS_MAX: u32 = 200;
+
+impl Default for ConferenceSettings {
+    fn default() -> Self {
+        Self {
+            pin: None,
+            moderator_pin: None,
+            wait_for_moderator: false,
+            announce: true,
+            members_max: MEMBERS_MAX,
+        }
+    }
+}
+
 /// What a member does in a conference. One member hears another when the other speaks to it and it is not
 /// deaf; nobody hears itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

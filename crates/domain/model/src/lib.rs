@@ -18,13 +18,15 @@ mod recording;
 
 pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
-pub use conference::{Audience, ConferenceCommand, ConferenceEvent, ConferenceId, MemberRole};
+pub use conference::{
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, MemberRole,
+};
 pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId};
 pub use media::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    Security, Terms,
+    PlayControl, Security, SourceRule, Terms,
 };
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
 pub use recording::{

@@ -63,6 +63,24 @@ pub struct Terms {
     pub dtls: bool,
     /// Whether we open the DTLS association where the choice is ours.
     pub dtls_active: bool,
+    /// From where packets of the party are taken.
+    pub sources: SourceRule,
+    /// The type of service of packets to the party (RFC 2474), set when the leg is made.
+    pub type_of_service: Option<u8>,
+}
+
+/// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent
+/// them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SourceRule {
+    /// The first packet after a description decides, and others than its sender are refused.
+    #[default]
+    Latch,
+    /// Every packet decides anew: the party may move at any time, and anyone may take its place.
+    Follow,
+    /// Packets go to where the description says, and are taken from anywhere.
+    Described,
 }
 
 /// What was measured on a leg so far.
@@ -124,6 +142,15 @@ pub enum MediaCommand {
         /// What our offer says.
         terms: Terms,
     },
+    /// Whether what the party says, and the keys that it presses, are passed on to its partner.
+    Gate {
+        /// The leg.
+        leg: LegId,
+        /// Whether speech is.
+        speech: bool,
+        /// Whether DTMF is.
+        dtmf: bool,
+    },
     /// Asks what was measured on the leg so far. Answered by `Measured`, always.
     Measure {
         /// The leg.
@@ -174,7 +201,15 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
-    /// Sends DTMF to the party (RFC 4733).
+    /// Governs what is being played to the leg. Nothing happens when nothing is.
+    PlayControl {
+        /// The leg.
+        leg: LegId,
+        /// What to do.
+        control: PlayControl,
+    },
+    /// Sends DTMF to the party: as telephone-event (RFC 4733) where that was agreed on, by
+    /// [`MediaEvent::SendInfo`] where the party takes INFO, as tones otherwise.
     SendDtmf {
         /// The leg.
         leg: LegId,
@@ -182,6 +217,22 @@ pub enum MediaCommand {
         digits: String,
         /// Length of each tone in milliseconds.
         duration_ms: u32,
+    },
+    /// The party has pressed keys and told so in its signalling. It is as if they had come with its audio:
+    /// a `Dtmf` event for each follows, and the partner of the leg learns of them.
+    HandleDtmf {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digits: String,
+        /// How long each was held, in milliseconds.
+        duration_ms: u32,
+    },
+    /// The party's signalling takes keys (SIP INFO): [`MediaEvent::SendInfo`] asks for that when no
+    /// telephone-event was agreed on.
+    TakesInfo {
+        /// The leg.
+        leg: LegId,
     },
     /// Ends the leg. Answered by `Released`, always, also for a leg that is not known.
     Release {
@@ -202,6 +253,23 @@ pub enum MediaCommand {
         /// What to do.
         command: RecordingCommand,
     },
+}
+
+/// How what is being played is governed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum PlayControl {
+    /// These keys end it, with `PlayInterrupted`, when the party presses one of them.
+    BargeIn(String),
+    /// It stops where it is; the party hears silence.
+    Pause,
+    /// It goes on from where it was paused.
+    Resume,
+    /// It goes on at this many milliseconds from the beginning of the list. Beyond the end it is finished.
+    SeekTo(u32),
+    /// It goes on this many milliseconds later, or earlier when negative.
+    SeekBy(i32),
+    /// How much louder or softer it sounds than it was made, in dB, -40 to 12. It holds for this list.
+    Volume(i8),
 }
 
 /// Why a description was refused.
@@ -263,6 +331,23 @@ pub enum MediaEvent {
         /// The leg.
         leg: LegId,
     },
+    /// A key of [`PlayControl::BargeIn`] has ended what was played; `PlayFinished` does not follow. The key
+    /// itself is told by `Dtmf` when it is released.
+    PlayInterrupted {
+        /// The leg.
+        leg: LegId,
+        /// The key.
+        digit: char,
+    },
+    /// The party, whose signalling takes keys, is to be told of this one (SIP INFO).
+    SendInfo {
+        /// The leg.
+        leg: LegId,
+        /// `0-9*#A-D`.
+        digit: char,
+        /// How long, in milliseconds.
+        duration_ms: u32,
+    },
     /// The party pressed a key.
     Dtmf {
         /// The leg.
@@ -319,6 +404,8 @@ impl MediaEvent {
             | Self::Refused { leg, .. }
             | Self::Connected { leg }
             | Self::PlayFinished { leg }
+            | Self::PlayInterrupted { leg, .. }
+            | Self::SendInfo { leg, .. }
             | Self::Dtmf { leg, .. }
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }

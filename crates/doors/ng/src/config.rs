@@ -1,4 +1,5 @@
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 
 /// The port of the NG protocol.
@@ -7,6 +8,11 @@ pub const PORT: u16 = 22_222;
 pub const CALLS_MAX: usize = 2_000;
 /// Seconds between a delete and the end of a call, unless configured or asked otherwise.
 pub const DELETE_DELAY_S: u32 = 30;
+
+/// Seconds without a packet after which a call ends, unless configured otherwise.
+pub const SILENCE_TIMEOUT_S: u32 = 60;
+/// Seconds after which a call ends in which nobody was ever heard, unless configured otherwise.
+pub const OFFER_TIMEOUT_S: u32 = 3_600;
 
 /// Settings of the NG door.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +29,13 @@ pub struct Config {
     pub calls_max: usize,
     /// Seconds between a delete and the end of a call when the delete does not say.
     pub delete_delay_s: u32,
+    /// Seconds without a packet of any party after which a call ends. Zero never ends one.
+    pub silence_timeout_s: u32,
+    /// Seconds after which a call ends in which nobody was ever heard.
+    pub offer_timeout_s: u32,
+    /// Addresses for descriptions by the names that the flag `direction` has for them, such as
+    /// `external = "203.0.113.5"`. The media role must be reachable under each of them.
+    pub interfaces: BTreeMap<String, IpAddr>,
 }
 
 impl Default for Config {
@@ -33,6 +46,9 @@ impl Default for Config {
             port: PORT,
             calls_max: CALLS_MAX,
             delete_delay_s: DELETE_DELAY_S,
+            silence_timeout_s: SILENCE_TIMEOUT_S,
+            offer_timeout_s: OFFER_TIMEOUT_S,
+            interfaces: BTreeMap::new(),
         }
     }
 }

@@ -70,6 +70,9 @@ pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
     let settings = Settings {
         calls_max: config.calls_max,
         delete_delay_s: config.delete_delay_s,
+        silence_timeout_s: config.silence_timeout_s,
+        offer_timeout_s: config.offer_timeout_s,
+        interfaces: config.interfaces.clone(),
         start: Instant::now(),
         unix_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     };

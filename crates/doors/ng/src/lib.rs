@@ -12,5 +12,5 @@ mod config;
 mod driver;
 pub mod state;
 
-pub use config::{CALLS_MAX, Config, DELETE_DELAY_S, PORT};
+pub use config::{CALLS_MAX, Config, DELETE_DELAY_S, OFFER_TIMEOUT_S, PORT, SILENCE_TIMEOUT_S};
 pub use driver::{Addresses, Links, NgDoor, start};

@@ -2,6 +2,7 @@
 
 mod call;
 mod codecs;
+mod control;
 mod description;
 mod ending;
 mod negotiation;
@@ -12,9 +13,10 @@ pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
 
 use call::Call;
 use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
-use offhook_model::LegId;
+use offhook_model::{LegId, MediaTrouble, RecordingFailure};
 use offhook_ng::{Command, Dictionary, Reply, Request, Value};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 use work::{Refusal, Task, Work, refuse};
 
@@ -28,6 +30,9 @@ pub const NAME_BYTES_MAX: usize = 512;
 /// Names a request from its arrival to its reply.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct RequestId(pub u64);
+
+/// Stands for a request where the door asks by itself; there is nobody to reply to.
+const NOBODY: RequestId = RequestId(u64::MAX);
 
 /// What the door wants done.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,12 +49,18 @@ pub enum Output {
 }
 
 /// What holds for all calls.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Settings {
     /// Calls at a time.
     pub calls_max: usize,
     /// Seconds between a delete and the end of a call when the delete does not say.
     pub delete_delay_s: u32,
+    /// Seconds without a packet of any party after which a call ends.
+    pub silence_timeout_s: u32,
+    /// Seconds after which a call ends that nobody has answered.
+    pub offer_timeout_s: u32,
+    /// Addresses that stand for ours, by the names that `direction` has for them.
+    pub interfaces: BTreeMap<String, IpAddr>,
     /// The moment at which the wall clock says `unix_start`.
     pub start: Instant,
     /// The wall clock at `start`, since 1970.
@@ -63,6 +74,8 @@ enum TimerName {
     Media,
     /// The delay of a delete is over.
     Delete,
+    /// Whether anybody is heard is to be looked at.
+    Silence,
 }
 
 /// Counts since the start, for `statistics`.
@@ -179,6 +192,8 @@ impl Door {
         let created_s = self.unix_s(now);
         let call = Call { created_s, last_signal_s: created_s, ..Call::default() };
         self.calls.insert(call_id.to_owned(), call);
+        let wait = Duration::from_secs(u64::from(self.settings.offer_timeout_s));
+        self.set_timer(call_id, TimerName::Silence, now + wait);
         Ok(())
     }
 
@@ -188,7 +203,7 @@ impl Door {
             Command::Answer => self.answer(call_id, id, request, now),
             Command::Delete => self.delete(call_id, id, &request, now),
             Command::Query => self.query(call_id, id, &request, now),
-            command => Err(refuse(format!("{} is not served", command.as_str()))),
+            _ => self.control(call_id, id, &request, now),
         };
         if let Err(reply) = started {
             self.reply(id, *reply);
@@ -206,10 +221,14 @@ impl Door {
 
     /// What the media role tells of a leg.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
-        let Some(call_id) = self.legs.get(&event.leg()).cloned() else { return };
+        let leg = event.leg();
+        let Some(call_id) = leg.and_then(|leg| self.legs.get(&leg)).cloned() else { return };
         if let MediaEvent::Released { leg, .. } = event {
             self.legs.remove(&leg);
             return;
+        }
+        if let MediaEvent::Trouble { what: MediaTrouble::Silent { .. }, .. } = event {
+            return self.check_silence(&call_id, now);
         }
         let Some(mut work) = self.calls.get_mut(&call_id).and_then(|call| call.work.take()) else {
             return;
@@ -233,8 +252,9 @@ impl Door {
         let id = work.request;
         match &mut work.task {
             Task::Offer(task) => self.offer_goes_on(call_id, id, task, event),
-            Task::Answer(task) => self.answer_goes_on(id, task, event),
+            Task::Answer(task) => self.answer_goes_on(call_id, id, task, event, now),
             Task::Measure(task) => self.measure_goes_on(call_id, id, task, event, now),
+            Task::Record(task) => self.recording_goes_on(call_id, id, task, &event),
         }
     }
 
@@ -252,7 +272,9 @@ impl Door {
     fn start_work(&mut self, call_id: &str, request: RequestId, task: Task, now: Instant) {
         self.set_timer(call_id, TimerName::Media, now + MEDIA_TIMEOUT);
         if let Some(call) = self.calls.get_mut(call_id) {
-            call.last_signal_s = self.settings.unix_s(now);
+            if !matches!(task, Task::Measure(_)) {
+                call.last_signal_s = self.settings.unix_s(now);
+            }
             call.work = Some(Work { request, task });
         }
     }
@@ -267,6 +289,7 @@ impl Door {
             match name {
                 TimerName::Media => self.handle_media_timeout(&call_id, now),
                 TimerName::Delete => self.end_call(&call_id),
+                TimerName::Silence => self.check_silence(&call_id, now),
             }
         }
     }
@@ -274,8 +297,9 @@ impl Door {
     fn handle_media_timeout(&mut self, call_id: &str, now: Instant) {
         let work = self.calls.get_mut(call_id).and_then(|call| call.work.take());
         if let Some(work) = work {
+            let request = work.request;
             tracing::warn!("the media role did not answer in time");
-            self.reply(work.request, Reply::error("the media role did not answer in time"));
+            self.reply(request, Reply::error("the media role did not answer in time"));
             self.go_on(call_id, now);
         }
     }
@@ -307,6 +331,9 @@ impl Door {
     }
 
     fn reply(&mut self, request: RequestId, reply: Reply) {
+        if request == NOBODY {
+            return;
+        }
         if reply.value().get("result").and_then(Value::as_text).as_deref() == Some("error") {
             self.errors += 1;
         }
@@ -341,6 +368,7 @@ impl Call {
         match name {
             TimerName::Media => &mut self.media_due,
             TimerName::Delete => &mut self.delete_due,
+            TimerName::Silence => &mut self.silence_due,
         }
     }
 }
@@ -357,5 +385,18 @@ fn reason(why: &MediaRefusal) -> String {
         MediaRefusal::Malformed(text) | MediaRefusal::NotAcceptable(text) => text.clone(),
         MediaRefusal::Exhausted => "Ran out of ports".to_owned(),
         MediaRefusal::NoSuchLeg => "there is no offer that this could answer".to_owned(),
+    }
+}
+
+/// Why a recording failed, in words.
+fn reason_of_recording(why: &RecordingFailure) -> String {
+    match why {
+        RecordingFailure::NoSuchSource => "there is nothing to record".to_owned(),
+        RecordingFailure::AlreadyRecorded => "the call is being recorded already".to_owned(),
+        RecordingFailure::BadPath => "no folder for recordings is configured".to_owned(),
+        RecordingFailure::Exists => "the file of the recording exists already".to_owned(),
+        RecordingFailure::DiskFull => "no space is left for recordings".to_owned(),
+        RecordingFailure::Unwritable(why) => format!("the recording cannot be written: {why}"),
+        RecordingFailure::Exhausted => "there are as many recordings as there may be".to_owned(),
     }
 }

@@ -19,7 +19,7 @@ pub use offhook_model::{
 };
 pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    Security, Terms,
+    PlayControl, Security, SourceRule, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

@@ -95,6 +95,11 @@ impl DtmfDetector {
         self.events.pop_front()
     }
 
+    /// Whether the last block held a digit, which the next may show to be one or to be chance.
+    pub fn is_suspecting(&self) -> bool {
+        self.recent.is_some()
+    }
+
     /// The digit in the block at hand; begins the next block.
     fn finish_block(&mut self) -> Option<char> {
         let all = self.energy / self.samples as f64;
@@ -224,6 +229,15 @@ mod tests {
             panic!("{:?}", digits(8000, &pcm));
         };
         assert!(duration_ms.abs_diff(200) <= 13, "{duration_ms}");
+    }
+
+    #[test]
+    fn a_digit_is_suspected_before_it_is_certain() {
+        let mut detector = DtmfDetector::new(8000);
+        detector.handle_samples(&sound(8000, &Tone::dtmf('1', -12.0).unwrap(), 20));
+        assert!(detector.is_suspecting() && detector.poll_output().is_none());
+        detector.handle_samples(&[0; 204]);
+        assert!(!detector.is_suspecting() && detector.poll_output().is_none());
     }
 
     #[test]

@@ -6,7 +6,7 @@
 //! concealment of lost frames; [`Resampler`] joins codecs of different rates.
 //! [`Mixer`] sums speakers so that nobody hears itself, [`Activity`] tells who speaks.
 //! [`ToneGenerator`], [`goertzel`], [`dtmf`] and [`level`] make and measure signals, [`wav`] reads
-//! and writes recordings and [`music`] composes what a caller hears on hold.
+//! and writes recordings, [`ogg_opus`] makes smaller ones, and [`music`] composes what a caller hears on hold.
 //!
 //! It deliberately knows nothing of RTP headers, timestamps or jitter (`offhook-rtp`), nothing of
 //! SDP, reads no clock and opens no file.
@@ -20,6 +20,7 @@ pub mod goertzel;
 pub mod level;
 pub mod mixer;
 pub mod music;
+pub mod ogg_opus;
 mod opus_codec;
 pub mod plc;
 pub mod resampler;

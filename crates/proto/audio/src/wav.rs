@@ -140,6 +140,35 @@ impl<W: Write + Seek> std::fmt::Debug for WavWriter<W> {
     }
 }
 
+/// Bytes of the header that [`header`] writes.
+pub const HEADER_BYTES: usize = 44;
+
+/// The header of a WAV of 16-bit PCM with so many bytes of samples behind it, for a file that is to be readable
+/// while it grows. A length that no WAV can have becomes the longest that it can.
+pub fn header(rate: u32, channels: u16, data_bytes: u64) -> [u8; HEADER_BYTES] {
+    let length_max = u32::MAX - HEADER_BYTES as u32;
+    let data_bytes = u32::try_from(data_bytes).unwrap_or(u32::MAX).min(length_max);
+    let frame_bytes = 2 * channels;
+    let mut header = [0; HEADER_BYTES];
+    let mut rest = &mut header[..];
+    let mut put = |bytes: &[u8]| {
+        rest.write_all(bytes).expect("the parts are as long as the header");
+    };
+    put(b"RIFF");
+    put(&(data_bytes + HEADER_BYTES as u32 - 8).to_le_bytes());
+    put(b"WAVEfmt ");
+    put(&16_u32.to_le_bytes());
+    put(&1_u16.to_le_bytes());
+    put(&channels.to_le_bytes());
+    put(&rate.to_le_bytes());
+    put(&(rate * u32::from(frame_bytes)).to_le_bytes());
+    put(&frame_bytes.to_le_bytes());
+    put(&16_u16.to_le_bytes());
+    put(b"data");
+    put(&data_bytes.to_le_bytes());
+    header
+}
+
 impl Wav {
     /// The recording as the bytes of a WAV file.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WavError> {
@@ -173,6 +202,23 @@ mod tests {
     fn what_is_written_is_read() {
         let original = Wav { rate: 16_000, samples: vec![0, 1, -1, i16::MAX, i16::MIN] };
         assert_eq!(read(&original.to_bytes().unwrap()), Ok(original));
+    }
+
+    #[test]
+    fn a_header_before_samples_makes_a_wav() {
+        for (channels, samples) in [(1, [5, -5, 7, -7]), (2, [5, 5, -7, -7])] {
+            let mut bytes = header(16_000, channels, 8).to_vec();
+            samples.iter().for_each(|sample: &i16| bytes.extend(sample.to_le_bytes()));
+            let reader = WavReader::new(Cursor::new(&bytes)).unwrap();
+            assert_eq!(reader.spec().channels, channels);
+            assert_eq!(
+                reader.into_samples::<i16>().map(Result::unwrap).collect::<Vec<_>>(),
+                samples
+            );
+            assert_eq!(read(&bytes).unwrap().rate, 16_000);
+        }
+        let endless = header(8_000, 1, u64::MAX);
+        assert_eq!(endless[4..8], (u32::MAX - 8).to_le_bytes());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use crate::dtls::{Dtls, DtlsError, Keys};
 use crate::identity::Identity;
-use crate::latch::Latch;
+use crate::latch::{Latch, SourceRule};
 use crate::peer::Refusal;
 use crate::protection::{KeyError, Protection, Unprotected};
 use crate::remote::Security;
@@ -56,6 +56,10 @@ impl Channel {
     /// The party's description names this address.
     pub(crate) fn set_address(&mut self, described: Option<SocketAddr>) {
         self.latch.reopen(described);
+    }
+
+    pub(crate) fn set_source_rule(&mut self, rule: SourceRule) {
+        self.latch.set_rule(rule);
     }
 
     /// The component is not used: what it had is gone.

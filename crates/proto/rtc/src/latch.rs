@@ -2,6 +2,18 @@
 
 use std::net::SocketAddr;
 
+/// From where packets are taken and to where they go, when nothing but addresses tells who sent them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum SourceRule {
+    /// The first packet after a description decides, and others than its sender are refused.
+    #[default]
+    Latch,
+    /// Every packet decides anew.
+    Follow,
+    /// Packets go to where the description says, and are taken from anywhere.
+    Described,
+}
+
 /// Where one component's packets are sent, and from where they are taken.
 ///
 /// It starts at the address that the description names and follows the first valid packet. After that it
@@ -11,12 +23,21 @@ pub(crate) struct Latch {
     described: Option<SocketAddr>,
     current: Option<SocketAddr>,
     is_open: bool,
+    rule: SourceRule,
 }
 
 impl Latch {
     /// Open for the first packet; until then the described address is sent to, when there is one.
     pub(crate) fn new(described: Option<SocketAddr>) -> Self {
-        Self { described, current: described, is_open: true }
+        Self { described, current: described, is_open: true, rule: SourceRule::Latch }
+    }
+
+    /// How sources are learnt from here on.
+    pub(crate) fn set_rule(&mut self, rule: SourceRule) {
+        self.rule = rule;
+        if rule == SourceRule::Described {
+            self.current = self.described.or(self.current);
+        }
     }
 
     /// A new description was agreed. When it names another address that one is sent to; either way the
@@ -31,13 +52,15 @@ impl Latch {
 
     /// Whether a packet from `source` is taken when nothing but its address speaks for it.
     pub(crate) fn admits(&self, source: SocketAddr) -> bool {
-        self.is_open || Some(source) == self.current
+        self.rule != SourceRule::Latch || self.is_open || Some(source) == self.current
     }
 
     /// A valid packet came from `source`, which [`Self::admits`] let pass or whose authentication proves
     /// that the party itself sent it.
     pub(crate) fn handle_packet(&mut self, source: SocketAddr) {
-        self.current = Some(source);
+        if self.rule != SourceRule::Described || self.current.is_none() {
+            self.current = Some(source);
+        }
         self.is_open = false;
     }
 
@@ -69,6 +92,28 @@ mod tests {
         assert_eq!(latch.destination(), Some(nat));
         assert!(!latch.admits(address("198.51.100.1:4000")));
         assert!(!latch.admits(address("10.0.0.1:4000")));
+    }
+
+    #[test]
+    fn a_party_that_is_followed_may_move_at_any_time() {
+        let mut latch = Latch::new(described("10.0.0.1:4000"));
+        latch.set_rule(SourceRule::Follow);
+        for source in ["203.0.113.5:61000", "203.0.113.6:61000", "10.0.0.1:4000"] {
+            assert!(latch.admits(address(source)));
+            latch.handle_packet(address(source));
+            assert_eq!(latch.destination(), described(source));
+        }
+    }
+
+    #[test]
+    fn an_address_that_is_believed_stays_whoever_sends() {
+        let mut latch = Latch::new(described("10.0.0.1:4000"));
+        latch.set_rule(SourceRule::Described);
+        let elsewhere = address("203.0.113.5:61000");
+        assert!(latch.admits(elsewhere));
+        latch.handle_packet(elsewhere);
+        assert_eq!(latch.destination(), described("10.0.0.1:4000"));
+        assert!(latch.admits(address("198.51.100.1:4000")));
     }
 
     #[test]

@@ -25,6 +25,7 @@ pub use demux::{PacketKind, packet_kind};
 pub use dtls::{DtlsError, DtlsStack};
 pub use ice::{ICE_TIMEOUT, IceCredentials, IceLocal, IceRemote};
 pub use identity::{HANDSHAKE_TIMEOUT, Identity, IdentityError};
+pub use latch::SourceRule;
 pub use peer::{Component, Incoming, Output, Peer, PeerConfig, Protected, Refusal};
 pub use protection::{KeyError, MasterKey, PROTECTION_BYTES_MAX};
 pub use remote::{Remote, Security};

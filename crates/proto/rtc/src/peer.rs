@@ -5,6 +5,7 @@ use crate::demux::{PacketKind, packet_kind};
 use crate::dtls::DtlsError;
 use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote};
 use crate::identity::Identity;
+use crate::latch::SourceRule;
 use crate::protection::{KeyError, Unprotected};
 use crate::remote::{Remote, Security};
 use std::collections::VecDeque;
@@ -195,6 +196,12 @@ impl Peer {
     #[must_use]
     pub fn is_connected(&self) -> bool {
         self.is_connected
+    }
+
+    /// How the party's address is learnt where neither ICE nor keys tell.
+    pub fn set_source_rule(&mut self, rule: SourceRule) {
+        self.rtp.set_source_rule(rule);
+        self.rtcp.set_source_rule(rule);
     }
 
     /// Where packets to the party go, once that is known.

@@ -4,7 +4,7 @@
 //! [`SrtpSender`] and [`SrtpReceiver`] protect and unprotect packets in place.
 //! [`RtcpSession`] measures what arrives and makes the reports; [`JitterBuffer`] puts packets back
 //! into order and time; [`quality`] turns what was measured into a mean opinion score.
-//! [`EventDetector`] and [`EventGenerator`] are the two ends of RFC 4733.
+//! [`EventDetector`] and [`EventGenerator`] are the two ends of RFC 4733, [`EventRelay`] passes events on.
 //!
 //! The crate opens no sockets and reads no clock: `now` is an argument, randomness comes in through
 //! constructors. It decodes no audio: a jitter buffer gives back payloads, not samples. It agrees on
@@ -13,6 +13,7 @@
 use std::hint::black_box;
 
 pub mod comfort_noise;
+mod event_relay;
 mod jitter_buffer;
 pub mod quality;
 mod receive_statistics;
@@ -23,6 +24,7 @@ mod sequence;
 mod srtp;
 mod telephone_event;
 
+pub use event_relay::{EventRelay, RelayedEventPacket};
 pub use jitter_buffer::{
     ADJUST_INTERVAL, CONCEAL_PIECES_MAX, Dropped, Frame, IDLE_PIECES_MAX, JITTER_PACKETS_MAX,
     JITTER_PAYLOAD_BYTES_MAX, JitterBuffer, JitterBufferStatistics, JitterConfig, Playout,

@@ -328,23 +328,23 @@ impl EventGenerator {
 }
 
 impl Tone {
+    /// A segment that is full is told as such before the next begins (RFC 4733 2.5.1.3).
     fn next_packet(&mut self, packet_units: u32) -> EventPacket {
         let marker = std::mem::take(&mut self.is_first);
         let step = packet_units.min(self.left);
         self.duration += step;
-        if self.duration > SEGMENT_DURATION_MAX {
-            self.timestamp = self.timestamp.wrapping_add(SEGMENT_DURATION_MAX);
-            self.duration -= SEGMENT_DURATION_MAX;
-        }
         self.left -= step;
-        let end = self.left == 0;
-        self.end_packets += u8::from(end);
-        let payload = EventPayload {
-            event: self.digit.event(),
-            end,
-            volume: VOLUME,
-            duration: self.duration as u16,
+        let timestamp = self.timestamp;
+        let (duration, end) = match u16::try_from(self.duration) {
+            Ok(duration) => (duration, self.left == 0),
+            Err(_) => {
+                self.timestamp = timestamp.wrapping_add(SEGMENT_DURATION_MAX);
+                self.duration -= SEGMENT_DURATION_MAX;
+                (u16::MAX, false)
+            }
         };
-        EventPacket { marker, timestamp: self.timestamp, payload: payload.to_bytes() }
+        self.end_packets += u8::from(end);
+        let payload = EventPayload { event: self.digit.event(), end, volume: VOLUME, duration };
+        EventPacket { marker, timestamp, payload: payload.to_bytes() }
     }
 }

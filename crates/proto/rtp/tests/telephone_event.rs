@@ -124,6 +124,11 @@ fn a_press_too_long_for_one_segment_is_one_press() {
         let timestamps: std::collections::BTreeSet<_> =
             packets.iter().map(|(_, packet)| packet.timestamp).collect();
         assert_eq!(timestamps.len(), if clock_rate == 48_000 { 4 } else { 1 });
+        let payloads = packets.iter().filter_map(|(_, packet)| {
+            EventPayload::parse(&packet.payload).filter(|payload| payload.duration == 0xFFFF)
+        });
+        let full: Vec<_> = payloads.map(|payload| payload.end).collect();
+        assert_eq!(full, vec![false; timestamps.len() - 1], "each full segment is told once");
         let (keys, durations) = detected(&packets, clock_rate);
         assert_eq!(keys, "8");
         let error = durations[0].abs_diff(Duration::from_secs(5));

@@ -5,7 +5,9 @@
 
 use offhook_audio::{Codec, Encoder, Tone, ToneGenerator};
 use offhook_bus::{ConferenceCommand, ConferenceId, MediaCommand, MediaEvent, MemberRole};
-use offhook_media::state::{Clock, Engine, LegAddresses, Output, SEED_BYTES, Seed, Settings};
+use offhook_media::state::{
+    Clock, Engine, InbandDtmf, LegAddresses, Output, SEED_BYTES, Seed, Settings,
+};
 use offhook_model::LegId;
 use offhook_rtc::{Component, Identity};
 use offhook_rtp::RtpHeader;
@@ -42,6 +44,7 @@ fn spent(codec: Codec, payload_type: u8, members: u64, speaking: u64) -> anyhow:
         advertised: vec![OURS].into(),
         silent_after: None,
         hold_music: true,
+        inband_dtmf: InbandDtmf::default(),
     };
     let mut engine = Engine::new(settings);
     let mut now = Instant::now();

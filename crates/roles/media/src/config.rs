@@ -1,3 +1,4 @@
+use crate::state::InbandDtmf;
 use offhook_net::packet_io::PacketIoKind;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -63,8 +64,13 @@ pub struct Config {
     pub silent_after_s: u32,
     /// The folder of the WAV files that `file:name` prompts name. Without it such prompts are unknown.
     pub prompts: Option<PathBuf>,
+    /// The folder of recordings; `recordings` in the data directory when it is not named.
+    pub recordings: Option<PathBuf>,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
     pub hold_music: bool,
+    /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
+    /// party; `always`; or `never`.
+    pub inband_dtmf: InbandDtmf,
 }
 
 impl Default for Config {
@@ -80,7 +86,9 @@ impl Default for Config {
             legs_max: LEGS_MAX,
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
+            recordings: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::default(),
         }
     }
 }

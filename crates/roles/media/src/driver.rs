@@ -7,11 +7,13 @@
 mod dispatcher;
 mod homes;
 mod measures;
+mod recorder;
 mod sockets;
 mod sounds;
 mod worker;
 
 use crate::config::Config;
+use crate::recorder::Folder;
 use crate::state::{Engine, Settings};
 use anyhow::Context;
 use dispatcher::Dispatcher;
@@ -19,6 +21,7 @@ use offhook_bus::{Inbox, MediaCommand, MediaEvents};
 use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
+use recorder::RecorderLink;
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -69,8 +72,10 @@ pub fn start(
     check(config)?;
     let events = events.into();
     let settings = settings(config)?;
+    let folder = Folder::new(config.recordings.clone());
+    let (pieces, recorder) = recorder::start(folder, events.clone())?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
-    let mut threads = Vec::new();
+    let mut threads = vec![recorder];
     let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
     threads.push(thread);
     let mut workers: Vec<WorkerHandle> = Vec::new();
@@ -80,12 +85,14 @@ pub fn start(
             measures::show_packet_io(io.kind(), thread_count(config));
         }
         let engine = Engine::new(settings.clone());
-        let worker = Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone());
+        let recorder = RecorderLink::new(pieces.clone(), events.clone());
+        let worker =
+            Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone(), recorder);
         let (handle, thread) = worker.start(number, pinned_to(config, number))?;
         workers.push(handle);
         threads.push(thread);
     }
-    drop(sounds);
+    drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
     let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
     threads.push(dispatcher.start(commands, notices_inbox, stopped)?);
@@ -112,6 +119,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         advertised: advertised(config).into(),
         silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         hold_music: config.hold_music,
+        inband_dtmf: config.inband_dtmf,
     })
 }
 

@@ -3,14 +3,15 @@
 //! The switch tells it by [`offhook_bus::MediaCommand`]s what each party of a call shall hear, and learns by
 //! [`offhook_bus::MediaEvent`]s what became of it. [`start`] opens the threads; [`state::Engine`] is what
 //! they run, without a socket or a clock: descriptions, transports, prompts, bridges with and without
-//! transcoding, DTMF and reports. [`self_check`] sends a tone through all of it.
+//! transcoding, conferences, DTMF and reports. [`self_check`] sends a tone through all of it.
 //!
 //! It knows nothing of calls: who is bridged with whom, and what follows from trouble, is the switch's
-//! decision. It does not record, mix more than two parties, or carry video.
+//! decision. Recordings are written by [`recorder`], on a thread of its own. It carries no video.
 
 mod config;
 mod driver;
 mod ports;
+pub mod recorder;
 mod self_check;
 pub mod state;
 

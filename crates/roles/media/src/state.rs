@@ -9,22 +9,29 @@ mod conference;
 mod delay_line;
 mod description;
 mod digits;
+mod heard_keys;
+mod inband;
 mod leg;
 mod leg_map;
+mod notice;
 mod packet;
 mod player;
 mod prompt;
+pub(crate) mod recorded;
+mod recording;
 mod reports;
 mod seed;
 mod settings;
-mod speech_decoder;
+pub(crate) mod speech_decoder;
 mod timeline;
 mod timer;
 
+pub use inband::InbandDtmf;
 pub use leg::Leg;
 pub(crate) use leg_map::LegMap;
 pub use packet::Packet;
 pub use prompt::SoundSource;
+pub use recorded::Recorded;
 pub use seed::{SEED_BYTES, Seed};
 pub use settings::{Clock, LegAddresses, Settings};
 
@@ -68,6 +75,8 @@ pub enum Output {
         /// Where it comes from.
         source: SoundSource,
     },
+    /// Write this to recordings, whose [`MediaEvent::Recording`]s are told by whoever writes them.
+    Recorded(Box<Recorded>),
     /// The leg is gone: close its sockets.
     Closed {
         /// The leg.
@@ -146,6 +155,7 @@ impl Engine {
     /// Takes a leg out, to go on in another engine. Its bridge is parted and it leaves its conference.
     pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
         self.detach(leg, now);
+        self.outgoing.recorded.hurry();
         self.timers.set(leg, None);
         self.legs.remove(&leg)
     }
@@ -160,6 +170,7 @@ impl Engine {
     /// Removes a leg whose state cannot be trusted any longer, without a word.
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
         self.detach(leg, now);
+        self.end_recording_of(leg, now);
         self.timers.set(leg, None);
         if self.legs.remove(&leg).is_some() {
             self.outgoing.push(Output::Closed { leg });
@@ -176,6 +187,9 @@ impl Engine {
                 self.answer_on(leg, &offer, &terms, seed, now);
             }
             MediaCommand::OfferOn { leg, terms } => self.offer_on(leg, &terms),
+            MediaCommand::Gate { leg, speech, dtmf } => {
+                self.with_leg(leg, now, |leg, _| leg.set_gate(speech, dtmf));
+            }
             MediaCommand::Measure { leg } => self.measure(leg, now),
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
@@ -186,13 +200,25 @@ impl Engine {
             MediaCommand::Bridge { a, b } => self.bridge(a, b, now),
             MediaCommand::Unbridge { leg } => self.part(leg, now),
             MediaCommand::SendDtmf { leg, digits, duration_ms } => {
-                self.with_leg(leg, now, |leg, _| leg.send_digits(&digits, duration_ms));
+                self.with_leg(leg, now, |leg, outgoing| {
+                    leg.send_digits(&digits, duration_ms, outgoing);
+                });
+            }
+            MediaCommand::HandleDtmf { leg, digits, duration_ms } => {
+                self.with_leg(leg, now, |leg, _| leg.handle_signalled(&digits, duration_ms));
+                self.hand_on_digits(leg, now);
+            }
+            MediaCommand::TakesInfo { leg } => {
+                self.with_leg(leg, now, |leg, _| leg.set_takes_info());
+            }
+            MediaCommand::PlayControl { leg, control } => {
+                self.with_leg(leg, now, |leg, _| leg.control(&control));
             }
             MediaCommand::Release { leg } => self.release(leg, now),
             MediaCommand::Conference { conference, command } => {
                 self.handle_conference(conference, command, now);
             }
-            MediaCommand::Record { .. } => {}
+            MediaCommand::Record { source, command } => self.record(source, command, now),
         }
     }
 
@@ -315,6 +341,7 @@ impl Engine {
 
     fn release(&mut self, id: LegId, now: Instant) {
         self.detach(id, now);
+        self.end_recording_of(id, now);
         self.timers.set(id, None);
         let Some(mut leg) = self.legs.remove(&id) else {
             return self.outgoing.event(MediaEvent::Released { leg: id, report: None });
@@ -360,7 +387,8 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let kind = leg.handle_rtp(&packet, &mut self.outgoing, now);
         self.pass_on(id, kind, &packet, now);
-        if matches!(kind, PayloadKind::Event { .. }) {
+        let has_tone = self.legs.get(&id).is_some_and(|leg| leg.has_tone());
+        if has_tone || matches!(kind, PayloadKind::Event { .. }) {
             self.hand_on_digits(id, now);
             self.settle(id, now);
         }
@@ -375,12 +403,14 @@ impl Engine {
 
     /// The next leg that is due, for a driver that lets them act one by one with [`Self::handle_due`].
     pub fn take_due(&mut self, now: Instant) -> Option<LegId> {
+        self.outgoing.recorded.handle_timeout(now);
         self.timers.pop_due(now)
     }
 
     /// Lets one leg act.
     pub fn handle_due(&mut self, id: LegId, now: Instant) {
         self.run_conference(id, now);
+        self.begin_notice(id, now);
         self.play_frames(id, now);
         if let Some(leg) = self.legs.get_mut(&id) {
             leg.handle_timeout(&self.settings, &mut self.outgoing, now);
@@ -391,7 +421,8 @@ impl Engine {
 
     /// When [`Self::handle_timeout`] is due.
     pub fn poll_timeout(&mut self) -> Option<Instant> {
-        self.timers.poll_timeout()
+        let recorded = self.outgoing.recorded.poll_timeout();
+        [self.timers.poll_timeout(), recorded].into_iter().flatten().min()
     }
 
     /// Hands on what the leg has to say and sets when it is due.
@@ -408,7 +439,8 @@ impl Engine {
 
     /// The next thing to be done.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outgoing.outputs.pop_front()
+        let output = self.outgoing.outputs.pop_front();
+        output.or_else(|| self.outgoing.recorded.take_due().map(Output::Recorded))
     }
 
     /// Takes back a packet that was sent.

@@ -5,7 +5,10 @@
 mod world;
 
 use offhook_audio::Codec;
-use offhook_bus::{ConferenceCommand, ConferenceId, MediaCommand, MemberRole};
+use offhook_bus::{
+    ConferenceCommand, ConferenceId, MediaCommand, MemberRole, RecordingCommand, RecordingFormat,
+    RecordingLayout, RecordingSource,
+};
 use offhook_media::state::Output;
 use offhook_rtc::Component;
 use std::alloc::{GlobalAlloc, Layout, System};
@@ -81,6 +84,29 @@ fn a_conference_allocates_nothing_per_frame() {
     }
     let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, 0)).sum::<usize>();
     assert!(allocations <= 5, "{allocations} for 500 frames of five members");
+}
+
+#[test]
+fn a_recording_allocates_for_pieces_and_not_for_packets() {
+    let mut world = World::new();
+    let a = world.call(Protection::Sdes, Codec::Pcmu);
+    let b = world.call(Protection::Sdes, Codec::Pcmu);
+    world.bridge(a, b);
+    world.parties[a].speak(440.0);
+    let source = RecordingSource::Leg(world.parties[a].leg);
+    let command = RecordingCommand::Start {
+        path: "a.wav".into(),
+        layout: RecordingLayout::Stereo,
+        format: RecordingFormat::Wav,
+        tone: false,
+    };
+    world.command(MediaCommand::Record { source, command });
+    world.advance(Duration::from_secs(2));
+    for _ in 0..20 {
+        allocations_of_a_second(&mut world, a);
+    }
+    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<usize>();
+    assert!((1..=500).contains(&allocations), "{allocations} for 500 packets in 100 pieces");
 }
 
 #[test]

@@ -2,10 +2,11 @@
 
 mod role;
 
-use offhook_audio::{Tone, ToneGenerator};
+use offhook_audio::{Tone, ToneGenerator, goertzel};
 use offhook_bus::{
     ConferenceCommand, ConferenceEvent, ConferenceId, MediaCommand, MediaEvent, MediaRefusal,
-    MemberRole, queue,
+    MemberRole, RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat,
+    RecordingLayout, RecordingSource, queue,
 };
 use offhook_media::{Config, self_check, start};
 use offhook_model::LegId;
@@ -77,6 +78,100 @@ async fn legs_of_different_threads_meet_in_a_conference() {
     role.send(join(leg));
     let event = ConferenceEvent::Refused { leg };
     role.event(|seen| *seen == MediaEvent::Conference { conference, event: event.clone() }).await;
+}
+
+/// The channels of a WAV of 16-bit PCM.
+fn stereo(bytes: &[u8]) -> [Vec<i16>; 2] {
+    let length = u32::from_le_bytes(bytes[40..44].try_into().expect("four bytes")) as usize;
+    let mut channels = [Vec::new(), Vec::new()];
+    for (at, sample) in bytes[44..44 + length].chunks_exact(2).enumerate() {
+        channels[at % 2].push(i16::from_le_bytes([sample[0], sample[1]]));
+    }
+    channels
+}
+
+#[tokio::test]
+async fn a_call_is_recorded_while_it_lasts() {
+    let folder = std::env::temp_dir().join(format!("offhook-recordings-{}", std::process::id()));
+    let mut role = role(&Config { recordings: Some(folder.clone()), ..config() });
+    let mut a = role.call(1).await.expect("a leg");
+    let mut b = role.call(2).await.expect("a leg");
+    let source = RecordingSource::Leg(b.leg);
+    let start = RecordingCommand::Start {
+        path: "2026/call.wav".into(),
+        layout: RecordingLayout::Stereo,
+        format: RecordingFormat::Wav,
+        tone: false,
+    };
+    role.send(MediaCommand::Record { source, command: start });
+    let started = RecordingEvent::Started { path: "2026/call.wav".into() };
+    role.event(|event| *event == MediaEvent::Recording { source, event: started.clone() }).await;
+    // The leg that is recorded is moved to the other's thread.
+    role.send(MediaCommand::Bridge { a: a.leg, b: b.leg });
+    a.speak(440.0);
+    b.speak(1_004.0);
+    talk(&mut [(&mut a, 1_004.0), (&mut b, 440.0)]);
+    talk(&mut [(&mut a, 1_004.0), (&mut b, 440.0)]);
+    role.send(MediaCommand::Release { leg: b.leg });
+    let stopped = role.event(|event| matches!(event, MediaEvent::Recording { .. })).await;
+    let MediaEvent::Recording { event: RecordingEvent::Stopped(summary), .. } = stopped else {
+        panic!("{stopped:?}");
+    };
+    let bytes = std::fs::read(folder.join("2026/call.wav")).expect("the file is there");
+    assert_eq!((bytes.len() as u64, summary.frames_dropped), (summary.bytes, 0));
+    let channels = stereo(&bytes);
+    for (channel, hz) in channels.iter().zip([1_004.0, 440.0]) {
+        let pieces = channel.chunks_exact(800);
+        let heard = pieces.filter(|piece| goertzel::power_share(piece, 8_000, hz) > 0.9).count();
+        assert!(heard >= 7, "{heard} pieces of 100 ms at {hz} Hz in {:.1} s", summary.seconds);
+    }
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+/// A file system in memory, where the system lets us make one.
+fn small_disk(folder: &std::path::Path) -> bool {
+    std::fs::create_dir_all(folder).expect("a folder");
+    let mount = std::process::Command::new("mount")
+        .args(["-t", "tmpfs", "-o", "size=64k", "tmpfs"])
+        .arg(folder)
+        .stderr(std::process::Stdio::null())
+        .status();
+    mount.is_ok_and(|status| status.success())
+}
+
+#[tokio::test]
+async fn a_disk_that_is_really_full_does_not_end_the_call() {
+    let folder = std::env::temp_dir().join(format!("offhook-full-{}", std::process::id()));
+    if !small_disk(&folder) {
+        eprintln!("this system lets nobody mount a tmpfs; the simulated full disk is tested");
+        return std::fs::remove_dir_all(&folder).expect("the folder goes");
+    }
+    std::fs::write(folder.join("ballast"), vec![0; 40 * 1024]).expect("there is room for it");
+    let mut role = role(&Config { recordings: Some(folder.clone()), ..config() });
+    let mut a = role.call(1).await.expect("a leg");
+    let mut b = role.call(2).await.expect("a leg");
+    role.send(MediaCommand::Bridge { a: a.leg, b: b.leg });
+    let source = RecordingSource::Leg(a.leg);
+    let (layout, format) = (RecordingLayout::Stereo, RecordingFormat::Wav);
+    let command = RecordingCommand::Start { path: "a.wav".into(), layout, format, tone: false };
+    role.send(MediaCommand::Record { source, command });
+    a.speak(440.0);
+    b.speak(1_004.0);
+    for _ in 0..4 {
+        talk(&mut [(&mut a, 1_004.0), (&mut b, 440.0)]);
+    }
+    let is_failure = |event: &MediaEvent| {
+        let MediaEvent::Recording { event: RecordingEvent::Failed { why, .. }, .. } = event else {
+            return false;
+        };
+        *why == RecordingFailure::DiskFull
+    };
+    role.event(is_failure).await;
+    talk(&mut [(&mut a, 1_004.0), (&mut b, 440.0)]);
+    drop(role);
+    let unmounted = std::process::Command::new("umount").arg(&folder).status();
+    assert!(unmounted.is_ok_and(|status| status.success()));
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 
 #[tokio::test]

@@ -3,16 +3,20 @@
 mod role;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use offhook_bus::MediaCommand;
+use offhook_bus::{
+    ConferenceCommand, ConferenceId, MediaCommand, MediaEvent, MemberRole, RecordingCommand,
+    RecordingFormat, RecordingLayout, RecordingSource,
+};
 use offhook_media::{Config, PacketIoChoice};
-use role::{config, role, talk};
+use offhook_model::LegId;
+use role::{Role, config, role, talk};
 use std::net::UdpSocket;
 use std::time::Instant;
 
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 11] = [
+const SERIES: [&str; 15] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -24,7 +28,24 @@ const SERIES: [&str; 11] = [
     "offhook_rtp_one_way_sessions_total",
     "offhook_media_prompts_skipped_total{why=\"missing\"}",
     "offhook_media_packet_io{kind=\"epoll\"}",
+    "offhook_recordings",
+    "offhook_recording_bytes_total",
+    "offhook_recordings_failed_total",
+    "offhook_conferences",
 ];
+
+/// Asks for a recording and waits until it has begun or failed.
+async fn record(role: &mut Role, leg: LegId, path: &str) {
+    let source = RecordingSource::Leg(leg);
+    let command = RecordingCommand::Start {
+        path: path.into(),
+        layout: RecordingLayout::Stereo,
+        format: RecordingFormat::Wav,
+        tone: false,
+    };
+    role.send(MediaCommand::Record { source, command });
+    role.event(|event| matches!(event, MediaEvent::Recording { .. })).await;
+}
 
 fn value(rendered: &str, series: &str) -> Option<f64> {
     let line = rendered.lines().find(|line| line.split(' ').next() == Some(series))?;
@@ -47,12 +68,18 @@ async fn rendered(metrics: &PrometheusHandle, is_right: impl Fn(&str) -> bool) -
 #[tokio::test]
 async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
+    let folder = std::env::temp_dir().join(format!("offhook-metrics-{}", std::process::id()));
     let packet_io = PacketIoChoice::Epoll;
-    let mut role = role(&Config { packet_io, ..config() });
+    let mut role = role(&Config { recordings: Some(folder.clone()), packet_io, ..config() });
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
+    record(&mut role, staying.leg, "staying.wav").await;
+    record(&mut role, staying.leg, "refused.wav").await;
+    let command = ConferenceCommand::Join { leg: staying.leg, role: MemberRole::TALKS };
+    role.send(MediaCommand::Conference { conference: ConferenceId(1), command });
     let mut phone = role.call(1).await.expect("a leg");
     let leg = phone.leg;
+    record(&mut role, leg, "ending.wav").await;
     role.send(MediaCommand::Echo { leg, delay_ms: 0 });
     phone.speak(440.0);
     talk(&mut [(&mut phone, 440.0)]);
@@ -81,4 +108,5 @@ async fn a_call_moves_every_series() {
     let rendered = rendered(&metrics, is_right).await;
     assert_eq!(value(&rendered, SERIES[4]), Some(3.0));
     drop(staying);
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
 }

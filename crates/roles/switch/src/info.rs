@@ -1,7 +1,18 @@
-//! Keys that a device reports by INFO instead of RFC 4733.
+//! Keys that cross by INFO where there is no telephone-event (RFC 4733).
 
 use offhook_sip::headers::MediaType;
 use offhook_sip::message::{HeaderName, Message};
+use offhook_sip::user_agent::Body;
+
+/// Whether the party says that INFO may be sent to it.
+pub(crate) fn takes_info(message: &Message) -> bool {
+    message.has_token(HeaderName::Allow, "INFO")
+}
+
+/// The body that tells of one key; `application/dtmf-relay` is what most devices read.
+pub(crate) fn dtmf_relay(digit: char, duration_ms: u32) -> Body {
+    Body::new("application/dtmf-relay", format!("Signal={digit}\r\nDuration={duration_ms}\r\n"))
+}
 
 /// The keys of an INFO request: `application/dtmf-relay` (`Signal=5`) or `application/dtmf` (`5`).
 /// `None` when it is about something else, or is not understood.

@@ -5,6 +5,7 @@ mod signalling;
 
 use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
+use crate::info::takes_info;
 use bytes::Bytes;
 use legs::Legs;
 use offhook_bus::SipMessage;
@@ -226,6 +227,9 @@ impl Switch {
         self.legs.insert(call.caller(), handle);
         self.calls.insert(serial, call);
         self.step(serial, now, |_| {});
+        if takes_info(request) {
+            self.input(handle, LegInput::TakesInfo, now);
+        }
     }
 
     fn incoming(&self, serial: u32, request: &Message, sdp: Option<&Bytes>) -> Incoming {

@@ -5,6 +5,7 @@ use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::time::Instant;
 
 /// Parties of one call at most: the caller and the branches of its forks.
@@ -32,6 +33,10 @@ pub(super) struct Call {
     pub(super) media_due: Option<Instant>,
     /// When a delete's delay is over.
     pub(super) delete_due: Option<Instant>,
+    /// When it is looked at whether anybody is heard.
+    pub(super) silence_due: Option<Instant>,
+    /// The leg that is recorded.
+    pub(super) recorded: Option<LegId>,
 }
 
 /// One side of a call; RTPengine calls it a monologue.
@@ -46,6 +51,10 @@ pub(super) struct Party {
     pub(super) leg: Option<LegId>,
     /// The last description that it offered.
     pub(super) offer: Option<Offered>,
+    /// Whether its speech is not passed on.
+    pub(super) speech_blocked: bool,
+    /// Whether its keys are not passed on.
+    pub(super) dtmf_blocked: bool,
     /// The protocol that is spoken with it.
     pub(super) protocol: String,
     /// The other side.
@@ -57,6 +66,8 @@ pub(super) struct Party {
 pub(super) struct Offered {
     pub(super) sdp: Vec<u8>,
     pub(super) flags: Flags,
+    /// The address of the interface towards the party.
+    pub(super) own_address: Option<IpAddr>,
 }
 
 impl Party {

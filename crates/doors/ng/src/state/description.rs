@@ -1,7 +1,7 @@
 //! Descriptions on their way through: what they say, and how they are edited.
 
 use super::codecs::{self, Format};
-use offhook_model::{IceRole, LegId, Security, Terms};
+use offhook_model::{IceRole, LegId, Security, SourceRule, Terms};
 use offhook_ng::{Dtls, Flags, Ice, Sdes};
 use offhook_sdp::{
     CryptoSuite, DescriptionEditor, EditedFormat, MediaDescription, MediaKind, PartEditor,
@@ -138,6 +138,8 @@ pub(super) fn offer_terms(
         sdes_suites: sdes_suites(&flags.sdes),
         dtls: true,
         dtls_active: false,
+        sources: sources(flags),
+        type_of_service: flags.tos,
     })
 }
 
@@ -159,6 +161,19 @@ pub(super) fn answer_terms(
         sdes_suites: if off(flags) { Some(Vec::new()) } else { sdes_suites(&flags.sdes) },
         dtls: flags.dtls != Some(Dtls::Off),
         dtls_active: [flags.dtls, offer_flags.dtls].contains(&Some(Dtls::Active)),
+        sources: sources(flags),
+        type_of_service: flags.tos.or(offer_flags.tos),
+    }
+}
+
+/// How the receiver's address is learnt.
+fn sources(flags: &Flags) -> SourceRule {
+    if flags.switches.media_handover {
+        SourceRule::Follow
+    } else if flags.switches.asymmetric {
+        SourceRule::Described
+    } else {
+        SourceRule::Latch
     }
 }
 
@@ -189,6 +204,12 @@ fn sdes_suites(sdes: &Sdes) -> Option<Vec<String>> {
         CryptoSuite::ALL.into_iter().filter(|suite| names(&sdes.only, *suite)).collect()
     };
     Some(chosen.into_iter().map(|suite| suite.as_str().to_owned()).collect())
+}
+
+/// The address that our own description names.
+pub(super) fn own_address(ours: &SessionDescription) -> Option<IpAddr> {
+    let (_, section) = ours.audio()?;
+    ours.connection(section)?.ip()
 }
 
 /// How a description is edited.

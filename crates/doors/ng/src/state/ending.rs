@@ -2,7 +2,7 @@
 
 use super::call::PartyId;
 use super::work::{MeasureTask, Refusal, Task, Then, refuse};
-use super::{Door, RequestId, TimerName};
+use super::{Door, NOBODY, RequestId, TimerName};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::{LegId, LegMeasure};
 use offhook_ng::{Reply, Request};
@@ -120,16 +120,43 @@ impl Door {
                 self.count(&task.measures);
                 self.end_parties(call_id, parties, *delay_s, now);
             }
-            Then::EndIfSilent { after_ms } => {
-                let is_silent =
-                    |measure: &LegMeasure| measure.idle_ms.is_none_or(|idle| idle >= *after_ms);
-                if task.measures.values().all(is_silent) {
-                    self.totals.timed_out += 1;
-                    self.count(&task.measures);
-                    self.end_call(call_id);
-                }
-            }
+            Then::EndIfSilent => self.end_if_silent(call_id, &task.measures, now),
         }
+    }
+
+    /// Looks whether anybody of a call is still heard. A call that is worked on is asked again later.
+    pub(super) fn check_silence(&mut self, call_id: &str, now: Instant) {
+        let Some(call) = self.calls.get(call_id) else { return };
+        if call.work.is_some() {
+            return self.set_timer(call_id, TimerName::Silence, now + super::MEDIA_TIMEOUT);
+        }
+        self.measure(call_id, NOBODY, Then::EndIfSilent, now);
+    }
+
+    fn end_if_silent(
+        &mut self,
+        call_id: &str,
+        measures: &HashMap<LegId, LegMeasure>,
+        now: Instant,
+    ) {
+        let heard_ms = measures.values().filter_map(|measure| measure.idle_ms).min();
+        let limit_ms = u64::from(self.settings.silence_timeout_s) * 1_000;
+        let Some(call) = self.calls.get(call_id) else { return };
+        let unanswered_s = self.unix_s(now).saturating_sub(call.last_signal_s);
+        let is_over = match heard_ms {
+            Some(idle_ms) => limit_ms > 0 && idle_ms >= limit_ms,
+            None => unanswered_s >= u64::from(self.settings.offer_timeout_s),
+        };
+        if !is_over {
+            let wait_ms = limit_ms.saturating_sub(heard_ms.unwrap_or(0)).max(1_000);
+            let wait = Duration::from_millis(wait_ms);
+            return self.set_timer(call_id, TimerName::Silence, now + wait);
+        }
+        tracing::info!("a call ends in which nobody is heard");
+        metrics::counter!("offhook_ng_calls_timed_out_total").increment(1);
+        self.totals.timed_out += 1;
+        self.count(measures);
+        self.end_call(call_id);
     }
 
     fn count(&mut self, measures: &HashMap<LegId, LegMeasure>) {
@@ -178,7 +205,7 @@ impl Door {
     }
 
     pub(super) fn forget(&mut self, call_id: &str) {
-        for name in [TimerName::Media, TimerName::Delete] {
+        for name in [TimerName::Media, TimerName::Delete, TimerName::Silence] {
             self.clear_timer(call_id, name);
         }
         self.calls.remove(call_id);

@@ -6,7 +6,7 @@ use super::work::{AnswerTask, OfferTask, Refusal, Task, refuse};
 use super::{Door, RequestId, TimerName, codecs, reason};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::LegId;
-use offhook_ng::{Dictionary, Flags, Reply, Request, Value};
+use offhook_ng::{AddressFamily, Dictionary, Flags, Reply, Request, Value};
 use offhook_sdp::{EditedFormat, SessionDescription};
 use std::borrow::Cow;
 use std::net::IpAddr;
@@ -24,7 +24,42 @@ fn signalled_address(flags: &Flags) -> Option<IpAddr> {
     flags.received_from.filter(|_| flags.trust_address == Some(false))
 }
 
+/// The address towards the offerer is the one that its offer has named, unless the answer names another.
+fn answer_interface(flags: Flags, offered: &Offered) -> Flags {
+    let media_address = flags.media_address.or(offered.own_address);
+    Flags { media_address, ..flags }
+}
+
 impl Door {
+    /// Flags whose media address is that of the interface towards the receiver.
+    fn with_interface(&self, flags: Flags, place: usize) -> Result<Flags, Refusal> {
+        note_unknown(&flags);
+        let address = self.interface(&flags, place);
+        let media_address = flags.media_address.or(address);
+        let is_of_family = |address: IpAddr| match flags.address_family {
+            Some(AddressFamily::V4) => address.is_ipv4(),
+            Some(AddressFamily::V6) => address.is_ipv6(),
+            None => true,
+        };
+        if let Some(address) = media_address.filter(|address| !is_of_family(*address)) {
+            return Err(refuse(format!(
+                "{address} is not of the address-family that is asked for"
+            )));
+        }
+        Ok(Flags { media_address, ..flags })
+    }
+
+    /// The address of an interface that `direction` names: the first is the sender's, the second the
+    /// receiver's.
+    fn interface(&self, flags: &Flags, place: usize) -> Option<IpAddr> {
+        let name = flags.direction.get(place)?;
+        let found = self.settings.interfaces.get(name);
+        if found.is_none() {
+            tracing::debug!(name, "an interface that is not configured");
+        }
+        found.copied()
+    }
+
     pub(super) fn offer(
         &mut self,
         call_id: &str,
@@ -36,8 +71,7 @@ impl Door {
         let from_tag = from_tag.ok_or_else(|| refuse("No from-tag in message"))?.to_owned();
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         let said = Said::read(said).map_err(refuse)?;
-        let flags = request.flags;
-        note_unknown(&flags);
+        let flags = self.with_interface(request.flags, 1)?;
         if said.is_without_audio() {
             return Err(refuse("the audio section of the offer is not in use"));
         }
@@ -86,12 +120,14 @@ impl Door {
         said: &Said,
         flags: &Flags,
     ) {
+        let own_address = self.interface(flags, 0);
         let Some(call) = self.calls.get_mut(call_id) else { return };
         if let Some(metadata) = &flags.metadata {
             call.metadata = Some(metadata.clone());
         }
         let from = &mut call.parties[offerer];
-        from.offer = Some(Offered { sdp: said.sdp.clone(), flags: flags.clone() });
+        let sdp = said.sdp.clone();
+        from.offer = Some(Offered { sdp, flags: flags.clone(), own_address });
         from.protocol = said.section().protocol.as_str().to_owned();
         from.label = flags.label.clone().or(from.label.take());
         if from.partner.is_none() {
@@ -117,7 +153,7 @@ impl Door {
         task: &mut OfferTask,
         event: MediaEvent,
     ) -> bool {
-        if event.leg() != task.leg {
+        if event.leg() != Some(task.leg) {
             return false;
         }
         let formats = Some(task.formats.as_slice());
@@ -160,11 +196,11 @@ impl Door {
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         let said = Said::read(said).map_err(refuse)?;
         let flags = request.flags;
-        note_unknown(&flags);
         let no_offer = || refuse("there is no offer that this could answer");
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         let offerer = call.party_with_tag(&from_tag).ok_or_else(no_offer)?;
         let offered = call.parties[offerer].offer.clone().ok_or_else(no_offer)?;
+        let flags = answer_interface(flags, &offered);
         let via_branch = request.via_branch.as_deref();
         let answerer = call.answerer(offerer, &to_tag, via_branch).ok_or_else(no_offer)?;
         let answer_leg = call.parties[answerer].leg.ok_or_else(no_offer)?;
@@ -215,7 +251,9 @@ impl Door {
         self.tell(MediaCommand::AcceptAnswer { leg: answer_leg, answer });
         self.tell(MediaCommand::AnswerOn { leg: offer_leg, offer: offer_text, terms });
         self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
+        let records = flags.switches.record_call || offered.flags.switches.record_call;
         Ok(AnswerTask {
+            records,
             answer_leg,
             offer_leg,
             said,
@@ -231,9 +269,11 @@ impl Door {
     /// Whether the answer is done. Both legs say something, and in this order.
     pub(super) fn answer_goes_on(
         &mut self,
+        call_id: &str,
         id: RequestId,
         task: &mut AnswerTask,
         event: MediaEvent,
+        now: Instant,
     ) -> bool {
         match event {
             MediaEvent::Agreed { leg } if leg == task.answer_leg => task.is_agreed = true,
@@ -259,6 +299,9 @@ impl Door {
             }
         };
         self.reply(id, reply);
+        if task.records && task.refused.is_none() {
+            self.record_from_here(call_id, task.offer_leg, now);
+        }
         true
     }
 }
@@ -266,6 +309,13 @@ impl Door {
 /// The reply with the edited description.
 fn edited(said: &Said, ours: &str, edit: &Edit<'_>) -> Reply {
     let ours = SessionDescription::parse(ours.as_bytes()).ok();
+    let own_address = ours.as_ref().and_then(description::own_address);
+    let family = edit.flags.address_family.filter(|_| edit.flags.media_address.is_none());
+    if let (Some(family), Some(address)) = (family, own_address)
+        && (family == AddressFamily::V4) != address.is_ipv4()
+    {
+        return Reply::error("there is no address of the address-family that is asked for");
+    }
     let sdp = ours.and_then(|ours| description::edited(said, &ours, edit));
     match sdp {
         Some(sdp) => Reply::ok(Dictionary::new().with("sdp", Value::Text(Cow::Owned(sdp)))),

@@ -11,6 +11,7 @@ use std::collections::HashMap;
 /// The request of a call that is being worked on. Further ones of the call wait.
 #[derive(Debug)]
 pub(super) struct Work {
+    /// The request, unless the door asks by itself.
     pub(super) request: RequestId,
     pub(super) task: Task,
 }
@@ -20,6 +21,7 @@ pub(super) enum Task {
     Offer(Box<OfferTask>),
     Answer(Box<AnswerTask>),
     Measure(MeasureTask),
+    Record(RecordTask),
 }
 
 /// An offer waits for the description of the leg to the other side.
@@ -43,11 +45,19 @@ pub(super) struct AnswerTask {
     pub(super) said: Said,
     pub(super) flags: Flags,
     pub(super) formats: Option<Vec<EditedFormat>>,
+    /// Whether the call is recorded from here on.
+    pub(super) records: bool,
     /// The protocol of the offer that is answered.
     pub(super) protocol: String,
     pub(super) is_agreed: bool,
     pub(super) described: Option<String>,
     pub(super) refused: Option<String>,
+}
+
+/// A recording waits for its file.
+#[derive(Debug)]
+pub(super) struct RecordTask {
+    pub(super) leg: LegId,
 }
 
 /// A query or a delete waits for what was measured.
@@ -66,7 +76,7 @@ pub(super) enum Then {
     /// Tell of the call, and end these parties.
     Delete { parties: Vec<PartyId>, delay_s: u32, warning: Option<&'static str> },
     /// End the call when nobody has been heard for so long.
-    EndIfSilent { after_ms: u64 },
+    EndIfSilent,
 }
 
 /// A reply that can be given at once.

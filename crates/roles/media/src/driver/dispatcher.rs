@@ -126,6 +126,7 @@ impl Dispatcher {
 
     fn show(&self) {
         metrics::gauge!("offhook_media_legs").set(gauge(self.placements.len()));
+        metrics::gauge!("offhook_conferences").set(gauge(self.conferences.len()));
         if let Some(pool) = &self.ports {
             metrics::gauge!("offhook_media_port_pairs_free").set(gauge(pool.available()));
         }
@@ -133,13 +134,13 @@ impl Dispatcher {
 
     fn handle_command(&mut self, command: MediaCommand) {
         match &command {
-            MediaCommand::Answer { leg, .. } => self.describe(*leg, None, command),
+            MediaCommand::Answer { leg, .. } => self.describe(*leg, None, None, command),
             MediaCommand::Offer { leg, policy } => {
                 let partner = policy.prefer_codec_of;
-                self.describe(*leg, partner, command);
+                self.describe(*leg, partner, None, command);
             }
             MediaCommand::AnswerOn { leg, terms, .. } | MediaCommand::OfferOn { leg, terms } => {
-                self.describe(*leg, terms.partner, command);
+                self.describe(*leg, terms.partner, terms.type_of_service, command);
             }
             MediaCommand::Bridge { a, b } => {
                 let (a, b) = (*a, *b);
@@ -149,6 +150,7 @@ impl Dispatcher {
                 self.pass(a, command);
             }
             MediaCommand::AcceptAnswer { leg, .. }
+            | MediaCommand::Gate { leg, .. }
             | MediaCommand::Measure { leg }
             | MediaCommand::Rollback { leg }
             | MediaCommand::Play { leg, .. }
@@ -156,6 +158,9 @@ impl Dispatcher {
             | MediaCommand::Echo { leg, .. }
             | MediaCommand::Unbridge { leg }
             | MediaCommand::SendDtmf { leg, .. }
+            | MediaCommand::HandleDtmf { leg, .. }
+            | MediaCommand::TakesInfo { leg }
+            | MediaCommand::PlayControl { leg, .. }
             | MediaCommand::Release { leg }
             | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => {
                 self.pass(*leg, command);
@@ -170,6 +175,7 @@ impl Dispatcher {
                 if let Some(leg) = leg.filter(|_| is_leaving) {
                     self.conferences.leave_from(conference, leg);
                 }
+                self.show();
             }
             MediaCommand::Record { source: RecordingSource::Conference(conference), .. } => {
                 self.pass_to_conference(*conference, command);
@@ -178,9 +184,15 @@ impl Dispatcher {
     }
 
     /// Passes on a command that describes a leg, and makes the leg first when it is not there.
-    fn describe(&mut self, leg: LegId, partner: Option<LegId>, command: MediaCommand) {
+    fn describe(
+        &mut self,
+        leg: LegId,
+        partner: Option<LegId>,
+        type_of_service: Option<u8>,
+        command: MediaCommand,
+    ) {
         if !self.placements.contains_key(&leg)
-            && let Err(error) = self.add(leg, partner)
+            && let Err(error) = self.add(leg, partner, type_of_service)
         {
             tracing::warn!(%leg, %error, "a leg is refused");
             metrics::counter!("offhook_media_legs_refused_total").increment(1);
@@ -190,10 +202,20 @@ impl Dispatcher {
         self.pass(leg, command);
     }
 
-    fn add(&mut self, leg: LegId, partner: Option<LegId>) -> anyhow::Result<()> {
+    fn add(
+        &mut self,
+        leg: LegId,
+        partner: Option<LegId>,
+        type_of_service: Option<u8>,
+    ) -> anyhow::Result<()> {
         anyhow::ensure!(self.placements.len() < self.legs_max, "there are legs_max legs");
         let (sockets, port) = self.open()?;
         let (rtp_port, rtcp_port) = sockets.ports()?;
+        if let Some(value) = type_of_service
+            && let Err(error) = sockets.set_type_of_service(value)
+        {
+            tracing::debug!(%error, value, "the type of service cannot be set");
+        }
         let advertised = Arc::clone(&self.advertised);
         let addresses = LegAddresses { advertised, rtp_port, rtcp_port };
         let worker = self.place(partner);

@@ -18,6 +18,11 @@ struct Home {
 }
 
 impl Homes {
+    /// How many conferences there are.
+    pub(crate) fn len(&self) -> usize {
+        self.homes.len()
+    }
+
     /// The thread of a conference.
     pub(crate) fn of(&self, conference: ConferenceId) -> Option<usize> {
         self.homes.get(&conference).map(|home| home.worker)
@@ -68,6 +73,6 @@ mod tests {
         assert_eq!(homes.of(other), Some(1));
         homes.leave_from(other, LegId(2));
         homes.leave(LegId(2));
-        assert_eq!(homes.of(other), None);
+        assert_eq!((homes.of(other), homes.len()), (None, 0));
     }
 }

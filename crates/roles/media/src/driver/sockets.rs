@@ -55,6 +55,18 @@ impl Sockets {
         Ok(Self { rtp: open(rtp)?, rtcp: open(rtcp)?, bound })
     }
 
+    /// The type of service of what they send (RFC 2474).
+    pub(crate) fn set_type_of_service(&self, value: u8) -> io::Result<()> {
+        for socket in [&self.rtp, &self.rtcp] {
+            if self.bound.is_ipv4() {
+                rustix::net::sockopt::set_ip_tos(socket, value)?;
+            } else {
+                rustix::net::sockopt::set_ipv6_tclass(socket, value.into())?;
+            }
+        }
+        Ok(())
+    }
+
     /// The ports of both.
     pub(crate) fn ports(&self) -> io::Result<(u16, u16)> {
         Ok((self.rtp.local_addr()?.port(), self.rtcp.local_addr()?.port()))

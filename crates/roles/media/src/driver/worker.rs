@@ -2,6 +2,7 @@
 
 use super::Notice;
 use super::measures;
+use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed};
@@ -70,6 +71,7 @@ pub(crate) struct Worker {
     events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
+    recorder: RecorderLink,
     counted_at: Instant,
 }
 
@@ -90,6 +92,7 @@ impl Worker {
         events: MediaEvents,
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
+        recorder: RecorderLink,
     ) -> Self {
         Self {
             engine,
@@ -100,6 +103,7 @@ impl Worker {
             events,
             notices,
             sounds,
+            recorder,
             counted_at: Instant::now(),
         }
     }
@@ -142,7 +146,7 @@ impl Worker {
     /// Whatever was counted is handed over in time, also after the last leg has ended.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if !self.engine.has_counts() {
+        if !self.engine.has_counts() && !self.recorder.is_holding() {
             return next;
         }
         Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
@@ -284,6 +288,7 @@ impl Worker {
                         self.engine.handle_sound(leg, ticket, None);
                     }
                 }
+                Output::Recorded(piece) => self.recorder.hand_over(piece),
                 Output::Closed { leg } => {
                     drop(self.unwatch(leg));
                     self.notify_closed(leg);
@@ -323,6 +328,7 @@ impl Worker {
             return;
         }
         self.counted_at = now;
+        self.recorder.retry();
         measures::count(self.engine.take_counts());
     }
 }
@@ -340,6 +346,7 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Offer { leg, .. }
         | MediaCommand::AnswerOn { leg, .. }
         | MediaCommand::OfferOn { leg, .. }
+        | MediaCommand::Gate { leg, .. }
         | MediaCommand::Measure { leg }
         | MediaCommand::AcceptAnswer { leg, .. }
         | MediaCommand::Rollback { leg }
@@ -349,6 +356,9 @@ fn leg_of(command: &MediaCommand) -> LegId {
         | MediaCommand::Bridge { a: leg, .. }
         | MediaCommand::Unbridge { leg }
         | MediaCommand::SendDtmf { leg, .. }
+        | MediaCommand::HandleDtmf { leg, .. }
+        | MediaCommand::TakesInfo { leg }
+        | MediaCommand::PlayControl { leg, .. }
         | MediaCommand::Release { leg }
         | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => *leg,
         MediaCommand::Conference { command, .. } => member_of(command).unwrap_or_default(),

@@ -130,6 +130,12 @@ impl Agreed {
         Some(Passage { payload_type: self.send_payload_type, convert: Some(convert) })
     }
 
+    /// The format of speech that is sent under this payload type.
+    pub(crate) fn sent_format(&self, payload_type: u8) -> Option<AudioFormat> {
+        let mut speech = self.speech.iter();
+        speech.find(|codec| codec.send_payload_type == payload_type).map(|codec| codec.format)
+    }
+
     /// The events that go with the codec that is sent, or any others.
     pub(crate) fn events(&self) -> Option<EventFormat> {
         let clock_rate = self.codec.clock_rate();
@@ -137,6 +143,11 @@ impl Agreed {
         let event = matching.or(self.events.first())?;
         let clock_rate = event.format.clock_rate;
         Some(EventFormat { payload_type: event.send_payload_type, clock_rate })
+    }
+
+    /// The payload type of comfort noise to the party.
+    pub(crate) fn noise(&self) -> Option<u8> {
+        self.noise.first().map(|format| format.send_payload_type)
     }
 
     /// Whether the party wants to hear us.

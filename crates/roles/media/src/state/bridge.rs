@@ -1,7 +1,7 @@
 //! Two legs that hear each other.
 
 use super::Engine;
-use super::agreed::PayloadKind;
+use super::agreed::{Passage, PayloadKind};
 use offhook_model::LegId;
 use offhook_rtp::RtpPacket;
 use std::time::Instant;
@@ -28,6 +28,9 @@ impl Engine {
             tracing::debug!(%a, %b, "a bridge needs two legs");
             return;
         }
+        if self.legs.get(&a).and_then(|leg| leg.partner()) == Some(b) && !self.has_program(a, b) {
+            return self.refresh_bridge(a);
+        }
         self.detach(a, now);
         self.detach(b, now);
         for (id, partner) in [(a, b), (b, a)] {
@@ -44,6 +47,25 @@ impl Engine {
     pub(super) fn detach(&mut self, id: LegId, now: Instant) {
         self.part(id, now);
         self.leave_conference(id, now);
+    }
+
+    /// Whether either hears something in the place of the other.
+    fn has_program(&self, a: LegId, b: LegId) -> bool {
+        [a, b].iter().any(|id| self.legs.get(id).is_some_and(|leg| leg.has_program()))
+    }
+
+    /// Begins the tone that tells of a recording, for the leg that is recorded and for its partner.
+    pub(super) fn begin_notice(&mut self, id: LegId, now: Instant) {
+        let Some(leg) = self.legs.get_mut(&id) else { return };
+        if !leg.begin_due_notice(now) {
+            return;
+        }
+        let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+        if let Some(partner) = partner {
+            partner.begin_notice();
+            let partner = partner.id();
+            self.settle(partner, now);
+        }
     }
 
     /// Parts a leg from its partner.
@@ -100,14 +122,19 @@ impl Engine {
         let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner_id]) else {
             return;
         };
-        if partner.has_program() || !partner.is_listening() {
+        if partner.has_program() || !partner.is_listening() || !leg.passes_on(kind) {
             return leg.stop_decoding();
         }
         match kind {
             PayloadKind::Speech(format) => {
+                let becomes_event = leg.says_a_tone(now) && partner.takes_events();
                 let agreed = partner.agreed();
                 if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
                     leg.stop_decoding();
+                    // A tone that becomes an event is not heard as well: that would be two presses.
+                    if becomes_event {
+                        return partner.leave_out();
+                    }
                     return partner.relay(packet, passage, &mut self.outgoing, now);
                 }
                 let was_decoded = leg.is_decoded();
@@ -120,20 +147,27 @@ impl Engine {
                 leg.skip_decoding(packet, now);
                 partner.relay_event(packet, clock_rate, &mut self.outgoing, now);
             }
-            PayloadKind::Noise => leg.skip_decoding(packet, now),
+            PayloadKind::Noise => {
+                leg.skip_decoding(packet, now);
+                let noise = partner.agreed().and_then(|agreed| agreed.noise());
+                if let Some(payload_type) = noise.filter(|_| !leg.is_decoded()) {
+                    let passage = Passage::unchanged(payload_type);
+                    partner.relay(packet, passage, &mut self.outgoing, now);
+                }
+            }
             PayloadKind::Unknown => {}
         }
     }
 
-    /// Tells of keys that the leg's party has pressed, and presses them for its partner when that one takes
-    /// no events and must hear tones.
+    /// Tells of keys that the leg's party has pressed, and presses them for its partner when that one would
+    /// not learn of them otherwise.
     pub(super) fn hand_on_digits(&mut self, id: LegId, now: Instant) {
         while let Some(leg) = self.legs.get_mut(&id)
-            && let Some((digit, duration)) = leg.poll_digit(&mut self.outgoing)
+            && let Some(key) = leg.poll_key(&mut self.outgoing, now)
         {
-            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
-            if let Some(partner) = partner.filter(|partner| partner.hears_tones_only()) {
-                partner.press(digit, duration);
+            let partner = leg.partner().filter(|_| leg.passes_digits());
+            if let Some(partner) = partner.and_then(|partner| self.legs.get_mut(&partner)) {
+                partner.hand_key(key, &mut self.outgoing);
                 let partner = partner.id();
                 self.settle(partner, now);
             }
@@ -155,6 +189,11 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let frame = &mut self.scratch.frame;
         if leg.send_digit_frame(frame, &mut self.outgoing, now) {
+            // What the partner says meanwhile is not heard later.
+            let partner = leg.partner().and_then(|partner| self.legs.get_mut(&partner));
+            if let Some(partner) = partner {
+                partner.next_speech(frame, now);
+            }
             return;
         }
         if let Some(samples) = leg.next_own_frame(frame, &mut self.outgoing) {
@@ -165,6 +204,9 @@ impl Engine {
             return;
         };
         if let Some((samples, rate)) = partner.next_speech(frame, now) {
+            if partner.says_a_tone(now) && leg.takes_events() {
+                frame[..samples].fill(0);
+            }
             leg.send_speech(&frame[..samples], rate, &mut self.outgoing, now);
         }
     }

@@ -1,9 +1,11 @@
 //! Legs whose parties hear a mix of each other.
 
 mod shared;
+mod tap;
 
 use super::agreed::FRAME_MS;
 use super::leg::{CLOCK_LAG_MAX, FRAME, Leg, Outgoing};
+use super::notice::Notice;
 use super::player::{Played, Player, SoundWanted};
 use super::{Engine, Output};
 use offhook_audio::{Activity, Codec, Fade, Mixer, Reach, Resampler};
@@ -14,6 +16,7 @@ use shared::SharedEncoder;
 
 use std::sync::Arc;
 use std::time::Instant;
+use tap::ConferenceTap;
 
 /// Members of one conference at most.
 pub(crate) const MEMBERS_MAX: usize = 250;
@@ -55,6 +58,8 @@ pub(crate) struct Conference {
     wanted: Vec<SoundWanted>,
     /// Members by loudness, while those who are mixed are chosen.
     ranking: Vec<(u64, usize)>,
+    tap: Option<Box<ConferenceTap>>,
+    notice: Notice,
     frame: Box<[i16; FRAME_SAMPLES_MAX]>,
 }
 
@@ -98,6 +103,8 @@ impl Conference {
             player: None,
             wanted: Vec::new(),
             ranking: Vec::with_capacity(MEMBERS_MAX),
+            tap: None,
+            notice: Notice::default(),
             frame: Box::new([0; FRAME_SAMPLES_MAX]),
         }
     }
@@ -120,7 +127,9 @@ impl Conference {
             self.follow_rate(legs);
             self.choose();
             self.gather(legs, outgoing, now);
+            self.gather_notice(now);
             self.gather_played(outgoing);
+            self.record(outgoing, now);
             self.deal_out(legs, outgoing, now);
         }
     }
@@ -203,6 +212,15 @@ impl Conference {
             {
                 self.mixer.add(member.leg.0, reach, &buffer[..samples], fade);
             }
+        }
+    }
+
+    /// Puts the tone that tells of the recording into the mix.
+    fn gather_notice(&mut self, now: Instant) {
+        self.notice.begin_due(now);
+        let frame = &mut self.frame[..self.mixer.frame_samples()];
+        if self.notice.next_frame(frame, self.rate) {
+            self.mixer.add(PLAYER, Reach::Everyone, frame, Fade::None);
         }
     }
 
@@ -377,7 +395,10 @@ impl Engine {
         let was_host = conference.host() == Some(leg_id);
         conference.members.retain(|member| member.leg != leg_id);
         match conference.host() {
-            None => drop(self.conferences.remove(&id)),
+            None => {
+                self.end_recording_in(id, now);
+                self.conferences.remove(&id);
+            }
             Some(host) if was_host => {
                 for SoundWanted { ticket, source } in conference.wanted.clone() {
                     self.outgoing.push(Output::Fetch { leg: host, ticket, source });

@@ -2,7 +2,7 @@
 
 use super::agreed::{EventFormat, FRAME_MS};
 use offhook_audio::{Tone, ToneGenerator};
-use offhook_rtp::{DIGITS_QUEUED_MAX, Digit, EventGenerator, EventPacket, EventPayload};
+use offhook_rtp::{DIGITS_QUEUED_MAX, Digit, EventGenerator, EventPacket};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -146,18 +146,11 @@ impl Sounding {
     }
 }
 
-/// The payload of an event packet for a party that counts with another clock.
-pub(crate) fn with_clock(payload: &[u8], from: u32, to: u32) -> Option<[u8; 4]> {
-    let payload = EventPayload::parse(payload)?;
-    let duration = u64::from(payload.duration) * u64::from(to) / u64::from(from.max(1));
-    let duration = u16::try_from(duration).unwrap_or(u16::MAX);
-    Some(EventPayload { duration, ..payload }.to_bytes())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use offhook_audio::{DtmfDetector, DtmfEvent};
+    use offhook_rtp::EventPayload;
 
     fn digit(key: char) -> Digit {
         Digit::from_char(key).expect("a key")
@@ -202,19 +195,5 @@ mod tests {
         }
         let last = last.expect("packets were sent");
         assert_eq!((last.event, last.end, last.duration), (5, true, 4_800));
-    }
-
-    #[test]
-    fn durations_follow_the_clock() {
-        let payload = EventPayload { event: 1, end: true, volume: 10, duration: 960 };
-        let at_48k = with_clock(&payload.to_bytes(), 8_000, 48_000).unwrap();
-        assert_eq!(
-            EventPayload::parse(&at_48k).unwrap(),
-            EventPayload { duration: 5_760, ..payload }
-        );
-        let long = EventPayload { duration: 60_000, ..payload };
-        let clamped = with_clock(&long.to_bytes(), 8_000, 48_000).unwrap();
-        assert_eq!(EventPayload::parse(&clamped).unwrap().duration, u16::MAX);
-        assert_eq!(with_clock(&[1], 8_000, 48_000), None);
     }
 }

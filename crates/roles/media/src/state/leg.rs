@@ -2,16 +2,22 @@
 
 mod agreement;
 mod inbound;
+mod keys;
 mod outbound;
 mod terms;
 
-use super::agreed::{Agreed, FRAME_MS, Passage};
+use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
 use super::conference::Membership;
 use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
+use super::heard_keys::HeardKeys;
+use super::inband::{InbandDetector, InbandDtmf};
+use super::notice::Notice;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
 use super::player::{Player, SoundWanted};
+use super::recorded::Recorded;
+use super::recording::Tap;
 use super::reports::Reports;
 use super::seed::Seed;
 use super::settings::{Clock, LegAddresses, Settings};
@@ -19,12 +25,13 @@ use super::speech_decoder::SpeechDecoder;
 use super::timeline::Timeline;
 use super::{Counts, Output, Outputs};
 use offhook_audio::{Encoder, Resampler};
-use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy};
+use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl};
 use offhook_model::{LegId, StreamReport};
 use offhook_rtc::{IceLocal, Peer, PeerConfig};
-use offhook_rtp::{Digit, EventDetector, RtpPacket};
+use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -39,6 +46,7 @@ pub(crate) struct Outgoing {
     pub(crate) outputs: Outputs,
     pub(crate) pool: PacketPool,
     pub(crate) counts: Counts,
+    pub(crate) recorded: Recorded,
 }
 
 /// One party's media.
@@ -47,6 +55,8 @@ pub struct Leg {
     id: LegId,
     local: LocalSide,
     session: Session,
+    /// Whether speech and keys of the party are passed on to its partner.
+    gate: Gate,
     /// Whether a hold is left to the parties: no music of ours is heard.
     is_quiet_when_held: bool,
     /// What the first offer of ours was like.
@@ -59,9 +69,22 @@ pub struct Leg {
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
     membership: Option<Membership>,
+    tap: Option<Tap>,
+    /// Tells the party that it is recorded.
+    notice: Notice,
     next_frame: Option<Instant>,
     digits_out: DigitSender,
     digits_in: Option<(u32, EventDetector)>,
+    /// When keys are listened for in the audio, and what listens.
+    inband_dtmf: InbandDtmf,
+    inband: Option<Box<InbandDetector>>,
+    /// Keys that signalling told of and nobody has asked for yet.
+    signalled: VecDeque<(Digit, Duration)>,
+    heard_keys: HeardKeys,
+    /// Whether the party can be told of keys by signalling.
+    takes_info: bool,
+    /// Events of the partner on their way to the party.
+    event_relay: EventRelay,
     /// Until when an event that is passed on takes the place of speech.
     event_until: Option<Instant>,
     last_heard: Option<Instant>,
@@ -71,6 +94,13 @@ pub struct Leg {
     speech: Option<Box<SpeechDecoder>>,
     /// From the partner's sample rate to the party's.
     resampler: Option<(u32, Resampler)>,
+}
+
+/// What of a party is passed on to its partner.
+#[derive(Debug, Clone, Copy)]
+struct Gate {
+    speech: bool,
+    dtmf: bool,
 }
 
 /// What the party hears that is not its partner.
@@ -100,6 +130,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
+            gate: Gate { speech: true, dtmf: true },
             is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
@@ -118,9 +149,17 @@ impl Leg {
             hold_music: None,
             partner: None,
             membership: None,
+            tap: None,
+            notice: Notice::default(),
             next_frame: None,
             digits_out: DigitSender::default(),
             digits_in: None,
+            inband_dtmf: settings.inband_dtmf,
+            inband: None,
+            signalled: VecDeque::new(),
+            heard_keys: HeardKeys::default(),
+            takes_info: false,
+            event_relay: EventRelay::default(),
             event_until: None,
             last_heard: None,
             is_silence_reported: false,
@@ -159,6 +198,34 @@ impl Leg {
         }
     }
 
+    pub(crate) fn tap(&self) -> Option<Tap> {
+        self.tap
+    }
+
+    pub(crate) fn set_tap(&mut self, tap: Option<Tap>) {
+        self.tap = tap;
+    }
+
+    /// The party hears that it is recorded, first at this instant; `None` when not.
+    pub(crate) fn set_notice(&mut self, first: Option<Instant>) {
+        self.notice.set(first);
+    }
+
+    /// Begins the tone that is due; whether it did.
+    pub(crate) fn begin_due_notice(&mut self, now: Instant) -> bool {
+        let begins = self.notice.begin_due(now);
+        if begins {
+            self.timeline.interrupt();
+        }
+        begins
+    }
+
+    /// Begins the tone for somebody else's recording.
+    pub(crate) fn begin_notice(&mut self) {
+        self.notice.begin();
+        self.timeline.interrupt();
+    }
+
     /// Whether anybody in the conference hears the party.
     pub(crate) fn set_heard(&mut self, is_heard: bool) {
         if let Some(membership) = &mut self.membership {
@@ -178,7 +245,9 @@ impl Leg {
 
     /// Whether something takes the place of the partner.
     pub(crate) fn has_program(&self) -> bool {
-        !matches!(self.program, Program::None) || self.hold_music.is_some()
+        !matches!(self.program, Program::None)
+            || self.hold_music.is_some()
+            || self.notice.is_sounding()
     }
 
     pub(crate) fn play(
@@ -200,6 +269,13 @@ impl Leg {
     pub(crate) fn handle_sound(&mut self, ticket: u64, sound: Option<&Arc<Pcm>>) {
         if let Program::Player(player) = &mut self.program {
             player.handle_sound(ticket, sound);
+        }
+    }
+
+    /// Governs what is being played.
+    pub(crate) fn control(&mut self, control: &PlayControl) {
+        if let Program::Player(player) = &mut self.program {
+            player.control(control);
         }
     }
 
@@ -225,6 +301,24 @@ impl Leg {
         }
     }
 
+    /// Sets what of the party is passed on to its partner.
+    pub(crate) fn set_gate(&mut self, speech: bool, dtmf: bool) {
+        self.gate = Gate { speech, dtmf };
+    }
+
+    /// Whether what a packet carries is passed on to the partner.
+    pub(crate) fn passes_on(&self, kind: PayloadKind) -> bool {
+        match kind {
+            PayloadKind::Event { .. } => self.gate.dtmf,
+            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => self.gate.speech,
+        }
+    }
+
+    /// Whether keys of the party are passed on.
+    pub(crate) fn passes_digits(&self) -> bool {
+        self.gate.dtmf
+    }
+
     /// Whether a hold is left to the parties.
     pub(crate) fn is_quiet_when_held(&self) -> bool {
         self.is_quiet_when_held
@@ -241,20 +335,6 @@ impl Leg {
             plays.then(|| Box::new(Player::new(&["music:".to_owned()], true, rate, 0).0));
     }
 
-    /// Presses keys for the party to hear. What is no key is skipped.
-    pub(crate) fn send_digits(&mut self, digits: &str, duration_ms: u32) {
-        let duration = Duration::from_millis(u64::from(duration_ms));
-        for digit in digits.chars().filter_map(Digit::from_char) {
-            self.press(digit, duration);
-        }
-    }
-
-    /// Presses one key for the party to hear.
-    pub(crate) fn press(&mut self, digit: Digit, duration: Duration) {
-        let format = self.agreed.as_ref().and_then(Agreed::events);
-        self.digits_out.press(digit, duration, format);
-    }
-
     pub(crate) fn count_refused(&mut self) {
         self.reports.count_refused();
     }
@@ -263,6 +343,7 @@ impl Leg {
     pub(crate) fn has_player(&self) -> bool {
         matches!(self.program, Program::Player(_))
             || self.hold_music.is_some()
+            || self.notice.is_sounding()
             || self.digits_out.is_active()
     }
 
@@ -294,6 +375,9 @@ impl Leg {
         self.peer.handle_timeout(now);
         if let Some((_, detector)) = &mut self.digits_in {
             detector.handle_timeout(now);
+        }
+        if let Some(inband) = &mut self.inband {
+            inband.handle_timeout(now);
         }
         self.send_delayed(outgoing, now);
         if self.peer.is_connected() {
@@ -370,8 +454,11 @@ impl Leg {
         };
         let silence = self.silence_due(settings);
         let digit = self.digits_in.as_ref().and_then(|(_, detector)| detector.poll_timeout());
+        let tone = self.inband.as_ref().and_then(|inband| inband.poll_timeout());
         let report = self.reports.poll_timeout().filter(|_| self.peer.is_connected());
-        let all = [self.peer.poll_timeout(), self.next_frame, echo, silence, digit, report];
+        let notice = self.notice.poll_timeout();
+        let peer = self.peer.poll_timeout();
+        let all = [peer, self.next_frame, echo, silence, digit, tone, report, notice];
         all.into_iter().flatten().min()
     }
 

@@ -1,6 +1,9 @@
 //! A list of prompts as a stream of frames.
 
+mod control;
+
 use super::prompt::{self, PIECES_MAX, PROMPTS_MAX, Prompt, SoundSource};
+use control::Control;
 use offhook_audio::{Resampler, ToneGenerator, TonePrompt, music};
 use offhook_speech::Pcm;
 use std::collections::VecDeque;
@@ -23,6 +26,7 @@ pub(crate) struct Player {
     rate: u32,
     resampler: Option<(u32, Resampler)>,
     made: VecDeque<i16>,
+    control: Control,
 }
 
 #[derive(Debug)]
@@ -92,6 +96,7 @@ impl Player {
             rate,
             resampler: None,
             made: VecDeque::new(),
+            control: Control::default(),
         };
         (player, wanted)
     }
@@ -118,10 +123,17 @@ impl Player {
                 *item = sound.map_or(Item::Missing, |sound| Item::Sound(Arc::clone(sound)));
             }
         }
+        if let Some(ms) = self.control.seek_ms {
+            self.start_at(ms);
+        }
     }
 
     /// Fills all of `frame`.
     pub(crate) fn next_frame(&mut self, frame: &mut [i16]) -> Played {
+        if self.control.is_paused {
+            frame.fill(0);
+            return Played::Waiting;
+        }
         let mut played = Played::Sound;
         while self.made.len() < frame.len() {
             match self.step() {
@@ -141,6 +153,7 @@ impl Player {
             *slot = sample;
         }
         frame[available..].fill(0);
+        self.control.set_level(frame);
         if available > 0 { Played::Sound } else { played }
     }
 

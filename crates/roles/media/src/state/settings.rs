@@ -1,5 +1,6 @@
 //! What all legs of one process share.
 
+use super::InbandDtmf;
 use offhook_rtc::Identity;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
@@ -16,6 +17,8 @@ pub struct Settings {
     pub silent_after: Option<Duration>,
     /// Whether a held party hears our music when its partner sends nothing.
     pub hold_music: bool,
+    /// When keys are listened for in what a party says.
+    pub inband_dtmf: InbandDtmf,
 }
 
 /// The ports of one leg.

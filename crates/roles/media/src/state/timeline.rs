@@ -13,7 +13,6 @@ pub(crate) struct Timeline {
     last_timestamp: u32,
     last_at: Option<Instant>,
     source: Source,
-    event: Option<Event>,
     keeps_numbers: bool,
 }
 
@@ -34,14 +33,6 @@ enum Source {
     },
 }
 
-/// An event that is being relayed: all its packets have one timestamp (RFC 4733 2.2).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Event {
-    ssrc: u32,
-    source_timestamp: u32,
-    timestamp: u32,
-}
-
 impl Timeline {
     pub(crate) fn new(ssrc: u32, sequence_number: u16, timestamp: u32) -> Self {
         Self {
@@ -51,7 +42,6 @@ impl Timeline {
             last_timestamp: timestamp,
             last_at: None,
             source: Source::None,
-            event: None,
             keeps_numbers: false,
         }
     }
@@ -107,7 +97,7 @@ impl Timeline {
     /// The header of another stream's packet that is passed on; `None` for a straggler from before this
     /// stream was passed on.
     pub(crate) fn relayed(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
-        let known = self.relayed_source(packet.ssrc).is_some();
+        let known = self.is_relaying(packet.ssrc);
         if !known {
             if self.keeps_numbers && self.last_at.is_none() {
                 self.next_sequence_number = packet.sequence_number;
@@ -127,32 +117,19 @@ impl Timeline {
         Some(RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc })
     }
 
-    /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp is the
-    /// instant at which the event's first packet came, whatever clock the source counts with.
+    /// The header of another stream's event packet (RFC 4733) that is passed on. Its timestamp and marker
+    /// are those that [`offhook_rtp::EventRelay`] gave it.
     pub(crate) fn relayed_event(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
-        let is_same =
-            |event: &Event| event.ssrc == packet.ssrc && event.source_timestamp == packet.timestamp;
-        let event = self.event.filter(is_same).unwrap_or_else(|| Event {
-            ssrc: packet.ssrc,
-            source_timestamp: packet.timestamp,
-            timestamp: self.timestamp_at(now),
-        });
-        let is_first = self.event.replace(event) != Some(event);
-        let sequence_number = match self.relayed_source(packet.ssrc) {
-            Some(()) => self.relayed_place(packet)?.0,
-            None => self.take_sequence_number(),
+        let known = self.is_relaying(packet.ssrc);
+        let &RtpHeader { marker, payload_type, timestamp, .. } = packet;
+        let sequence_number = match known {
+            true => self.relayed_place(packet)?.0,
+            false => self.take_sequence_number(),
         };
-        if is_first {
-            self.note(event.timestamp, now);
+        if marker {
+            self.note(timestamp, now);
         }
-        let (timestamp, payload_type) = (event.timestamp, packet.payload_type);
-        Some(RtpHeader {
-            marker: is_first,
-            payload_type,
-            sequence_number,
-            timestamp,
-            ssrc: self.ssrc,
-        })
+        Some(RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc })
     }
 
     /// The header of an event packet of our own whose timestamp was fixed when the event began, which the
@@ -171,11 +148,8 @@ impl Timeline {
         RtpHeader { marker, payload_type, sequence_number, timestamp, ssrc: self.ssrc }
     }
 
-    fn relayed_source(&self, source_ssrc: u32) -> Option<()> {
-        match self.source {
-            Source::Relayed { ssrc, .. } if ssrc == source_ssrc => Some(()),
-            _ => None,
-        }
+    fn is_relaying(&self, source_ssrc: u32) -> bool {
+        matches!(self.source, Source::Relayed { ssrc, .. } if ssrc == source_ssrc)
     }
 
     /// Where a relayed packet goes; `None` when it is older than the first that was relayed.
@@ -303,14 +277,15 @@ mod tests {
     }
 
     #[test]
-    fn all_packets_of_an_event_have_one_timestamp_and_audio_goes_on_behind_it() {
+    fn an_event_keeps_its_timestamp_and_audio_goes_on_behind_it() {
         let mut timeline = Timeline::new(9, 1, 0);
         let start = Instant::now();
         timeline.relayed(&packet(1, 10, 0), start);
-        let event = packet(1, 11, 48_000);
+        let timestamp = timeline.timestamp_at(after(start, 20));
+        let event = RtpHeader { marker: true, ..packet(1, 11, timestamp) };
         let first = timeline.relayed_event(&event, after(start, 20)).unwrap();
         assert!(first.marker);
-        let again = RtpHeader { sequence_number: 12, ..event };
+        let again = RtpHeader { sequence_number: 12, marker: false, ..event };
         let second = timeline.relayed_event(&again, after(start, 40)).unwrap();
         assert_eq!((second.timestamp, second.marker), (first.timestamp, false));
         assert_eq!(second.sequence_number, first.sequence_number + 1);

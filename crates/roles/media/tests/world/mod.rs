@@ -6,7 +6,8 @@
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
-    Clock, Engine, LegAddresses, Output, SEED_BYTES, Seed, Settings, SoundSource,
+    Clock, Engine, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
+    SoundSource,
 };
 use offhook_model::LegId;
 use offhook_rtc::{
@@ -55,6 +56,7 @@ pub struct World {
     pub events: Vec<MediaEvent>,
     pub wanted: Vec<(LegId, u64, SoundSource)>,
     pub closed: Vec<LegId>,
+    pub recorded: Vec<Recorded>,
     /// Says of each RTP packet to the engine, counted from zero, whether it is lost.
     pub loses: fn(usize) -> bool,
     sent: usize,
@@ -72,6 +74,8 @@ pub struct Party {
     pub speech: Option<ToneGenerator>,
     pub heard: Vec<i16>,
     pub digits: String,
+    /// How long the keys that the party was told of were held.
+    pub held: Vec<Duration>,
     pub headers: Vec<RtpHeader>,
     pub rtcp: Vec<Vec<u8>>,
     pub own_rtcp: Vec<u8>,
@@ -112,6 +116,7 @@ impl World {
             advertised: vec![OURS].into(),
             silent_after: None,
             hold_music: true,
+            inband_dtmf: InbandDtmf::Needed,
         };
         change(&mut settings);
         let now = Instant::now();
@@ -122,6 +127,7 @@ impl World {
             events: Vec::new(),
             wanted: Vec::new(),
             closed: Vec::new(),
+            recorded: Vec::new(),
             loses: |_| false,
             sent: 0,
             seeds: 0,
@@ -343,6 +349,7 @@ impl World {
             }
             Output::Event(event) => self.events.push(event),
             Output::Fetch { leg, ticket, source } => self.wanted.push((leg, ticket, source)),
+            Output::Recorded(piece) => self.recorded.push(*piece),
             Output::Closed { leg } => self.closed.push(leg),
         }
     }
@@ -403,6 +410,7 @@ impl Party {
             speech: None,
             heard: Vec::new(),
             digits: String::new(),
+            held: Vec::new(),
             headers: Vec::new(),
             rtcp: Vec::new(),
             own_rtcp: Vec::new(),
@@ -488,6 +496,11 @@ impl Party {
     pub fn speak_at(&mut self, hz: f64, dbm0: f64) {
         let tone = Tone { hz, dbm0 };
         self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), &[tone]));
+    }
+
+    /// The party begins to say these tones, or silence when there are none.
+    pub fn speak_tones(&mut self, tones: &[Tone]) {
+        self.speech = Some(ToneGenerator::new(self.codec.sample_rate(), tones));
     }
 
     /// The party presses a key, with events of this clock.
@@ -602,8 +615,9 @@ impl Party {
         if negotiated.received_event(packet.payload_type).is_some() {
             self.detector.handle_packet(packet.payload, packet.timestamp, now);
             while let Some(event) = self.detector.poll_output() {
-                if let TelephoneEvent::Pressed(digit) = event {
-                    self.digits.push(digit.as_char());
+                match event {
+                    TelephoneEvent::Pressed(digit) => self.digits.push(digit.as_char()),
+                    TelephoneEvent::Released { duration, .. } => self.held.push(duration),
                 }
             }
             return;

@@ -2,7 +2,7 @@
 
 use super::{Edge, Output, Switch};
 use crate::identity::{dialled, refer_target};
-use crate::info::dtmf_keys;
+use crate::info::{dtmf_keys, dtmf_relay, takes_info};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_call::{Call, Failure, LegAction, LegInput, Route};
@@ -47,6 +47,9 @@ impl Switch {
             Event::Accepted { handle, sdp, response, .. } => {
                 self.note_call_id(handle, &response);
                 self.input(handle, LegInput::Accepted(sdp.as_ref().map(text)), now);
+                if takes_info(&response) {
+                    self.input(handle, LegInput::TakesInfo, now);
+                }
             }
             Event::Rejected { handle, code, reason, q850, .. } => {
                 let cause = cause_of(q850, HangupCause::from_sip_status(code.code()));
@@ -208,6 +211,10 @@ impl Switch {
                 self.agent.answer_reinvite(handle, ReinviteReply::Refuse(status(code)), now)
             }
             LegAction::AnswerRefer(code) => self.answer_refer(leg, code, now),
+            LegAction::SendDtmf { digit, duration_ms } => {
+                let body = Some(dtmf_relay(digit, duration_ms));
+                self.agent.send_in_dialog(handle, &Method::Info, &[], body, now).map(drop)
+            }
             LegAction::NotifyRefer(code) => self.notify_refer(handle, code, now),
         };
         note("signal a leg", done);

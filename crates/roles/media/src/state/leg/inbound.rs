@@ -6,12 +6,11 @@ use crate::state::delay_line::DelayLine;
 use crate::state::description;
 use crate::state::packet::PACKET_BYTES_MAX;
 use crate::state::speech_decoder::SpeechDecoder;
-use offhook_bus::MediaEvent;
 use offhook_rtc::{Component, Incoming};
-use offhook_rtp::{Digit, EventDetector, RtpPacket, TelephoneEvent};
+use offhook_rtp::RtpPacket;
 use offhook_sdp::AudioFormat;
 use std::net::SocketAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 impl Leg {
     pub(crate) fn handle_packet(
@@ -46,8 +45,12 @@ impl Leg {
         if !agreed.receives() {
             return PayloadKind::Unknown;
         }
+        self.record_said(packet, kind, outgoing, now);
         if let PayloadKind::Event { clock_rate } = kind {
             self.detector(clock_rate).handle_packet(packet.payload, packet.timestamp, now);
+        }
+        if let PayloadKind::Speech(format) = kind {
+            self.listen_for_keys(packet, format, now);
         }
         if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
             if line.delay().is_zero() {
@@ -57,29 +60,6 @@ impl Leg {
             }
         }
         kind
-    }
-
-    /// The detector for events of this clock, made when the first comes.
-    pub(super) fn detector(&mut self, clock_rate: u32) -> &mut EventDetector {
-        if self.digits_in.as_ref().is_some_and(|(clock, _)| *clock != clock_rate) {
-            self.digits_in = None;
-        }
-        let made = || (clock_rate, EventDetector::new(clock_rate));
-        &mut self.digits_in.get_or_insert_with(made).1
-    }
-
-    /// Tells of keys that the party has released, and returns the next of them.
-    pub(crate) fn poll_digit(&mut self, outgoing: &mut Outgoing) -> Option<(Digit, Duration)> {
-        let (_, detector) = self.digits_in.as_mut()?;
-        while let Some(event) = detector.poll_output() {
-            if let TelephoneEvent::Released { digit, duration } = event {
-                let duration_ms = u32::try_from(duration.as_millis()).unwrap_or(u32::MAX);
-                let (leg, digit_char) = (self.id, digit.as_char());
-                outgoing.event(MediaEvent::Dtmf { leg, digit: digit_char, duration_ms });
-                return Some((digit, duration));
-            }
-        }
-        None
     }
 
     pub(super) fn note_heard(&mut self, now: Instant) {

@@ -3,14 +3,14 @@
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
 use crate::state::agreed::{Agreed, Passage};
-use crate::state::digits::{self, DigitFrame};
+use crate::state::digits::DigitFrame;
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
 use crate::state::reports::Reports;
 use offhook_audio::{Codec, Encoder, Resampler};
 use offhook_bus::MediaEvent;
 use offhook_rtc::{PROTECTION_BYTES_MAX, Protected};
-use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RtpHeader, RtpPacket};
+use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RelayedEventPacket, RtpHeader, RtpPacket};
 use std::time::{Duration, Instant};
 
 /// Samples of a frame at the highest rate.
@@ -36,10 +36,9 @@ impl Leg {
         }
     }
 
-    /// Whether the party hears its partner and takes no events.
-    pub(crate) fn hears_tones_only(&self) -> bool {
-        let takes_events = self.agreed.as_ref().is_some_and(|agreed| agreed.events().is_some());
-        self.is_listening() && !self.has_program() && !takes_events
+    /// Leaves out a packet of another stream; what follows it continues ours without a gap.
+    pub(crate) fn leave_out(&mut self) {
+        self.timeline.interrupt();
     }
 
     /// Passes on an event packet of another stream, whose clock runs at `clock_rate`. A party that takes no
@@ -56,11 +55,14 @@ impl Leg {
             return;
         }
         self.event_until = Some(now + EVENT_GAP);
-        let payload = digits::with_clock(packet.payload, clock_rate, format.clock_rate);
-        let source = RtpHeader { payload_type: format.payload_type, ..packet.header() };
-        if let Some(payload) = payload
-            && let Some(header) = self.timeline.relayed_event(&source, now)
-        {
+        let clocks = (clock_rate, format.clock_rate);
+        let here = self.timeline.timestamp_at(now);
+        let relayed =
+            self.event_relay.handle_packet(&packet.header(), packet.payload, clocks, here);
+        let Some(RelayedEventPacket { marker, timestamp, payload }) = relayed else { return };
+        let payload_type = format.payload_type;
+        let source = RtpHeader { payload_type, marker, timestamp, ..packet.header() };
+        if let Some(header) = self.timeline.relayed_event(&source, now) {
             self.send(header, &payload, outgoing, now);
         }
     }
@@ -105,6 +107,8 @@ impl Leg {
         now: Instant,
     ) {
         let length = RTP_HEADER_BYTES + payload_bytes;
+        let payload = &packet.buffer()[RTP_HEADER_BYTES..length];
+        self.record_heard(header, payload, &mut outgoing.recorded, now);
         let Some(protected) = self.peer.protect_rtp(packet.buffer(), length) else {
             return outgoing.pool.recycle(packet);
         };
@@ -233,6 +237,12 @@ impl Leg {
         let samples = self.agreed.as_ref()?.frame_samples();
         let rate = self.sample_rate();
         let frame = frame.get_mut(..samples)?;
+        if self.notice.next_frame(frame, rate) {
+            if !self.notice.is_sounding() {
+                self.timeline.interrupt();
+            }
+            return Some(samples);
+        }
         if let Program::Player(player) = &mut self.program {
             player.set_rate(rate);
             if player.next_frame(frame) != Played::Finished {

@@ -4,10 +4,10 @@ use super::Leg;
 use crate::state::description;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
-use offhook_bus::{IceRole, LegMeasure, MediaRefusal, Security, Terms};
+use offhook_bus::{IceRole, LegMeasure, MediaRefusal, SourceRule, Terms};
 use offhook_sdp::{
     AudioFormat, CryptoSuite, Direction, DtlsRole, LocalCodec, LocalMedia, MediaDescription,
-    OfferPolicy, OfferSecurity, SessionDescription,
+    OfferPolicy, SessionDescription,
 };
 use std::time::Instant;
 
@@ -23,14 +23,9 @@ impl Leg {
         let mut local = self.local_on(terms, &like, section, settings);
         local.ptime_ms = section.ptime_ms();
         local.formats = Some(offered_formats(section));
-        let security = match terms.security {
-            Security::Plain => OfferSecurity::Plain,
-            Security::Sdes => OfferSecurity::Sdes,
-            Security::Dtls => OfferSecurity::Dtls,
-            Security::SdesOrDtls => OfferSecurity::SdesOrDtls,
-        };
+        let security = description::offer_security(terms.security);
         let policy = OfferPolicy::new(section.protocol.clone(), security);
-        self.serve_proxy();
+        self.serve_proxy(terms);
         self.session.handle_refusal();
         let offer = self.session.offer(&local, &policy);
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
@@ -47,7 +42,7 @@ impl Leg {
     ) -> Result<String, MediaRefusal> {
         let offer = parse(offer)?;
         let like = parse(&terms.like)?;
-        self.serve_proxy();
+        self.serve_proxy(terms);
         self.session.handle_refusal();
         let before = self.local.credentials.clone();
         let is_restart = self.restarts_ice(&offer, settings);
@@ -70,7 +65,12 @@ impl Leg {
     }
 
     /// A proxy's parties hear each other as if nobody stood between them.
-    fn serve_proxy(&mut self) {
+    fn serve_proxy(&mut self, terms: &Terms) {
+        self.peer.set_source_rule(match terms.sources {
+            SourceRule::Latch => offhook_rtc::SourceRule::Latch,
+            SourceRule::Follow => offhook_rtc::SourceRule::Follow,
+            SourceRule::Described => offhook_rtc::SourceRule::Described,
+        });
         self.is_quiet_when_held = true;
         self.timeline.keep_numbers();
     }

@@ -1,0 +1,222 @@
+//! One recording: two streams of packets become frames on one time line.
+
+use super::file::SoundFile;
+use super::storage::RecordingFile;
+use crate::state::recorded::{Beginning, Track};
+use crate::state::speech_decoder::SpeechDecoder;
+use offhook_audio::{Codec, Resampler};
+use offhook_bus::{RecordingFailure, RecordingLayout, RecordingMark, RecordingSummary};
+use offhook_rtp::RtpPacket;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+const FRAME: Duration = Duration::from_millis(20);
+const FRAMES_PER_SECOND: u32 = 50;
+/// A packet whose place was written this long ago comes too late.
+const LATE_MAX: Duration = Duration::from_millis(200);
+/// Samples of a frame at the highest rate.
+const FRAME_SAMPLES_MAX: usize = 960;
+/// The longest recording: half a day, which a WAV can hold. The file ends there.
+const FRAMES_MAX: u64 = 12 * 3_600 * FRAMES_PER_SECOND as u64;
+/// Pauses of one recording that are remembered.
+const MARKS_MAX: usize = 1_000;
+
+#[derive(Debug)]
+pub(super) struct Recording {
+    path: PathBuf,
+    layout: RecordingLayout,
+    rate: u32,
+    file: SoundFile,
+    /// One for each of [`Track`]; a conference has only the first.
+    voices: [Voice; 2],
+    track_count: usize,
+    begun: Instant,
+    frame_count: u64,
+    is_paused: bool,
+    marks: Vec<RecordingMark>,
+    frames_dropped: u64,
+}
+
+/// One stream of packets.
+#[derive(Debug, Default)]
+struct Voice {
+    decoder: Option<SpeechDecoder>,
+    /// From the codec's rate to the file's.
+    resampler: Option<(u32, Resampler)>,
+}
+
+type Frame = [i16; FRAME_SAMPLES_MAX];
+
+impl Recording {
+    pub(super) fn new(
+        beginning: &Beginning,
+        file: Box<dyn RecordingFile>,
+        serial: u32,
+        at: Instant,
+    ) -> Result<Self, RecordingFailure> {
+        let is_stereo = beginning.layout == RecordingLayout::Stereo && beginning.track_count == 2;
+        let (layout, channels) = match is_stereo {
+            true => (RecordingLayout::Stereo, 2),
+            false => (RecordingLayout::Mixed, 1),
+        };
+        Ok(Self {
+            path: beginning.path.clone(),
+            layout,
+            rate: beginning.rate,
+            file: SoundFile::new(file, beginning.format, beginning.rate, channels, serial)?,
+            voices: Default::default(),
+            track_count: beginning.track_count,
+            begun: at,
+            frame_count: 0,
+            is_paused: false,
+            marks: Vec::new(),
+            frames_dropped: 0,
+        })
+    }
+
+    pub(super) fn handle_packet(
+        &mut self,
+        track: Track,
+        codec: Option<Codec>,
+        bytes: &[u8],
+        at: Instant,
+    ) -> Result<(), RecordingFailure> {
+        self.advance(at)?;
+        if at + LATE_MAX < self.position() {
+            self.frames_dropped += 1;
+            return Ok(());
+        }
+        let Ok(packet) = RtpPacket::parse(bytes) else { return Ok(()) };
+        let voice = match track {
+            Track::Said => &mut self.voices[0],
+            Track::Heard => &mut self.voices[1],
+        };
+        voice.handle_packet(codec, &packet, at);
+        Ok(())
+    }
+
+    /// Writes the frames until this instant.
+    pub(super) fn advance(&mut self, until: Instant) -> Result<(), RecordingFailure> {
+        let elapsed = until.saturating_duration_since(self.begun).as_millis();
+        let wanted = u64::try_from(elapsed / FRAME.as_millis()).unwrap_or(u64::MAX);
+        while self.frame_count < wanted.min(FRAMES_MAX) {
+            self.write_frame()?;
+        }
+        Ok(())
+    }
+
+    /// The instant of the next frame.
+    fn position(&self) -> Instant {
+        self.begun + FRAME * u32::try_from(self.frame_count).unwrap_or(u32::MAX)
+    }
+
+    fn write_frame(&mut self) -> Result<(), RecordingFailure> {
+        let at = self.position();
+        self.frame_count += 1;
+        let samples = usize::try_from(self.rate / FRAMES_PER_SECOND).expect("a frame is short");
+        let mut frames: [Frame; 2] = [[0; FRAME_SAMPLES_MAX]; 2];
+        if !self.is_paused {
+            let voices = self.voices.iter_mut().take(self.track_count);
+            for (voice, frame) in voices.zip(&mut frames) {
+                voice.fill(frame, self.rate, at);
+            }
+        }
+        let [said, heard] = &frames;
+        let pairs = said.iter().zip(heard).take(samples);
+        let mut interleaved = [0; 2 * FRAME_SAMPLES_MAX];
+        let length = match self.layout {
+            RecordingLayout::Stereo => {
+                for (slot, (left, right)) in interleaved.chunks_exact_mut(2).zip(pairs) {
+                    slot.copy_from_slice(&[*left, *right]);
+                }
+                2 * samples
+            }
+            RecordingLayout::Mixed => {
+                for (slot, (one, other)) in interleaved.iter_mut().zip(pairs) {
+                    *slot = one.saturating_add(*other);
+                }
+                samples
+            }
+        };
+        self.file.push(&interleaved[..length])
+    }
+
+    pub(super) fn pause(&mut self, at: Instant) -> Result<(), RecordingFailure> {
+        self.advance(at)?;
+        self.is_paused = true;
+        // What waits to be played was said before; after the pause it must not come.
+        self.voices = Default::default();
+        self.mark();
+        Ok(())
+    }
+
+    pub(super) fn resume(&mut self, at: Instant) -> Result<(), RecordingFailure> {
+        self.advance(at)?;
+        self.is_paused = false;
+        self.mark();
+        Ok(())
+    }
+
+    fn mark(&mut self) {
+        if self.marks.len() < MARKS_MAX {
+            let (seconds, is_pause) = (self.seconds(), self.is_paused);
+            self.marks.push(RecordingMark { seconds, is_pause });
+        }
+    }
+
+    pub(super) fn count_dropped(&mut self, packets: u64) {
+        self.frames_dropped += packets;
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), RecordingFailure> {
+        self.file.finish()
+    }
+
+    fn seconds(&self) -> f64 {
+        self.frame_count as f64 / f64::from(FRAMES_PER_SECOND)
+    }
+
+    pub(super) fn summary(&self) -> RecordingSummary {
+        RecordingSummary {
+            path: self.path.clone(),
+            bytes: self.file.bytes(),
+            seconds: self.seconds(),
+            marks: self.marks.clone(),
+            frames_dropped: self.frames_dropped,
+        }
+    }
+}
+
+impl Voice {
+    /// Takes a packet; one without a codec is no speech.
+    fn handle_packet(&mut self, codec: Option<Codec>, packet: &RtpPacket<'_>, at: Instant) {
+        if let Some(codec) = codec
+            && self.decoder.as_ref().is_none_or(|decoder| decoder.codec() != codec)
+        {
+            self.decoder = SpeechDecoder::new(codec);
+        }
+        match (&mut self.decoder, codec) {
+            (Some(decoder), Some(_)) => decoder.put(packet, at),
+            (Some(decoder), None) => decoder.put_other(packet, at),
+            (None, _) => {}
+        }
+    }
+
+    /// Fills the front of `frame` with the next 20 ms at this rate; it stays silent when nothing is said.
+    fn fill(&mut self, frame: &mut Frame, rate: u32, at: Instant) {
+        let Some(decoder) = &mut self.decoder else { return };
+        let mut decoded: Frame = [0; FRAME_SAMPLES_MAX];
+        let samples = decoder.fill(&mut decoded, at);
+        let from = decoder.codec().sample_rate();
+        if from == rate {
+            return frame.copy_from_slice(&decoded);
+        }
+        if self.resampler.as_ref().is_none_or(|(known, _)| *known != from) {
+            self.resampler = Resampler::new(from, rate).ok().map(|made| (from, made));
+        }
+        let Some((_, resampler)) = &mut self.resampler else { return };
+        if let Err(error) = resampler.process(&decoded[..samples], frame) {
+            tracing::debug!(%error, "a frame stays silent");
+        }
+    }
+}
