@@ -1,4 +1,5 @@
-//! SIP transports on tokio: UDP, TCP, TLS and WebSocket listeners, and the connections made from them.
+//! SIP transports on tokio: UDP, TCP, TLS and WebSocket listeners, and the connections made from them;
+//! and, apart from them in [`packet_io`], the datagrams of the media threads.
 //!
 //! A [`Network`] binds the listeners and puts every message that arrives, whole and with the [`Flow`] it
 //! came along, into one bounded queue of [`Incoming`]. Through [`Flows`] a message goes back along a flow,

@@ -247,7 +247,8 @@ impl Jitter {
             return;
         }
         let micros = now.saturating_duration_since(then).as_micros();
-        let units = micros * u128::from(clock_rate) / 1_000_000;
+        let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+        let units = micros.saturating_mul(u64::from(clock_rate)) / 1_000_000;
         let advance = i64::from(timestamp.wrapping_sub(before) as i32);
         let difference = i64::try_from(units).unwrap_or(i64::MAX).saturating_sub(advance);
         let difference = difference.unsigned_abs().min(u64::from(u32::MAX >> 5)) as u32;

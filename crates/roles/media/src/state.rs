@@ -29,6 +29,7 @@ mod timer;
 
 pub use inband::InbandDtmf;
 pub use leg::Leg;
+pub(crate) use leg_map::LegMap;
 pub use packet::Packet;
 pub use prompt::SoundSource;
 pub use recorded::Recorded;
@@ -39,7 +40,6 @@ use agreed::PayloadKind;
 use bridge::Scratch;
 use conference::Conference;
 use leg::Outgoing;
-use leg_map::LegMap;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
 use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};

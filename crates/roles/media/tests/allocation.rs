@@ -115,6 +115,7 @@ fn relaying_and_transcoding_allocate_nothing() {
         (Protection::Plain, Codec::Pcmu, Codec::Pcmu),
         (Protection::Sdes, Codec::Pcmu, Codec::Pcmu),
         (Protection::Browser, Codec::Opus, Codec::Opus),
+        (Protection::Plain, Codec::Pcmu, Codec::Pcma),
         (Protection::Sdes, Codec::Pcmu, Codec::G722),
         (Protection::Sdes, Codec::Opus, Codec::Pcmu),
     ] {

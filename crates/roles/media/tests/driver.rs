@@ -11,19 +11,27 @@ use offhook_bus::{
 use offhook_media::{Config, self_check, start};
 use offhook_model::LegId;
 use offhook_speech::{Engine, Speech};
-use role::{LOOPBACK, config, role, talk};
+use role::{LOOPBACK, config, configs, role, talk};
 use std::net::UdpSocket;
 use std::sync::Arc;
 
 #[tokio::test]
 async fn the_self_check_passes() {
-    let mut role = role(&config());
-    self_check(&role.commands, &mut role.events, LOOPBACK).await.expect("the tone comes back");
+    for config in configs() {
+        let mut role = role(&config);
+        self_check(&role.commands, &mut role.events, LOOPBACK).await.expect("the tone comes back");
+    }
 }
 
 #[tokio::test]
 async fn legs_of_different_threads_are_bridged() {
-    let mut role = role(&config());
+    for config in configs() {
+        bridge_legs_of_different_threads(&config).await;
+    }
+}
+
+async fn bridge_legs_of_different_threads(config: &Config) {
+    let mut role = role(config);
     let mut a = role.call(1).await.expect("a leg");
     let mut b = role.call(2).await.expect("a leg");
     role.send(MediaCommand::Bridge { a: a.leg, b: b.leg });
@@ -203,8 +211,14 @@ fn free_range() -> (u16, u16) {
 
 #[tokio::test]
 async fn when_the_ports_are_spent_legs_are_refused() {
+    for config in configs() {
+        spend_the_ports(config).await;
+    }
+}
+
+async fn spend_the_ports(config: Config) {
     let (port_min, port_max) = free_range();
-    let mut role = role(&Config { port_min, port_max, ..config() });
+    let mut role = role(&Config { port_min, port_max, ..config });
     let first = role.call(1).await.expect("a leg");
     let _second = role.call(2).await.expect("a leg");
     assert_eq!(role.call(3).await.err(), Some(MediaRefusal::Exhausted));
@@ -220,6 +234,36 @@ async fn more_legs_than_allowed_are_refused() {
     assert_eq!(role.call(2).await.err(), Some(MediaRefusal::Exhausted));
     role.release(only.leg).await;
     role.release(LegId(99)).await;
+}
+
+#[tokio::test]
+async fn threads_may_have_processors_of_their_own() {
+    for config in configs() {
+        // The second processor may not exist: its thread stays free then.
+        let mut role = role(&Config { pin: vec![0, 100_000], ..config });
+        let mut a = role.call(1).await.expect("a leg");
+        let mut b = role.call(2).await.expect("a leg");
+        role.send(MediaCommand::Echo { leg: a.leg, delay_ms: 0 });
+        role.send(MediaCommand::Echo { leg: b.leg, delay_ms: 0 });
+        a.speak(440.0);
+        b.speak(1_004.0);
+        talk(&mut [(&mut a, 440.0), (&mut b, 1_004.0)]);
+        assert_eq!(processors_of("media-0"), "0");
+    }
+}
+
+/// The processors that the newest thread of this name in this process may run on.
+fn processors_of(thread: &str) -> String {
+    let tasks = std::fs::read_dir("/proc/self/task").expect("Linux");
+    let mut numbers: Vec<_> = tasks.map(|task| task.expect("a task").path()).collect();
+    numbers
+        .sort_by_key(|path| path.file_name().and_then(|name| name.to_str()?.parse::<u32>().ok()));
+    let status = |path: &std::path::PathBuf| std::fs::read_to_string(path.join("status")).ok();
+    let is_it = |status: &String| status.lines().next().is_some_and(|line| line.ends_with(thread));
+    let status = numbers.iter().rev().find_map(|path| status(path).filter(is_it));
+    let status = status.expect("the thread runs");
+    let line = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:"));
+    line.expect("every thread has one").trim().to_owned()
 }
 
 #[test]

@@ -7,7 +7,7 @@ use offhook_bus::{
     ConferenceCommand, ConferenceId, MediaCommand, MediaEvent, MemberRole, RecordingCommand,
     RecordingFormat, RecordingLayout, RecordingSource,
 };
-use offhook_media::Config;
+use offhook_media::{Config, PacketIoChoice};
 use offhook_model::LegId;
 use role::{Role, config, role, talk};
 use std::net::UdpSocket;
@@ -16,7 +16,7 @@ use std::time::Instant;
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 14] = [
+const SERIES: [&str; 15] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -27,6 +27,7 @@ const SERIES: [&str; 14] = [
     "offhook_rtp_zero_packet_streams_total",
     "offhook_rtp_one_way_sessions_total",
     "offhook_media_prompts_skipped_total{why=\"missing\"}",
+    "offhook_media_packet_io{kind=\"epoll\"}",
     "offhook_recordings",
     "offhook_recording_bytes_total",
     "offhook_recordings_failed_total",
@@ -68,7 +69,8 @@ async fn rendered(metrics: &PrometheusHandle, is_right: impl Fn(&str) -> bool) -
 async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
     let folder = std::env::temp_dir().join(format!("offhook-metrics-{}", std::process::id()));
-    let mut role = role(&Config { recordings: Some(folder.clone()), ..config() });
+    let packet_io = PacketIoChoice::Epoll;
+    let mut role = role(&Config { recordings: Some(folder.clone()), packet_io, ..config() });
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
     record(&mut role, staying.leg, "staying.wav").await;

@@ -5,7 +5,7 @@ use super::measures;
 use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
-use crate::state::{Clock, Engine, Leg, LegAddresses, Output, Packet, Seed};
+use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed};
 use anyhow::Context;
 use offhook_bus::{
     ConferenceCommand, MediaCommand, MediaEvent, MediaEvents, MediaTrouble, RecordingSource,
@@ -14,7 +14,6 @@ use offhook_model::LegId;
 use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
-use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -68,7 +67,7 @@ pub(crate) struct Worker {
     /// Legs by the tokens of their sockets; a leg has the tokens of its place for RTP and RTCP.
     places: Vec<Option<Place>>,
     free_places: Vec<usize>,
-    place_of: HashMap<LegId, usize>,
+    place_of: LegMap<usize>,
     events: MediaEvents,
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
@@ -100,7 +99,7 @@ impl Worker {
             io,
             places: Vec::new(),
             free_places: Vec::new(),
-            place_of: HashMap::new(),
+            place_of: LegMap::default(),
             events,
             notices,
             sounds,

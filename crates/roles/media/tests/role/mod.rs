@@ -4,8 +4,9 @@
 
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel};
 use offhook_bus::{Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaRefusal, Outbox, queue};
-use offhook_media::{Config, Media, start};
+use offhook_media::{Config, Media, PacketIoChoice, start};
 use offhook_model::LegId;
+use offhook_net::packet_io::{self, PacketIoKind};
 use offhook_rtp::{RtpHeader, RtpPacket};
 use offhook_sdp::SessionDescription;
 use offhook_speech::{Engine, Speech};
@@ -35,6 +36,15 @@ pub struct Phone {
 
 pub fn config() -> Config {
     Config { bind: LOOPBACK, port_min: 0, port_max: 0, threads: 2, ..Config::default() }
+}
+
+/// One for every way of packet I/O that works here; epoll always does.
+pub fn configs() -> Vec<Config> {
+    let mut ways = vec![PacketIoChoice::Epoll];
+    if packet_io::open(Some(PacketIoKind::IoUring)).is_ok() {
+        ways.push(PacketIoChoice::IoUring);
+    }
+    ways.into_iter().map(|packet_io| Config { packet_io, ..config() }).collect()
 }
 
 pub fn role(config: &Config) -> Role {

@@ -2,6 +2,7 @@
 
 use super::Leg;
 use crate::state::description;
+use crate::state::inband::InbandDtmf;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{IceRole, LegMeasure, MediaRefusal, SourceRule, Terms};
@@ -72,6 +73,10 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
+        // The two parties of a proxy's call hear each other's tones themselves.
+        if self.inband_dtmf == InbandDtmf::Needed {
+            self.inband_dtmf = InbandDtmf::Never;
+        }
         self.timeline.keep_numbers();
     }
 
