@@ -81,7 +81,7 @@ describe("a connection", () => {
     const { state } = bench.softphone.connection;
     expect(state.get()).toMatchObject({
       phase: "waiting",
-      failure: { kind: "overloaded", detail: "wait" },
+      failure: { kind: "throttled" },
     });
     bench.credentials = () => Promise.resolve(testCredentials());
     await vi.advanceTimersByTimeAsync(19_999);

@@ -113,7 +113,7 @@ export class SipCall implements LineCall {
         onReject: (response: Parameters<typeof rejectionOf>[0]) => {
           const refusal = failureFromSip(rejectionOf(response));
           // The other side knows nothing of this call any more (RFC 3261 12.2.1.2).
-          if (refusal.sipCode === 481) this.hangUp();
+          if (refusal.sipCode === 481) this.#giveUp();
           reject(refusal);
         },
       };
@@ -121,6 +121,11 @@ export class SipCall implements LineCall {
         .invite({ requestDelegate, sessionDescriptionHandlerOptions: handlerOptions(options) })
         .catch(reject);
     });
+  }
+
+  #giveUp(): void {
+    this.#end ??= { by: "remote", failure: failure("call-lost") };
+    this.hangUp();
   }
 
   #onHandler(handler: unknown): void {
