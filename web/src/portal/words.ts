@@ -1,4 +1,4 @@
-import type { Call, ConnectionState, EndedCall, Quality } from "../softphone/index.ts";
+import type { Call, ConnectionState, EndedCall, Failure, Quality } from "../softphone/index.ts";
 
 /** The state of a call as a person would say it. */
 export function callWords(call: Call): string {
@@ -104,4 +104,41 @@ export function grade(quality: Quality | null): QualityGrade {
   if (loss > 5 || delay > 400 || jitter > 60) return "poor";
   if (loss > 1 || delay > 150 || jitter > 30) return "fair";
   return "good";
+}
+
+/** What a refused sign-in says: the form is still there, and nothing of it was a call. */
+export function signInFailure(failure: Failure): Failure {
+  switch (failure.kind) {
+    case "unauthorised":
+      return {
+        ...failure,
+        title: "User name or password is wrong",
+        advice: "Check both and try again.",
+        detail: null,
+      };
+    case "disconnected":
+      return { ...failure, advice: "Check your network and try again." };
+    case "server":
+    case "overloaded":
+      return { ...failure, title: "You could not be signed in" };
+    default:
+      return failure;
+  }
+}
+
+/** Why somebody who had signed in is asked to do so again. */
+export function signedOutFailure(failure: Failure): Failure {
+  if (failure.kind !== "unauthorised") return failure;
+  return {
+    ...failure,
+    title: "You have been signed out",
+    advice: "Sign in again to go on.",
+    detail: null,
+  };
+}
+
+/** A guest's name for people; the user name itself is `guest-<expiry>-<16 hexadecimal digits>`. */
+export function guestName(number: string): string | null {
+  const id = /^guest-\d+-([0-9a-f]{16})$/.exec(number)?.[1];
+  return id ? `Guest ${id.slice(-4)}` : null;
 }
