@@ -13,7 +13,7 @@ import { FailureNotice } from "../portal/FailureNotice.tsx";
 import { PortalShell } from "../portal/PortalShell.tsx";
 import { SignIn } from "../portal/SignIn.tsx";
 import { SignOutButton } from "../portal/SignOutButton.tsx";
-import { signedOutFailure } from "../portal/words.ts";
+import { pageFailure, signedOutFailure } from "../portal/words.ts";
 import { type Failure, failureFromApi } from "../softphone/failure.ts";
 import { CallTable } from "./CallTable.tsx";
 import { HealthPanel } from "./HealthPanel.tsx";
@@ -107,7 +107,7 @@ function useOverview(onSignedOut: (why: Failure) => void) {
       } catch (error) {
         const why = failureFromApi(error);
         if (why.kind === "unauthorised" || why.kind === "forbidden") onSignedOut(why);
-        else setFailure(why);
+        else setFailure(pageFailure(why));
       } finally {
         setBusy(false);
       }
