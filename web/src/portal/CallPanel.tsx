@@ -33,6 +33,10 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   }, [incoming]);
   const notice = call.notice ?? call.transfer?.failure;
   const active = call.phase === "active";
+  const dismiss = () => {
+    softphone.dismissNotice();
+    panel.current?.focus();
+  };
   return (
     <Stack
       ref={panel}
@@ -43,10 +47,11 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       data-phase={call.phase}
     >
       <Caller call={call} nameOf={nameOf} />
-      {notice && <FailureNotice failure={notice} onClose={() => softphone.dismissNotice()} />}
+      {notice && <FailureNotice failure={notice} onClose={dismiss} />}
       {active && connection.phase !== "connected" && (
         <Text size="sm" ta="center" c="dimmed" role="status">
-          The connection to the server is being restored. You can keep talking.
+          The connection to the server is being restored.
+          {call.media !== "interrupted" && " You can keep talking."}
         </Text>
       )}
       {incoming ? (
@@ -67,8 +72,8 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       )}
       {active && (
         <Stack gap="xs">
-          <LevelMeter audio={audio} />
-          <Diagnostics softphone={softphone} />
+          <LevelMeter audio={audio} off={call.muted || call.hold !== "none"} />
+          <Diagnostics softphone={softphone} interrupted={call.media === "interrupted"} />
           <Text size="xs" c="dimmed" ta="center" className={classes.hint}>
             Keys: digits are sent, M mutes, H holds
           </Text>

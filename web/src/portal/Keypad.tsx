@@ -28,12 +28,10 @@ export function Keypad({ label, onKey }: { label: string; onKey: (key: string) =
           className={classes.key}
           aria-label={name}
           data-key={key}
+          data-letters={letters}
           onClick={() => onKey(key)}
         >
-          <span>{key}</span>
-          <span className={classes.letters} aria-hidden>
-            {letters}
-          </span>
+          {key}
         </UnstyledButton>
       ))}
     </div>

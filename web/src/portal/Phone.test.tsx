@@ -1,5 +1,5 @@
 import { MantineProvider } from "@mantine/core";
-import { act, render, screen } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import { failure } from "../softphone/failure.ts";
@@ -84,4 +84,49 @@ it("tells at once why a call failed", async () => {
   expect(alert.textContent).toContain("No such number");
   await user.click(screen.getByRole("button", { name: "Dismiss" }));
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+it("says which number failed, and that an offered one is not set up", async () => {
+  const { user, lineCall } = await shown();
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().end({ failure: failure("no-route", null, 404) }));
+  const alert = screen.getByRole("alert");
+  expect(alert.textContent).toContain("Echo, 9196");
+  expect(alert.textContent).toContain("not set up on this server");
+  expect(screen.queryByRole("button", { name: "Call again" })).toBeNull();
+});
+
+it("calls a busy number again with one click", async () => {
+  const { bench, user, lineCall } = await shown();
+  await user.keyboard("2002{Enter}");
+  await act(async () => lineCall().end({ failure: failure("busy") }));
+  await user.click(screen.getByRole("button", { name: "Call again" }));
+  expect(bench.lines[0]?.dialled).toEqual(["2002", "2002"]);
+});
+
+it("keeps the keyboard's place when a call ends", async () => {
+  const { user, lineCall } = await shown();
+  const card = screen.getByRole("region", { name: "Telephone" });
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  screen.getByRole("button", { name: "Hang up" }).focus();
+  await user.keyboard("{Enter}");
+  expect(document.activeElement).toBe(card);
+});
+
+it("complains once about a lost connection, through all further attempts", async () => {
+  const { bench, user } = await shown();
+  const line = bench.lines[0];
+  if (!line) throw new Error("no line");
+  line.connectAnswer = () => Promise.reject(new Error("nobody listens"));
+  await act(async () => line.handlers.onDisconnected());
+  expect(screen.queryByRole("alert")).toBeNull();
+  await act(async () => bench.softphone.connection.retryNow());
+  await user.keyboard("9196{Enter}");
+  await waitFor(() => expect(screen.getAllByRole("alert")).toHaveLength(1));
+  let complain = () => {};
+  line.connectAnswer = () => new Promise((_, reject) => (complain = () => reject(new Error())));
+  await act(async () => bench.softphone.connection.retryNow());
+  expect(screen.getAllByRole("alert")).toHaveLength(1);
+  await act(async () => complain());
 });

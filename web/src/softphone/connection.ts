@@ -76,6 +76,7 @@ export class Connection {
       registration: "unregistered",
       identity: null,
       attempt: 0,
+      failure: null,
     });
   }
 
