@@ -47,6 +47,8 @@ export function endedWords(last: EndedCall, name: string): string {
       return `Call to ${name} cancelled`;
     case "missed":
       return `Missed call from ${name}`;
+    case "elsewhere":
+      return `Call from ${name} answered on another device`;
     case "declined":
       return `Call from ${name} declined`;
     case "ended":

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Problem, Unreachable } from "../api/problem.ts";
 import { failureFromApi, failureFromMicrophone, failureFromSip, parseReason } from "./failure.ts";
-import { byeFailure, transferOutcome } from "./sip-call.ts";
+import { byeFailure, isAnsweredElsewhere, transferOutcome } from "./sip-call.ts";
 
 const sip = (code: number, phrase = "", reasons: string[] = [], warning: string | null = null) =>
   failureFromSip({ code, phrase, reasons, warning });
@@ -91,4 +91,11 @@ it("takes a BYE with a normal cause for an ordinary end", () => {
     kind: "unavailable",
     detail: "Nobody is there",
   });
+});
+
+it("hears from a CANCEL that another telephone took the call", () => {
+  expect(isAnsweredElsewhere(['SIP;cause=200;text="Call completed elsewhere"'])).toBe(true);
+  expect(isAnsweredElsewhere(["Q.850;cause=26"])).toBe(true);
+  expect(isAnsweredElsewhere(["SIP;cause=487", "Q.850;cause=16"])).toBe(false);
+  expect(isAnsweredElsewhere([])).toBe(false);
 });

@@ -29,8 +29,9 @@ export class SipCall implements LineCall {
     session.stateChange.addListener((state) => this.#onState(state));
     session.delegate = {
       onBye: (bye) => this.#onBye(bye),
-      onCancel: () => {
-        this.#end = { by: "remote", failure: null };
+      onCancel: ({ request }) => {
+        const elsewhere = isAnsweredElsewhere(request.getHeaders("reason"));
+        this.#end = { by: "remote", failure: null, elsewhere };
       },
       onSessionDescriptionHandler: (handler) => this.#onHandler(handler),
     };
@@ -213,4 +214,11 @@ export function byeFailure(reasons: string[]): Failure | null {
   const q850 = reasons.map(parseReason).find((reason) => reason.protocol === "q.850");
   if (q850?.cause === undefined || q850.cause === 16 || q850.cause === 31) return null;
   return failureFromSip({ code: 480, phrase: "", reasons, warning: null });
+}
+
+/** Whether a CANCEL says that another telephone took the call (RFC 3326). */
+export function isAnsweredElsewhere(reasons: string[]): boolean {
+  return reasons.map(parseReason).some(({ protocol, cause }) => {
+    return (protocol === "sip" && cause === 200) || (protocol === "q.850" && cause === 26);
+  });
 }

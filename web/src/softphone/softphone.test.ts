@@ -266,6 +266,10 @@ describe("an incoming call", () => {
     line.handlers.onIncoming(new FakeCall());
     softphone.hangUp();
     expect(last()?.outcome).toBe("declined");
+    const third = new FakeCall();
+    line.handlers.onIncoming(third);
+    third.end({ elsewhere: true });
+    expect(last()?.outcome).toBe("elsewhere");
   });
 
   it("is turned away during another call", async () => {

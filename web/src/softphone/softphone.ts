@@ -34,7 +34,7 @@ export interface EndedCall {
   direction: Call["direction"];
   number: string;
   name: string | null;
-  outcome: "ended" | "cancelled" | "missed" | "declined" | "transferred" | "failed";
+  outcome: "ended" | "cancelled" | "missed" | "elsewhere" | "declined" | "transferred" | "failed";
   by: LineCallEnd["by"];
   /** Seconds of conversation; null when the call was never answered. */
   seconds: number | null;
@@ -425,6 +425,7 @@ function outcome(call: Call, end: LineCallEnd): EndedCall["outcome"] {
   if (pending(call.transfer)) return "transferred";
   if (end.failure) return "failed";
   if (call.answeredAt !== null) return "ended";
+  if (end.elsewhere) return "elsewhere";
   if (call.direction === "incoming") return end.by === "remote" ? "missed" : "declined";
   return end.by === "local" ? "cancelled" : "ended";
 }
