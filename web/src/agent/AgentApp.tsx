@@ -28,7 +28,7 @@ export function AgentApp() {
 }
 
 function AgentPhone({ onSignedOut }: { onSignedOut: (why: Failure | null) => void }) {
-  const { softphone, connection } = useSoftphone();
+  const { softphone, connection, call } = useSoftphone();
   useEffect(() => {
     softphone.start();
     return () => softphone.stop();
@@ -51,7 +51,7 @@ function AgentPhone({ onSignedOut }: { onSignedOut: (why: Failure | null) => voi
         <>
           <ConnectionBadge registers />
           <AudioSettings />
-          <SignOutButton onClick={() => void leave()} />
+          <SignOutButton inCall={call?.phase === "active"} onClick={() => void leave()} />
         </>
       }
     >

@@ -118,6 +118,7 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
     <Group grow>
       <Button
         size="lg"
+        px="xs"
         color={END_COLOUR}
         leftSection={<IconPhoneOff size={20} aria-hidden />}
         onClick={() => softphone.hangUp()}
@@ -127,6 +128,7 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
       <Button
         ref={answer}
         size="lg"
+        px="xs"
         color={CALL_COLOUR}
         leftSection={<IconPhone size={20} aria-hidden />}
         onClick={() => void softphone.accept()}

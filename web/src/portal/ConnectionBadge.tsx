@@ -23,6 +23,7 @@ export function ConnectionBadge({ registers }: { registers: boolean }) {
       size="lg"
       tt="none"
       fw={500}
+      miw={0}
       color={good ? "green" : bad ? "red" : "yellow"}
     >
       {words}

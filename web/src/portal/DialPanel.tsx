@@ -58,7 +58,7 @@ export function DialPanel({
             )
           }
         />
-        <Keypad label="Dial pad" onKey={(key) => setNumber(number + key)} />
+        <Keypad label="Dial pad" plus onKey={(key) => setNumber(number + key)} />
         <Button
           type="submit"
           size="lg"

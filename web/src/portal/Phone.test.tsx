@@ -45,6 +45,17 @@ it("dials from the keypad and takes back a digit", async () => {
   expect(bench.lines[0]?.dialled).toEqual(["912"]);
 });
 
+it("gives + for a long press of 0, and one 0 for a short one", async () => {
+  const { user } = await shown();
+  const zero = screen.getByRole("button", { name: "0" });
+  await user.pointer({ keys: "[MouseLeft>]", target: zero });
+  const field = screen.getByLabelText<HTMLInputElement>("Number to call");
+  await waitFor(() => expect(field.value).toBe("+"));
+  await user.pointer({ keys: "[/MouseLeft]", target: zero });
+  await user.click(zero);
+  expect(field.value).toBe("+0");
+});
+
 it("cleans up what is pasted", async () => {
   const { bench, user } = await shown();
   await user.click(screen.getByLabelText("Number to call"));

@@ -8,6 +8,7 @@ import {
   URI,
   type Web,
 } from "sip.js";
+import { unquotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, parseReason } from "./failure.ts";
 import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
 import { rejectionOf } from "./sip-response.ts";
@@ -181,7 +182,7 @@ export class SipIncomingCall extends SipCall implements IncomingLineCall {
     super(invitation, domain, null);
     const { uri, displayName } = invitation.remoteIdentity;
     this.number = uri.user ?? "";
-    this.name = displayName || null;
+    this.name = unquotedName(displayName ?? "") || null;
   }
 
   accept(microphone: MediaStream): Promise<void> {
