@@ -11,11 +11,12 @@ import {
   IconUser,
 } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { type Call, type Softphone, useSoftphone } from "../softphone/index.ts";
+import { type Call, type Softphone, useSoftphone, useStore } from "../softphone/index.ts";
 import { Diagnostics } from "./Diagnostics.tsx";
 import { FailureNotice } from "./FailureNotice.tsx";
 import { Keypad } from "./Keypad.tsx";
 import { LevelMeter } from "./LevelMeter.tsx";
+import { letterKeys } from "./letter-keys.ts";
 import classes from "./Phone.module.css";
 import type { NameOf } from "./Phone.tsx";
 import { TransferDialog } from "./TransferDialog.tsx";
@@ -25,6 +26,7 @@ import { callWords, clock } from "./words.ts";
 
 export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   const { softphone, audio, connection } = useSoftphone();
+  const letters = useStore(letterKeys);
   const panel = useRef<HTMLDivElement>(null);
   // The button that had the focus is gone; the keyboard goes on from here.
   const incoming = call.phase === "incoming";
@@ -75,7 +77,7 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
           <LevelMeter audio={audio} off={call.muted || call.hold !== "none"} />
           <Diagnostics softphone={softphone} interrupted={call.media === "interrupted"} />
           <Text size="xs" c="dimmed" ta="center" className={classes.hint}>
-            Keys: digits are sent, M mutes, H holds
+            {letters ? "Keys: digits are sent, M mutes, H holds" : "Keys: digits are sent"}
           </Text>
         </Stack>
       )}
@@ -115,10 +117,9 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
   const answer = useRef<HTMLButtonElement>(null);
   useEffect(() => answer.current?.focus(), []);
   return (
-    <Group grow>
+    <div className={classes.answer}>
       <Button
         size="lg"
-        px="xs"
         color={END_COLOUR}
         leftSection={<IconPhoneOff size={20} aria-hidden />}
         onClick={() => softphone.hangUp()}
@@ -128,14 +129,13 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
       <Button
         ref={answer}
         size="lg"
-        px="xs"
         color={CALL_COLOUR}
         leftSection={<IconPhone size={20} aria-hidden />}
         onClick={() => void softphone.accept()}
       >
         Answer
       </Button>
-    </Group>
+    </div>
   );
 }
 

@@ -1,7 +1,7 @@
 import { Button } from "@mantine/core";
 import { failure, useSoftphone } from "../softphone/index.ts";
 import { FailureNotice } from "./FailureNotice.tsx";
-import { isDown } from "./words.ts";
+import { connectionFailure, isDown } from "./words.ts";
 
 /** Says that no call can be made, for as long as that is so. */
 export function ConnectionNotice() {
@@ -19,5 +19,6 @@ export function ConnectionNotice() {
       Try now
     </Button>
   );
-  return <FailureNotice failure={connection.failure ?? failure("disconnected")} action={retry} />;
+  const reason = connectionFailure(connection.failure ?? failure("disconnected"));
+  return <FailureNotice failure={reason} action={retry} />;
 }

@@ -6,6 +6,7 @@ import { failure } from "../softphone/failure.ts";
 import { testBench } from "../softphone/fakes.ts";
 import type { AudioDevices } from "../softphone/index.ts";
 import { TelephoneProvider } from "../softphone/index.ts";
+import { setLetterKeys } from "./letter-keys.ts";
 import { Phone } from "./Phone.tsx";
 
 async function shown() {
@@ -74,6 +75,18 @@ it("sends digits, mutes and holds by keys during a call; Escape is harmless", as
   await user.keyboard("h{Escape}");
   expect(lineCall().done).toEqual(["hold"]);
   expect(bench.softphone.state.get().call?.hold).toBe("held");
+});
+
+it("leaves letters alone when they are turned off, and still sends digits", async () => {
+  const { user, lineCall } = await shown();
+  act(() => setLetterKeys(false));
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  await user.keyboard("mh7");
+  expect(screen.getByRole("button", { name: "Mute" })).toBeTruthy();
+  expect(lineCall().done).toEqual([]);
+  expect(lineCall().peer.sender.dtmf.toneBuffer).toBe("7");
+  act(() => setLetterKeys(true));
 });
 
 it("keeps keys typed into the transfer dialog to itself", async () => {

@@ -172,6 +172,13 @@ export function signInFailure(failure: Failure): Failure {
   }
 }
 
+/** Why there is no connection to call over; it is tried again by itself. */
+export function connectionFailure(failure: Failure): Failure {
+  if (failure.kind !== "server" && failure.kind !== "overloaded") return failure;
+  const title = "No calls are possible at the moment";
+  return { ...failure, title, advice: "The page keeps trying." };
+}
+
 /** Why a page of the administration shows nothing new; it asks again by itself. */
 export function pageFailure(failure: Failure): Failure {
   if (failure.kind !== "server" && failure.kind !== "overloaded") return failure;
