@@ -1,18 +1,32 @@
-import { Paper, Table, Text } from "@mantine/core";
+import { Box, Paper, Table, Text } from "@mantine/core";
+import { useMediaQuery } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import type { CallRecord } from "../api/client.ts";
-import { VerdictRow } from "./VerdictRow.tsx";
+import { guestName } from "../portal/words.ts";
+import classes from "./CallTable.module.css";
+import { VerdictAlert } from "./VerdictAlert.tsx";
 
 const COLUMNS = 10;
+const WIDTH_MIN = 980;
 
 /** The recent calls: who, when, how long, how it ended and how it sounded. */
 export function CallTable({ calls }: { calls: CallRecord[] }) {
+  const narrow = useMediaQuery("(max-width: 48em)", false, { getInitialValueInEffect: false });
   if (calls.length === 0) {
     return <Text c="dimmed">There are no calls yet. They appear here when they have ended.</Text>;
   }
+  return narrow ? <Cards calls={calls} /> : <Rows calls={calls} />;
+}
+
+function Rows({ calls }: { calls: CallRecord[] }) {
   return (
     <Paper withBorder radius="lg" bg="var(--offhook-surface)">
-      <Table.ScrollContainer minWidth={980}>
+      <Table.ScrollContainer
+        minWidth={WIDTH_MIN}
+        scrollAreaProps={{
+          viewportProps: { tabIndex: 0, role: "region", "aria-label": "Recent calls" },
+        }}
+      >
         <Table verticalSpacing="xs" horizontalSpacing="md" stickyHeader={false}>
           <Table.Thead>
             <Table.Tr>
@@ -25,7 +39,7 @@ export function CallTable({ calls }: { calls: CallRecord[] }) {
               <Table.Th scope="col">Codecs</Table.Th>
               <Numeric head="Loss" />
               <Numeric head="Jitter" />
-              <Numeric head="MOS" />
+              <Numeric head="MOS" title="Mean opinion score, from 1 (bad) to 4.5" />
             </Table.Tr>
           </Table.Thead>
           <Table.Tbody>
@@ -39,9 +53,9 @@ export function CallTable({ calls }: { calls: CallRecord[] }) {
   );
 }
 
-function Numeric({ head }: { head: string }) {
+function Numeric({ head, title }: { head: string; title?: string }) {
   return (
-    <Table.Th scope="col" ta="right">
+    <Table.Th scope="col" ta="right" title={title}>
       {head}
     </Table.Th>
   );
@@ -51,40 +65,103 @@ function Row({ call }: { call: CallRecord }) {
   return (
     <>
       <Figures call={call} />
-      {call.verdict && <VerdictRow verdict={call.verdict} columns={COLUMNS} />}
+      {call.verdict && (
+        <Table.Tr>
+          <Table.Td colSpan={COLUMNS}>
+            <VerdictAlert verdict={call.verdict} />
+          </Table.Td>
+        </Table.Tr>
+      )}
     </>
   );
 }
 
 function Figures({ call }: { call: CallRecord }) {
-  const started = new Date(call.started_at);
   return (
     <Table.Tr>
       <Table.Td style={{ whiteSpace: "nowrap" }}>
-        <time dateTime={call.started_at}>
-          {started.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" })}
-        </time>
+        <When call={call} />
       </Table.Td>
-      <Table.Td>
-        {call.caller}
-        {call.caller_name && <Aside>{call.caller_name}</Aside>}
+      <Table.Td className={classes.party}>
+        <Caller call={call} />
       </Table.Td>
-      <Table.Td>
-        {call.dialled}
-        {call.answered_by && call.answered_by !== call.dialled && (
-          <Aside>answered by {call.answered_by}</Aside>
-        )}
+      <Table.Td className={classes.party}>
+        <Callee call={call} />
       </Table.Td>
       <Table.Td ta="right">{figure(call.ring_seconds, 1, " s")}</Table.Td>
       <Table.Td ta="right">{figure(call.talk_seconds, 1, " s")}</Table.Td>
       <Table.Td>
-        {words(call.hangup_cause_name)} ({call.hangup_cause})<Aside>by {call.hung_up_by}</Aside>
+        {ending(call)}
+        <Aside>by {call.hung_up_by}</Aside>
       </Table.Td>
       <Table.Td>{codecs(call)}</Table.Td>
       <Table.Td ta="right">{figure(call.loss_percent, 1, " %")}</Table.Td>
       <Table.Td ta="right">{figure(call.jitter_ms, 1, " ms")}</Table.Td>
       <Table.Td ta="right">{figure(call.mos, 2, "")}</Table.Td>
     </Table.Tr>
+  );
+}
+
+/** Ten columns do not fit a telephone: there, each call is a card. */
+function Cards({ calls }: { calls: CallRecord[] }) {
+  return (
+    <ul className={classes.cards}>
+      {calls.map((call) => (
+        <Box component="li" key={call.id} className={classes.card}>
+          <Text size="sm" c="dimmed">
+            <When call={call} />
+          </Text>
+          <div className={classes.parties}>
+            <div className={classes.party}>
+              <Caller call={call} />
+            </div>
+            <span aria-hidden>→</span>
+            <span className={classes.hidden}>to</span>
+            <div className={classes.party}>
+              <Callee call={call} />
+            </div>
+          </div>
+          <Text size="sm">
+            {ending(call)}, by {call.hung_up_by}
+          </Text>
+          <Text size="sm" c="dimmed">
+            {measured(call).join(" · ")}
+          </Text>
+          {call.verdict && <VerdictAlert verdict={call.verdict} />}
+        </Box>
+      ))}
+    </ul>
+  );
+}
+
+function When({ call }: { call: CallRecord }) {
+  const started = new Date(call.started_at);
+  return (
+    <time dateTime={call.started_at}>
+      {started.toLocaleString(undefined, { dateStyle: "short", timeStyle: "medium" })}
+    </time>
+  );
+}
+
+function Caller({ call: { caller, caller_name } }: { call: CallRecord }) {
+  const guest = guestName(caller);
+  if (guest) return <span title={caller}>{guest}</span>;
+  return (
+    <>
+      {caller}
+      {caller_name && <Aside>{caller_name}</Aside>}
+    </>
+  );
+}
+
+function Callee({ call: { dialled, answered_by } }: { call: CallRecord }) {
+  return (
+    <>
+      {dialled}
+      {answered_by && answered_by !== dialled && (
+        <Aside>answered by {guestName(answered_by) ?? answered_by}</Aside>
+      )}
+    </>
   );
 }
 
@@ -96,17 +173,35 @@ function Aside({ children }: { children: ReactNode }) {
   );
 }
 
-/** NORMAL_CLEARING as "normal clearing". */
-function words(name: string): string {
-  return name.replaceAll("_", " ").toLowerCase();
+/** NORMAL_CLEARING as "normal clearing (16)". */
+function ending({ hangup_cause_name, hangup_cause }: CallRecord): string {
+  return `${hangup_cause_name.replaceAll("_", " ").toLowerCase()} (${hangup_cause})`;
 }
+
+/** What a card tells in figures; what was not measured is left out. */
+export function measured(call: CallRecord): string[] {
+  const { ring_seconds, talk_seconds, loss_percent, jitter_ms, mos } = call;
+  const parts: [string, number | null, number, string][] = [
+    ["ring", ring_seconds, 1, " s"],
+    ["talk", talk_seconds, 1, " s"],
+    ["loss", loss_percent, 1, " %"],
+    ["jitter", jitter_ms, 1, " ms"],
+    ["MOS", mos, 2, ""],
+  ];
+  const figures = parts
+    .filter(([, value]) => value !== null)
+    .map(([name, value, digits, unit]) => `${name} ${figure(value, digits, unit)}`);
+  return codecs(call) === NOTHING ? figures : [...figures, codecs(call)];
+}
+
+/** Stands for what was not measured. */
+const NOTHING = "–";
 
 function codecs({ caller_codec, callee_codec }: CallRecord): string {
   const both = [...new Set([caller_codec, callee_codec].filter((codec) => codec !== null))];
-  return both.join(" / ") || "–";
+  return both.join(" / ") || NOTHING;
 }
 
-/** A dash stands for what was not measured. */
 function figure(value: number | null, digits: number, unit: string): string {
-  return value === null ? "–" : `${value.toFixed(digits)}${unit}`;
+  return value === null ? NOTHING : `${value.toFixed(digits)}${unit}`;
 }

@@ -14,7 +14,7 @@ export function HealthPanel({ health }: { health: Health }) {
       <Group gap="sm">
         <Check name="System" state={health.status} />
         {Object.entries(health.checks).map(([name, state]) => (
-          <Check key={name} name={name} state={checkState(state)} />
+          <Check key={name} name={capital(name)} state={checkState(state)} />
         ))}
         <Text size="sm" c="dimmed" ml="auto">
           Version {health.version}, up {uptime(health.uptime_s)}
@@ -31,6 +31,10 @@ function Check({ name, state }: { name: string; state: string }) {
       {name}: {state}
     </Badge>
   );
+}
+
+function capital(word: string): string {
+  return word.charAt(0).toUpperCase() + word.slice(1);
 }
 
 function checkState(check: unknown): string {

@@ -1,39 +1,48 @@
-import { Button, Stack, Text } from "@mantine/core";
-import { useEffect, useState } from "react";
+import { Stack, VisuallyHidden } from "@mantine/core";
+import { useCallback, useEffect, useState } from "react";
 import { signOut, wasSignedIn } from "../api/client.ts";
 import { AudioSettings } from "../portal/AudioSettings.tsx";
 import { ConnectionBadge } from "../portal/ConnectionBadge.tsx";
 import { Phone } from "../portal/Phone.tsx";
 import { PortalShell } from "../portal/PortalShell.tsx";
 import { SignIn } from "../portal/SignIn.tsx";
-import { useSoftphone } from "../softphone/index.ts";
+import { SignOutButton } from "../portal/SignOutButton.tsx";
+import { guestName, signedOutFailure } from "../portal/words.ts";
+import { type Failure, useSoftphone } from "../softphone/index.ts";
+import { RingHint } from "./RingHint.tsx";
 
 /** Sign-in and the telephone of the person's own extension. */
 export function AgentApp() {
   const [signedIn, setSignedIn] = useState(wasSignedIn);
-  if (signedIn) return <AgentPhone onSignedOut={() => setSignedIn(false)} />;
+  const [reason, setReason] = useState<Failure | null>(null);
+  const onSignedOut = useCallback((why: Failure | null) => {
+    setReason(why && signedOutFailure(why));
+    setSignedIn(false);
+  }, []);
+  if (signedIn) return <AgentPhone onSignedOut={onSignedOut} />;
   return (
     <PortalShell portal="Agent">
-      <SignIn title="Agent sign-in" onSignedIn={() => setSignedIn(true)} />
+      <SignIn title="Agent sign-in" reason={reason} onSignedIn={() => setSignedIn(true)} />
     </PortalShell>
   );
 }
 
-function AgentPhone({ onSignedOut }: { onSignedOut: () => void }) {
-  const { softphone, connection } = useSoftphone();
+function AgentPhone({ onSignedOut }: { onSignedOut: (why: Failure | null) => void }) {
+  const { softphone, connection, call } = useSoftphone();
   useEffect(() => {
     softphone.start();
     return () => softphone.stop();
   }, [softphone]);
-  const expired = connection.phase === "waiting" && connection.failure?.kind === "unauthorised";
+  const { phase, failure } = connection;
+  const useless = failure?.kind === "unauthorised" || failure?.kind === "no-extension";
   useEffect(() => {
-    if (expired) onSignedOut();
-  }, [expired, onSignedOut]);
+    if (phase === "waiting" && useless) onSignedOut(failure);
+  }, [phase, useless, failure, onSignedOut]);
   const leave = async () => {
     softphone.stop();
     // Signing out must work without a network too: the cookie then simply runs out.
     await signOut().catch(() => undefined);
-    onSignedOut();
+    onSignedOut(null);
   };
   return (
     <PortalShell
@@ -42,19 +51,14 @@ function AgentPhone({ onSignedOut }: { onSignedOut: () => void }) {
         <>
           <ConnectionBadge registers />
           <AudioSettings />
-          <Button variant="default" size="compact-md" h={34} onClick={() => void leave()}>
-            Sign out
-          </Button>
+          <SignOutButton inCall={call?.phase === "active"} onClick={() => void leave()} />
         </>
       }
     >
+      <VisuallyHidden component="h1">Telephone</VisuallyHidden>
       <Stack align="center">
-        <Phone nameOf={() => null} />
-        {connection.identity && (
-          <Text c="dimmed" size="sm" ta="center">
-            Calls to {connection.identity.username} ring here while this page is open.
-          </Text>
-        )}
+        <Phone nameOf={guestName} />
+        {connection.identity && <RingHint username={connection.identity.username} />}
       </Stack>
     </PortalShell>
   );

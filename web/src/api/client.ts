@@ -1,6 +1,7 @@
 import type { Credentials } from "../softphone/credentials.ts";
 import { parseCredentials } from "../softphone/credentials.ts";
-import { problemFrom, Unreachable } from "./problem.ts";
+import { failure } from "../softphone/failure.ts";
+import { Problem, problemFrom, Unreachable } from "./problem.ts";
 
 /** The longest wait for an answer of the API. */
 const REQUEST_TIMEOUT_MS = 10_000;
@@ -74,8 +75,13 @@ export async function guestSession(): Promise<Credentials> {
   return parseCredentials(await request("POST", "/api/session/guest", {}), location.href);
 }
 
+/** Credentials of the signed-in person's extension; throws a `Failure` when there is none. */
 export async function sipSession(): Promise<Credentials> {
-  return parseCredentials(await request("GET", "/api/session/sip"), location.href);
+  const session = await request("GET", "/api/session/sip").catch((reason: unknown) => {
+    const missing = reason instanceof Problem && reason.status === 404;
+    throw missing ? failure("no-extension") : reason;
+  });
+  return parseCredentials(session, location.href);
 }
 
 const SIGNED_IN_KEY = "offhook.signed-in";

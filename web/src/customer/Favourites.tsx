@@ -1,4 +1,4 @@
-import { Text, UnstyledButton } from "@mantine/core";
+import { Text, UnstyledButton, VisuallyHidden } from "@mantine/core";
 import { isAllowed, useSoftphone } from "../softphone/index.ts";
 import classes from "./Favourites.module.css";
 import type { Favourite } from "./numbers.ts";
@@ -14,14 +14,16 @@ export function Favourites({ items, compact = false }: { items: Favourite[]; com
           <UnstyledButton
             className={classes.item}
             disabled={call !== null}
-            aria-label={`Call ${name}, ${number}`}
             onClick={() => void softphone.call(number)}
           >
             <span className={classes.icon}>
               <Icon size={22} stroke={1.7} aria-hidden />
             </span>
             <span className={classes.words}>
-              <span className={classes.name}>{name}</span>
+              <span className={classes.name}>
+                <VisuallyHidden component="span">Call </VisuallyHidden>
+                {name}
+              </span>
               <Text component="span" display="block" size="sm" c="dimmed">
                 {text}
               </Text>

@@ -26,7 +26,7 @@ export const CONTACTS: Favourite[] = [
   {
     number: "9999",
     name: "Menu",
-    text: "Choose a department with the keypad",
+    text: "Choose a department",
     Icon: IconListNumbers,
   },
   {
@@ -41,7 +41,7 @@ export const AUDIO_CHECKS: Favourite[] = [
   { number: "9196", name: "Echo", text: "Hear yourself", Icon: IconMessage2Share },
   { number: "9195", name: "Delayed echo", text: "After a pause", Icon: IconHistory },
   { number: "9197", name: "Test tone", text: "Steady, 1004 Hz", Icon: IconWaveSine },
-  { number: "9664", name: "Music", text: "As when on hold", Icon: IconMusic },
+  { number: "9664", name: "Music", text: "Plays while you wait", Icon: IconMusic },
 ];
 
 export function nameOf(number: string): string | null {

@@ -13,6 +13,7 @@ import { IconHeadset } from "@tabler/icons-react";
 import { useEffect, useState } from "react";
 import { type AudioDevices, useSoftphone, useStore } from "../softphone/index.ts";
 import { LevelMeter } from "./LevelMeter.tsx";
+import { letterKeys, setLetterKeys } from "./letter-keys.ts";
 
 /** Microphone and speaker choice with a level meter; also during a call. */
 export function AudioSettings() {
@@ -50,6 +51,7 @@ export function AudioSettings() {
 
 function Settings({ audio }: { audio: AudioDevices }) {
   const state = useStore(audio.state);
+  const letters = useStore(letterKeys);
   const choices = (devices: typeof state.microphones) => [
     { value: "default", label: "System default" },
     ...devices
@@ -83,6 +85,12 @@ function Settings({ audio }: { audio: AudioDevices }) {
         description="Turn off for music or with measuring equipment."
         checked={state.processing}
         onChange={(event) => void audio.setProcessing(event.currentTarget.checked)}
+      />
+      <Switch
+        label="Letter keys during a call"
+        description="M mutes, H holds. Turn off when you speak to your computer."
+        checked={letters}
+        onChange={(event) => setLetterKeys(event.currentTarget.checked)}
       />
     </Stack>
   );

@@ -11,11 +11,12 @@ import {
   IconUser,
 } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
-import { type Call, type Softphone, useSoftphone } from "../softphone/index.ts";
+import { type Call, type Softphone, useSoftphone, useStore } from "../softphone/index.ts";
 import { Diagnostics } from "./Diagnostics.tsx";
 import { FailureNotice } from "./FailureNotice.tsx";
 import { Keypad } from "./Keypad.tsx";
 import { LevelMeter } from "./LevelMeter.tsx";
+import { letterKeys } from "./letter-keys.ts";
 import classes from "./Phone.module.css";
 import type { NameOf } from "./Phone.tsx";
 import { TransferDialog } from "./TransferDialog.tsx";
@@ -25,6 +26,7 @@ import { callWords, clock } from "./words.ts";
 
 export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   const { softphone, audio, connection } = useSoftphone();
+  const letters = useStore(letterKeys);
   const panel = useRef<HTMLDivElement>(null);
   // The button that had the focus is gone; the keyboard goes on from here.
   const incoming = call.phase === "incoming";
@@ -33,6 +35,10 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   }, [incoming]);
   const notice = call.notice ?? call.transfer?.failure;
   const active = call.phase === "active";
+  const dismiss = () => {
+    softphone.dismissNotice();
+    panel.current?.focus();
+  };
   return (
     <Stack
       ref={panel}
@@ -43,10 +49,11 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       data-phase={call.phase}
     >
       <Caller call={call} nameOf={nameOf} />
-      {notice && <FailureNotice failure={notice} onClose={() => softphone.dismissNotice()} />}
+      {notice && <FailureNotice failure={notice} onClose={dismiss} />}
       {active && connection.phase !== "connected" && (
         <Text size="sm" ta="center" c="dimmed" role="status">
-          The connection to the server is being restored. You can keep talking.
+          The connection to the server is being restored.
+          {call.media !== "interrupted" && " You can keep talking."}
         </Text>
       )}
       {incoming ? (
@@ -67,10 +74,10 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       )}
       {active && (
         <Stack gap="xs">
-          <LevelMeter audio={audio} />
-          <Diagnostics softphone={softphone} />
+          <LevelMeter audio={audio} off={call.muted || call.hold !== "none"} />
+          <Diagnostics softphone={softphone} interrupted={call.media === "interrupted"} />
           <Text size="xs" c="dimmed" ta="center" className={classes.hint}>
-            Keys: digits are sent, M mutes, H holds
+            {letters ? "Keys: digits are sent, M mutes, H holds" : "Keys: digits are sent"}
           </Text>
         </Stack>
       )}
@@ -110,7 +117,7 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
   const answer = useRef<HTMLButtonElement>(null);
   useEffect(() => answer.current?.focus(), []);
   return (
-    <Group grow>
+    <div className={classes.answer}>
       <Button
         size="lg"
         color={END_COLOUR}
@@ -128,7 +135,7 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
       >
         Answer
       </Button>
-    </Group>
+    </div>
   );
 }
 

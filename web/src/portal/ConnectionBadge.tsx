@@ -1,6 +1,6 @@
 import { Badge } from "@mantine/core";
 import { useSoftphone } from "../softphone/index.ts";
-import { connectionWords } from "./words.ts";
+import { connectionWords, isDown } from "./words.ts";
 
 /** Whether calls can be made, in a word and a colour. */
 export function ConnectionBadge({ registers }: { registers: boolean }) {
@@ -10,6 +10,7 @@ export function ConnectionBadge({ registers }: { registers: boolean }) {
     connection.phase === "connected" && (!registers || connection.registration === "registered");
   const bad =
     connection.phase === "waiting" ||
+    isDown(connection) ||
     (connection.phase === "connected" && connection.registration === "refused");
   return (
     <Badge
@@ -22,6 +23,7 @@ export function ConnectionBadge({ registers }: { registers: boolean }) {
       size="lg"
       tt="none"
       fw={500}
+      miw={0}
       color={good ? "green" : bad ? "red" : "yellow"}
     >
       {words}

@@ -8,11 +8,18 @@ import { GRADE_WORDS, grade } from "./words.ts";
 const READING_INTERVAL_MS = 1000;
 
 /** The measured quality of the current call: a word, and the figures on request. */
-export function Diagnostics({ softphone }: { softphone: Softphone }) {
+export function Diagnostics({
+  softphone,
+  interrupted,
+}: {
+  softphone: Softphone;
+  /** No sound passes at all, so the last reading says nothing about now. */
+  interrupted: boolean;
+}) {
   const [open, setOpen] = useState(false);
   const id = useId();
   const quality = useQuality(softphone);
-  const current = grade(quality);
+  const current = interrupted ? "interrupted" : grade(quality);
   return (
     <div>
       <UnstyledButton
@@ -77,8 +84,8 @@ function figures(quality: Quality | null): [name: string, value: string][] {
     ["Packets sent", unit(quality?.packetsSent, 0, "")],
     ["Packets received", unit(quality?.packetsReceived, 0, "")],
     ["Packets lost", unit(quality?.packetsLost, 0, "")],
-    ["Loss towards you", unit(quality?.lossPercent, 1, "%")],
-    ["Loss towards the server", unit(quality?.remoteLossPercent, 1, "%")],
+    ["Loss on the way here", unit(quality?.lossPercent, 1, "%")],
+    ["Loss on the way there", unit(quality?.remoteLossPercent, 1, "%")],
     ["Jitter", unit(quality?.jitterMs, 1, "ms")],
     ["Round trip", unit(quality?.roundTripMs, 1, "ms")],
     ["Jitter buffer", unit(quality?.jitterBufferMs, 0, "ms")],

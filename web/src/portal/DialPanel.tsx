@@ -1,13 +1,13 @@
-import { ActionIcon, Button, Stack, Text, TextInput } from "@mantine/core";
+import { ActionIcon, Button, Stack, TextInput } from "@mantine/core";
 import { IconBackspace, IconPhone } from "@tabler/icons-react";
 import type { FormEvent, RefObject } from "react";
-import { failure, typedNumber, useSoftphone } from "../softphone/index.ts";
-import { FailureNotice } from "./FailureNotice.tsx";
+import { typedNumber, useSoftphone } from "../softphone/index.ts";
+import { ConnectionNotice } from "./ConnectionNotice.tsx";
 import { Keypad } from "./Keypad.tsx";
+import { LastCall } from "./LastCall.tsx";
 import classes from "./Phone.module.css";
 import type { NameOf } from "./Phone.tsx";
 import { CALL_COLOUR } from "./theme.ts";
-import { endedWords } from "./words.ts";
 
 export function DialPanel({
   number,
@@ -40,6 +40,7 @@ export function DialPanel({
           enterKeyHint="go"
           variant="filled"
           classNames={{ input: classes.number }}
+          styles={{ input: { fontSize: fitting(number) } }}
           value={number}
           onChange={(event) => setNumber(typedNumber(event.currentTarget.value))}
           rightSectionWidth={46}
@@ -57,7 +58,7 @@ export function DialPanel({
             )
           }
         />
-        <Keypad label="Dial pad" onKey={(key) => setNumber(number + key)} />
+        <Keypad label="Dial pad" plus onKey={(key) => setNumber(number + key)} />
         <Button
           type="submit"
           size="lg"
@@ -73,37 +74,7 @@ export function DialPanel({
   );
 }
 
-/** How the last call ended: quietly when all was well, with a reason when it was not. */
-function LastCall({ nameOf }: { nameOf: NameOf }) {
-  const { softphone, last } = useSoftphone();
-  if (!last) return null;
-  if (last.failure) {
-    return <FailureNotice failure={last.failure} onClose={() => softphone.dismissNotice()} />;
-  }
-  const name = last.name ?? nameOf(last.number) ?? last.number;
-  return (
-    <Text ta="center" size="sm" c="dimmed" data-testid="last-call">
-      {endedWords(last, name)}
-    </Text>
-  );
-}
-
-function ConnectionNotice() {
-  const { softphone, connection } = useSoftphone();
-  const refused = connection.phase === "connected" && connection.registration === "refused";
-  if (connection.phase !== "waiting" && !refused) return null;
-  // One lost attempt is not worth a word: it is usually over before it is read.
-  if (connection.phase === "waiting" && connection.attempt < 2) return null;
-  const retry = !refused && (
-    <Button
-      mt="xs"
-      size="compact-sm"
-      variant="light"
-      color="red"
-      onClick={() => softphone.connection.retryNow()}
-    >
-      Try now
-    </Button>
-  );
-  return <FailureNotice failure={connection.failure ?? failure("disconnected")} action={retry} />;
+/** A size of letters at which a number of usual length is seen whole. */
+function fitting(number: string): string {
+  return `clamp(0.95rem, ${(25 / Math.max(1, number.length)).toFixed(2)}rem, 1.6rem)`;
 }

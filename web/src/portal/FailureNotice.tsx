@@ -2,14 +2,18 @@ import { Alert, Text } from "@mantine/core";
 import { IconAlertTriangle } from "@tabler/icons-react";
 import type { ReactNode } from "react";
 import type { Failure } from "../softphone/failure.ts";
+import classes from "./FailureNotice.module.css";
 
 /** Why something did not work and what to do, spoken at once by screen readers. */
 export function FailureNotice({
   failure,
+  subject,
   onClose,
   action,
 }: {
   failure: Failure;
+  /** What it was about, for example the number that was called. */
+  subject?: string;
   onClose?: () => void;
   action?: ReactNode;
 }) {
@@ -26,9 +30,14 @@ export function FailureNotice({
       data-kind={failure.kind}
       {...(onClose ? { onClose } : {})}
     >
+      {subject && (
+        <Text size="sm" fw={600} className={classes.subject}>
+          {subject}
+        </Text>
+      )}
       <Text size="sm">{failure.advice}</Text>
       {failure.detail && (
-        <Text size="xs" c="dimmed" mt={4}>
+        <Text size="xs" mt={4} className={classes.detail}>
           The server says: {failure.detail}
           {failure.sipCode ? ` (${failure.sipCode})` : ""}
         </Text>

@@ -1,11 +1,12 @@
 import { MantineProvider } from "@mantine/core";
-import { act, render, screen } from "@testing-library/react";
+import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import { failure } from "../softphone/failure.ts";
 import { testBench } from "../softphone/fakes.ts";
 import type { AudioDevices } from "../softphone/index.ts";
 import { TelephoneProvider } from "../softphone/index.ts";
+import { setLetterKeys } from "./letter-keys.ts";
 import { Phone } from "./Phone.tsx";
 
 async function shown() {
@@ -45,6 +46,17 @@ it("dials from the keypad and takes back a digit", async () => {
   expect(bench.lines[0]?.dialled).toEqual(["912"]);
 });
 
+it("gives + for a long press of 0, and one 0 for a short one", async () => {
+  const { user } = await shown();
+  const zero = screen.getByRole("button", { name: "0" });
+  await user.pointer({ keys: "[MouseLeft>]", target: zero });
+  const field = screen.getByLabelText<HTMLInputElement>("Number to call");
+  await waitFor(() => expect(field.value).toBe("+"));
+  await user.pointer({ keys: "[/MouseLeft]", target: zero });
+  await user.click(zero);
+  expect(field.value).toBe("+0");
+});
+
 it("cleans up what is pasted", async () => {
   const { bench, user } = await shown();
   await user.click(screen.getByLabelText("Number to call"));
@@ -63,6 +75,18 @@ it("sends digits, mutes and holds by keys during a call; Escape is harmless", as
   await user.keyboard("h{Escape}");
   expect(lineCall().done).toEqual(["hold"]);
   expect(bench.softphone.state.get().call?.hold).toBe("held");
+});
+
+it("leaves letters alone when they are turned off, and still sends digits", async () => {
+  const { user, lineCall } = await shown();
+  act(() => setLetterKeys(false));
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  await user.keyboard("mh7");
+  expect(screen.getByRole("button", { name: "Mute" })).toBeTruthy();
+  expect(lineCall().done).toEqual([]);
+  expect(lineCall().peer.sender.dtmf.toneBuffer).toBe("7");
+  act(() => setLetterKeys(true));
 });
 
 it("keeps keys typed into the transfer dialog to itself", async () => {
@@ -84,4 +108,49 @@ it("tells at once why a call failed", async () => {
   expect(alert.textContent).toContain("No such number");
   await user.click(screen.getByRole("button", { name: "Dismiss" }));
   expect(screen.queryByRole("alert")).toBeNull();
+});
+
+it("says which number failed, and that an offered one is not set up", async () => {
+  const { user, lineCall } = await shown();
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().end({ failure: failure("no-route", null, 404) }));
+  const alert = screen.getByRole("alert");
+  expect(alert.textContent).toContain("Echo, 9196");
+  expect(alert.textContent).toContain("not set up on this server");
+  expect(screen.queryByRole("button", { name: "Call again" })).toBeNull();
+});
+
+it("calls a busy number again with one click", async () => {
+  const { bench, user, lineCall } = await shown();
+  await user.keyboard("2002{Enter}");
+  await act(async () => lineCall().end({ failure: failure("busy") }));
+  await user.click(screen.getByRole("button", { name: "Call again" }));
+  expect(bench.lines[0]?.dialled).toEqual(["2002", "2002"]);
+});
+
+it("keeps the keyboard's place when a call ends", async () => {
+  const { user, lineCall } = await shown();
+  const card = screen.getByRole("region", { name: "Telephone" });
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  screen.getByRole("button", { name: "Hang up" }).focus();
+  await user.keyboard("{Enter}");
+  expect(document.activeElement).toBe(card);
+});
+
+it("complains once about a lost connection, through all further attempts", async () => {
+  const { bench, user } = await shown();
+  const line = bench.lines[0];
+  if (!line) throw new Error("no line");
+  line.connectAnswer = () => Promise.reject(new Error("nobody listens"));
+  await act(async () => line.handlers.onDisconnected());
+  expect(screen.queryByRole("alert")).toBeNull();
+  await act(async () => bench.softphone.connection.retryNow());
+  await user.keyboard("9196{Enter}");
+  await waitFor(() => expect(screen.getAllByRole("alert")).toHaveLength(1));
+  let complain = () => {};
+  line.connectAnswer = () => new Promise((_, reject) => (complain = () => reject(new Error())));
+  await act(async () => bench.softphone.connection.retryNow());
+  expect(screen.getAllByRole("alert")).toHaveLength(1);
+  await act(async () => complain());
 });

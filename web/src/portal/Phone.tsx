@@ -1,9 +1,10 @@
 import { VisuallyHidden } from "@mantine/core";
-import { useCallback, useEffect, useRef, useState } from "react";
-import { useSoftphone } from "../softphone/index.ts";
+import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import { type Call, type EndedCall, useSoftphone } from "../softphone/index.ts";
 import { CallPanel } from "./CallPanel.tsx";
 import { DialPanel } from "./DialPanel.tsx";
 import classes from "./Phone.module.css";
+import { useCallGuard } from "./use-call-guard.ts";
 import { usePhoneKeys } from "./use-phone-keys.ts";
 import { callWords, endedWords } from "./words.ts";
 
@@ -12,16 +13,25 @@ export type NameOf = (number: string) => string | null;
 
 /** The telephone: a dial pad, or the call while there is one. */
 export function Phone({ nameOf }: { nameOf: NameOf }) {
-  const { softphone, call } = useSoftphone();
+  const { softphone, call, last } = useSoftphone();
   const [number, setNumber] = useState("");
+  const card = useRef<HTMLElement>(null);
   const field = useRef<HTMLInputElement>(null);
   const type = useCallback((digit: string) => {
     setNumber((typed) => typed + digit);
     field.current?.focus();
   }, []);
   usePhoneKeys(softphone, type);
+  useCallGuard(call?.phase === "active");
+  useFocusKept(card, call, last);
   return (
-    <section className={classes.card} aria-label="Telephone" data-testid="phone">
+    <section
+      ref={card}
+      tabIndex={-1}
+      className={classes.card}
+      aria-label="Telephone"
+      data-testid="phone"
+    >
       <Announcer nameOf={nameOf} />
       {call ? (
         <CallPanel key={call.id} call={call} nameOf={nameOf} />
@@ -30,6 +40,21 @@ export function Phone({ nameOf }: { nameOf: NameOf }) {
       )}
     </section>
   );
+}
+
+/** The button that ended a call or closed its notice is gone: the keyboard goes on from the card. */
+function useFocusKept(
+  card: RefObject<HTMLElement | null>,
+  call: Call | null,
+  last: EndedCall | null,
+): void {
+  const before = useRef({ call, last });
+  useEffect(() => {
+    const changed = before.current.call !== call || before.current.last !== last;
+    before.current = { call, last };
+    const lost = document.activeElement === document.body;
+    if (changed && call === null && lost) card.current?.focus({ preventScroll: true });
+  }, [card, call, last]);
 }
 
 /** Says the state of the call to screen readers, and the page's title shows it too. */

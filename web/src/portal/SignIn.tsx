@@ -1,20 +1,27 @@
 import { Button, Paper, PasswordInput, Stack, TextInput, Title } from "@mantine/core";
-import { type FormEvent, useState } from "react";
+import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type SignedIn, signIn } from "../api/client.ts";
 import { type Failure, failureFromApi } from "../softphone/failure.ts";
 import { FailureNotice } from "./FailureNotice.tsx";
+import { signInFailure } from "./words.ts";
 
 export function SignIn({
   title,
+  reason = null,
   onSignedIn,
 }: {
   title: string;
+  /** Why the person has to sign in again. */
+  reason?: Failure | null;
   onSignedIn: (session: SignedIn) => void;
 }) {
   const [username, setUsername] = useState("");
   const [password, setPassword] = useState("");
   const [busy, setBusy] = useState(false);
-  const [failure, setFailure] = useState<Failure | null>(null);
+  const [failure, setFailure] = useState(reason);
+  const first = useRef<HTMLInputElement>(null);
+  const second = useRef<HTMLInputElement>(null);
+  useEffect(() => first.current?.focus(), []);
   const submit = async (event: FormEvent) => {
     event.preventDefault();
     setBusy(true);
@@ -24,6 +31,7 @@ export function SignIn({
     } catch (reason) {
       setFailure(signInFailure(failureFromApi(reason)));
       setBusy(false);
+      second.current?.select();
     }
   };
   return (
@@ -35,36 +43,34 @@ export function SignIn({
           </Title>
           {failure && <FailureNotice failure={failure} />}
           <TextInput
+            ref={first}
             label="User name"
             name="username"
             autoComplete="username"
+            autoCapitalize="none"
+            spellCheck={false}
+            size="md"
             required
+            withAsterisk={false}
             value={username}
             onChange={(event) => setUsername(event.currentTarget.value)}
           />
           <PasswordInput
+            ref={second}
             label="Password"
             name="password"
             autoComplete="current-password"
+            size="md"
             required
+            withAsterisk={false}
             value={password}
             onChange={(event) => setPassword(event.currentTarget.value)}
           />
-          <Button type="submit" loading={busy}>
+          <Button type="submit" size="md" loading={busy}>
             Sign in
           </Button>
         </Stack>
       </form>
     </Paper>
   );
-}
-
-function signInFailure(failure: Failure): Failure {
-  if (failure.kind !== "unauthorised") return failure;
-  return {
-    ...failure,
-    title: "User name or password is wrong",
-    advice: "Check both and try again.",
-    detail: null,
-  };
 }

@@ -21,40 +21,46 @@ export function TransferDialog({
     onClose();
   };
   return (
-    <Modal
-      opened={opened}
-      onClose={onClose}
-      title="Transfer this call"
-      centered
-      closeButtonProps={{ "aria-label": "Close" }}
-    >
-      <form onSubmit={submit}>
-        <Stack>
-          <Text size="sm" c="dimmed">
-            The other side is connected to the new number, and you leave the call.
-          </Text>
-          <TextInput
-            label="Number"
-            inputMode="tel"
-            autoComplete="off"
-            data-autofocus
-            value={number}
-            onChange={(event) => setNumber(typedNumber(event.currentTarget.value))}
-          />
-          <Group justify="flex-end">
-            <Button variant="default" onClick={onClose}>
-              Cancel
-            </Button>
-            <Button
-              type="submit"
-              disabled={readNumber(number) === null}
-              leftSection={<IconPhoneOutgoing size={18} aria-hidden />}
-            >
-              Transfer
-            </Button>
+    <Modal.Root opened={opened} onClose={onClose} centered>
+      <Modal.Overlay />
+      <Modal.Content>
+        {/* Modal.Header would be a second banner of the page. */}
+        <Modal.Body pt="md">
+          <Group justify="space-between" mb="xs">
+            <Modal.Title>Transfer this call</Modal.Title>
+            <Modal.CloseButton aria-label="Close" />
           </Group>
-        </Stack>
-      </form>
-    </Modal>
+          <form onSubmit={submit}>
+            <Stack>
+              <Text size="sm" c="dimmed">
+                The other side is connected to the new number, and you leave the call.
+              </Text>
+              <TextInput
+                label="Number"
+                size="md"
+                type="tel"
+                inputMode="tel"
+                autoComplete="off"
+                data-autofocus
+                value={number}
+                onChange={(event) => setNumber(typedNumber(event.currentTarget.value))}
+              />
+              <Group justify="flex-end">
+                <Button variant="default" onClick={onClose}>
+                  Cancel
+                </Button>
+                <Button
+                  type="submit"
+                  disabled={readNumber(number) === null}
+                  leftSection={<IconPhoneOutgoing size={18} aria-hidden />}
+                >
+                  Transfer
+                </Button>
+              </Group>
+            </Stack>
+          </form>
+        </Modal.Body>
+      </Modal.Content>
+    </Modal.Root>
   );
 }

@@ -29,7 +29,7 @@ const dark: MantineColorsTuple = [
 
 export const theme = createTheme({
   primaryColor: "harbour",
-  primaryShade: { light: 8, dark: 6 },
+  primaryShade: 8,
   colors: { harbour, dark },
   defaultRadius: "md",
   cursorType: "pointer",

@@ -1,8 +1,9 @@
 import { useEffect } from "react";
 import { isDtmfKey, type Softphone } from "../softphone/index.ts";
+import { letterKeys } from "./letter-keys.ts";
 
 /**
- * Keys that work anywhere on the page: during a call digits are sent, M mutes and H holds;
+ * Keys that work anywhere on the page: during a call digits are sent, M mutes and H holds unless that is turned off;
  * without a call digits go to `onType`. Fields, dialogs and shortcuts with modifiers keep theirs.
  */
 export function usePhoneKeys(softphone: Softphone, onType: (digit: string) => void): void {
@@ -14,6 +15,7 @@ export function usePhoneKeys(softphone: Softphone, onType: (digit: string) => vo
       if (!call) {
         if (isDtmfKey(key)) handled(event, () => onType(key));
       } else if (isDtmfKey(key)) handled(event, () => softphone.sendDigit(key));
+      else if (!letterKeys.get()) return;
       else if (key === "m") handled(event, () => softphone.toggleMute());
       else if (key === "h") handled(event, () => void softphone.toggleHold());
     };

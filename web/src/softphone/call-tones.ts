@@ -35,6 +35,8 @@ export class CallTones implements Tones {
   #context: AudioContext | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sounding: OscillatorNode[] = [];
+  /** Counts what was asked for; only the newest still sounds once the browser lets the page play. */
+  #wish = 0;
 
   start(tone: CallTone): void {
     this.stop();
@@ -43,6 +45,7 @@ export class CallTones implements Tones {
 
   stop(): void {
     clearTimeout(this.#timer);
+    this.#wish += 1;
     for (const oscillator of this.#sounding) oscillator.stop();
     this.#sounding = [];
   }
@@ -52,20 +55,37 @@ export class CallTones implements Tones {
     const column = DTMF_GRID[row]?.indexOf(digit) ?? -1;
     const low = DTMF_ROWS[row];
     const high = DTMF_COLUMNS[column];
-    if (low && high) this.#sound([low, high], KEY_TONE_GAIN, KEY_TONE_S);
+    if (!low || !high) return;
+    this.#context ??= new AudioContext();
+    void this.#context.resume();
+    this.#sound(this.#context, [low, high], KEY_TONE_GAIN, KEY_TONE_S);
   }
 
   #cycle(cadence: Cadence, count: number): void {
     if (count >= cadence.times) return;
-    this.#sounding = this.#sound(cadence.frequencies, cadence.gain, cadence.on);
+    void this.#soundWhenAllowed(cadence);
     const period = (cadence.on + cadence.off) * 1000;
     this.#timer = setTimeout(() => this.#cycle(cadence, count + 1), period);
   }
 
-  #sound(frequencies: number[], level: number, seconds: number): OscillatorNode[] {
+  /**
+   * A page nobody has touched may not play, and its clock stands still: what rang meanwhile would
+   * all sound in one burst at the first click.
+   */
+  async #soundWhenAllowed({ frequencies, gain, on }: Cadence): Promise<void> {
+    this.#wish += 1;
+    const wish = this.#wish;
     this.#context ??= new AudioContext();
-    const context = this.#context;
-    void context.resume();
+    await this.#context.resume();
+    if (wish === this.#wish) this.#sounding = this.#sound(this.#context, frequencies, gain, on);
+  }
+
+  #sound(
+    context: AudioContext,
+    frequencies: number[],
+    level: number,
+    seconds: number,
+  ): OscillatorNode[] {
     const gain = context.createGain();
     const begin = context.currentTime;
     gain.gain.setValueAtTime(0, begin);

@@ -61,7 +61,7 @@ describe("a connection", () => {
     expect(state().phase).toBe("connected");
   });
 
-  it("tries at once when the network is back or the person asks", async () => {
+  it("tries at once when the network or the person is back, or the person asks", async () => {
     const { bench, connection, state } = await started();
     bench.lines[0]?.handlers.onDisconnected();
     connection.retryNow();
@@ -69,6 +69,10 @@ describe("a connection", () => {
     expect(state().phase).toBe("connected");
     bench.lines[0]?.handlers.onDisconnected();
     dispatchEvent(new Event("online"));
+    await settle();
+    expect(state().phase).toBe("connected");
+    bench.lines[0]?.handlers.onDisconnected();
+    document.dispatchEvent(new Event("visibilitychange"));
     await settle();
     expect(state().phase).toBe("connected");
   });
@@ -81,7 +85,7 @@ describe("a connection", () => {
     const { state } = bench.softphone.connection;
     expect(state.get()).toMatchObject({
       phase: "waiting",
-      failure: { kind: "overloaded", detail: "wait" },
+      failure: { kind: "throttled" },
     });
     bench.credentials = () => Promise.resolve(testCredentials());
     await vi.advanceTimersByTimeAsync(19_999);

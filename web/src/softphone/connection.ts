@@ -60,11 +60,13 @@ export class Connection {
   start(): void {
     if (this.state.get().phase !== "stopped") return;
     globalThis.addEventListener?.("online", this.#onOnline);
+    globalThis.document?.addEventListener("visibilitychange", this.#onVisible);
     void this.#attempt().catch(() => undefined);
   }
 
   stop(): void {
     globalThis.removeEventListener?.("online", this.#onOnline);
+    globalThis.document?.removeEventListener("visibilitychange", this.#onVisible);
     clearTimeout(this.#retry);
     clearTimeout(this.#registerRetry);
     this.#generation += 1;
@@ -76,6 +78,7 @@ export class Connection {
       registration: "unregistered",
       identity: null,
       attempt: 0,
+      failure: null,
     });
   }
 
@@ -204,6 +207,11 @@ export class Connection {
   }
 
   #onOnline = (): void => this.retryNow();
+
+  /** Browsers slow the timers of hidden pages down to one a minute. */
+  #onVisible = (): void => {
+    if (document.visibilityState === "visible") this.retryNow();
+  };
 }
 
 export function isFailure(value: unknown): value is Failure {

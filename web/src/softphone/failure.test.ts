@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Problem, Unreachable } from "../api/problem.ts";
 import { failureFromApi, failureFromMicrophone, failureFromSip, parseReason } from "./failure.ts";
-import { byeFailure, transferOutcome } from "./sip-call.ts";
+import { byeFailure, isAnsweredElsewhere, transferOutcome } from "./sip-call.ts";
 
 const sip = (code: number, phrase = "", reasons: string[] = [], warning: string | null = null) =>
   failureFromSip({ code, phrase, reasons, warning });
@@ -39,6 +39,9 @@ describe("failureFromSip", () => {
     expect(sip(480, "", ['Q.850;cause=19;text="Nobody in \\"sales\\""']).detail).toBe(
       'Nobody in "sales"',
     );
+    const named = 'Q.850;cause=1;text="UNALLOCATED_NUMBER"';
+    expect(sip(404, "Not Found", [named]).detail).toBeNull();
+    expect(sip(404, "No such number", [named]).detail).toBe("No such number");
     expect(sip(488, "", [], '304 offhook "No common codec"').detail).toBe("No common codec");
   });
 });
@@ -63,9 +66,13 @@ it.each([
 });
 
 it("explains what the API answers", () => {
-  const problem = (status: number) => new Problem(status, "T", "why", "about:blank", null);
+  const problem = (status: number, wait: number | null = null) =>
+    new Problem(status, "T", "why", "about:blank", wait);
   expect(failureFromApi(new Unreachable("x")).kind).toBe("disconnected");
-  expect(failureFromApi(problem(429))).toMatchObject({ kind: "overloaded", detail: "why" });
+  expect(failureFromApi(problem(429))).toMatchObject({ kind: "throttled", detail: "why" });
+  expect(failureFromApi(problem(429, 24)).advice).toBe("Try again in 24 seconds.");
+  expect(failureFromApi(problem(503))).toMatchObject({ kind: "overloaded", detail: "why" });
+  expect(failureFromApi(problem(403)).kind).toBe("forbidden");
   expect(failureFromApi(problem(401)).kind).toBe("unauthorised");
   expect(failureFromApi(problem(500)).kind).toBe("server");
 });
@@ -84,4 +91,11 @@ it("takes a BYE with a normal cause for an ordinary end", () => {
     kind: "unavailable",
     detail: "Nobody is there",
   });
+});
+
+it("hears from a CANCEL that another telephone took the call", () => {
+  expect(isAnsweredElsewhere(['SIP;cause=200;text="Call completed elsewhere"'])).toBe(true);
+  expect(isAnsweredElsewhere(["Q.850;cause=26"])).toBe(true);
+  expect(isAnsweredElsewhere(["SIP;cause=487", "Q.850;cause=16"])).toBe(false);
+  expect(isAnsweredElsewhere([])).toBe(false);
 });

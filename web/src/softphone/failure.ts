@@ -1,4 +1,5 @@
 import { Problem, Unreachable } from "../api/problem.ts";
+import { NUMBER_LENGTH_MAX } from "./number.ts";
 
 export type FailureKind =
   | "microphone-denied"
@@ -14,9 +15,13 @@ export type FailureKind =
   | "unavailable"
   | "not-allowed"
   | "unauthorised"
+  | "forbidden"
+  | "no-extension"
+  | "throttled"
   | "no-codec"
   | "overloaded"
   | "no-media"
+  | "call-lost"
   | "server";
 
 /** Why something did not work, in words for the person at the telephone. */
@@ -48,7 +53,10 @@ const WORDS: Record<FailureKind, [title: string, advice: string]> = {
     "The browser only allows calls on a secure page",
     "Open this page by https, or as localhost on the same machine.",
   ],
-  "bad-number": ["That is not a number that can be dialled", "Use digits, * and # only."],
+  "bad-number": [
+    "That is not a number that can be dialled",
+    `Use at most ${NUMBER_LENGTH_MAX} digits, * and #; a + may stand in front.`,
+  ],
   disconnected: [
     "There is no connection to the call centre",
     "Check your network. The page keeps trying to reconnect.",
@@ -60,12 +68,22 @@ const WORDS: Record<FailureKind, [title: string, advice: string]> = {
   unavailable: ["Nobody can be reached at this number now", "Try again later."],
   "not-allowed": ["You may not call this number from here", "Choose one of the offered numbers."],
   unauthorised: ["The server did not accept this sign-in", "Reload the page and try again."],
+  forbidden: ["Your account may not do this", "Sign in with another account."],
+  "no-extension": [
+    "This account has no extension to call with",
+    "Sign in as an agent, or ask an administrator for an extension.",
+  ],
+  throttled: ["Too many attempts", "Please wait a little and try again."],
   "no-codec": [
     "The two sides have no sound format in common",
     "Please report this to the operator of this page.",
   ],
   overloaded: ["Too many calls at the moment", "Please wait a little and try again."],
   "no-media": ["The sound could not get through", "A firewall may block it. Try another network."],
+  "call-lost": [
+    "The call was cut off",
+    "The connection to the call centre was lost. Please call again.",
+  ],
   server: ["The call could not be set up", "Try again; if it stays so, tell the operator."],
 };
 
@@ -161,8 +179,14 @@ export function failureFromSip({ code, phrase, reasons, warning }: SipRejection)
   const byCode = KIND_BY_CODE[code] ?? (code >= 600 ? "declined" : "server");
   const vague = code === 480 || code === 500 || code === 502 || code === 503 || code === 603;
   const words = [...reasons.map((value) => parseReason(value).text), warningText(warning), phrase];
-  const detail = words.find((text) => text && !USUAL_PHRASES.has(text.toLowerCase())) ?? null;
+  const detail = words.find(isForPeople) ?? null;
   return failure(vague && byCause ? byCause : byCode, detail, code);
+}
+
+/** Neither what the code says already nor a name for programs, such as UNALLOCATED_NUMBER. */
+function isForPeople(text: string | null): boolean {
+  if (!text || USUAL_PHRASES.has(text.toLowerCase())) return false;
+  return !/^[A-Z0-9]+(_[A-Z0-9]+)+$/.test(text);
 }
 
 export interface Reason {
@@ -204,13 +228,21 @@ export function failureFromMicrophone(error: unknown): Failure {
   }
 }
 
-/** Explains why the API refused, for example a guest session. */
+/** Explains why the API refused, for example a guest session or a page of the administration. */
 export function failureFromApi(error: unknown): Failure {
   if (error instanceof Unreachable) return failure("disconnected");
   if (!(error instanceof Problem))
     return failure("server", error instanceof Error ? error.message : null);
-  if (error.status === 429 || error.status === 503) return failure("overloaded", error.detail);
+  if (error.status === 429) return throttled(error);
+  if (error.status === 503) return failure("overloaded", error.detail);
   if (error.status === 401) return failure("unauthorised", error.detail);
-  if (error.status === 403) return failure("not-allowed", error.detail);
+  if (error.status === 403) return failure("forbidden", error.detail);
   return failure("server", error.detail ?? error.title);
+}
+
+function throttled({ retryAfterSeconds, detail }: Problem): Failure {
+  const reason = failure("throttled", detail);
+  if (retryAfterSeconds === null) return reason;
+  const unit = retryAfterSeconds === 1 ? "second" : "seconds";
+  return { ...reason, advice: `Try again in ${retryAfterSeconds} ${unit}.`, detail: null };
 }

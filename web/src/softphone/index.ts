@@ -12,4 +12,5 @@ export { DTMF_KEYS, isDtmfKey, readNumber, typedNumber } from "./number.ts";
 export { type Quality, type QualitySample, readQuality } from "./quality.ts";
 export { sipLine } from "./sip-line.ts";
 export { type Call, type EndedCall, Softphone } from "./softphone.ts";
+export { Store } from "./store.ts";
 export { TelephoneProvider, useSoftphone, useStore } from "./use-softphone.ts";

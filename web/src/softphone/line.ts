@@ -40,6 +40,8 @@ export interface LineCallEnd {
   by: "local" | "remote";
   /** Null when the call ended in the ordinary way. */
   failure: Failure | null;
+  /** Another telephone of the same extension took the call. */
+  elsewhere?: boolean;
 }
 
 export interface LineCall {

@@ -8,6 +8,7 @@ import {
   URI,
   type Web,
 } from "sip.js";
+import { unquotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, parseReason } from "./failure.ts";
 import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
 import { rejectionOf } from "./sip-response.ts";
@@ -29,8 +30,9 @@ export class SipCall implements LineCall {
     session.stateChange.addListener((state) => this.#onState(state));
     session.delegate = {
       onBye: (bye) => this.#onBye(bye),
-      onCancel: () => {
-        this.#end = { by: "remote", failure: null };
+      onCancel: ({ request }) => {
+        const elsewhere = isAnsweredElsewhere(request.getHeaders("reason"));
+        this.#end = { by: "remote", failure: null, elsewhere };
       },
       onSessionDescriptionHandler: (handler) => this.#onHandler(handler),
     };
@@ -113,7 +115,7 @@ export class SipCall implements LineCall {
         onReject: (response: Parameters<typeof rejectionOf>[0]) => {
           const refusal = failureFromSip(rejectionOf(response));
           // The other side knows nothing of this call any more (RFC 3261 12.2.1.2).
-          if (refusal.sipCode === 481) this.hangUp();
+          if (refusal.sipCode === 481) this.#giveUp();
           reject(refusal);
         },
       };
@@ -121,6 +123,11 @@ export class SipCall implements LineCall {
         .invite({ requestDelegate, sessionDescriptionHandlerOptions: handlerOptions(options) })
         .catch(reject);
     });
+  }
+
+  #giveUp(): void {
+    this.#end ??= { by: "remote", failure: failure("call-lost") };
+    this.hangUp();
   }
 
   #onHandler(handler: unknown): void {
@@ -175,7 +182,7 @@ export class SipIncomingCall extends SipCall implements IncomingLineCall {
     super(invitation, domain, null);
     const { uri, displayName } = invitation.remoteIdentity;
     this.number = uri.user ?? "";
-    this.name = displayName || null;
+    this.name = unquotedName(displayName ?? "") || null;
   }
 
   accept(microphone: MediaStream): Promise<void> {
@@ -208,4 +215,11 @@ export function byeFailure(reasons: string[]): Failure | null {
   const q850 = reasons.map(parseReason).find((reason) => reason.protocol === "q.850");
   if (q850?.cause === undefined || q850.cause === 16 || q850.cause === 31) return null;
   return failureFromSip({ code: 480, phrase: "", reasons, warning: null });
+}
+
+/** Whether a CANCEL says that another telephone took the call (RFC 3326). */
+export function isAnsweredElsewhere(reasons: string[]): boolean {
+  return reasons.map(parseReason).some(({ protocol, cause }) => {
+    return (protocol === "sip" && cause === 200) || (protocol === "q.850" && cause === 26);
+  });
 }

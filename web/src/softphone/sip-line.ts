@@ -10,6 +10,7 @@ import {
 } from "sip.js";
 import type { Credentials } from "./credentials.ts";
 import { DigestClient } from "./digest.ts";
+import { quotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, type SipRejection } from "./failure.ts";
 import type {
   Line,
@@ -45,7 +46,8 @@ class SipLine implements Line {
   ) {
     this.#agent = new UserAgent({
       uri: new URI("sip", credentials.username, credentials.domain),
-      displayName: credentials.displayName ?? "",
+      // SIP.js puts quotes around the name and looks no closer at it.
+      displayName: quotedName(credentials.displayName ?? ""),
       authorizationUsername: credentials.username,
       authorizationPassword: credentials.password,
       userAgentString: "Offhook portal (SIP.js 0.21.2)",

@@ -207,6 +207,25 @@ describe("during a call", () => {
     expect(last()?.failure?.kind).toBe("no-media");
   });
 
+  it("restarts media that failed without signalling as soon as that is back", async () => {
+    const { line, lineCall, call } = await active();
+    line.handlers.onDisconnected();
+    lineCall.peer.become("failed");
+    expect(lineCall.done).toEqual([]);
+    await vi.advanceTimersByTimeAsync(500);
+    expect(lineCall.done).toEqual(["refresh with ice"]);
+    expect(call()?.notice).toBeNull();
+  });
+
+  it("blames the connection and no firewall when signalling is gone too", async () => {
+    const { line, lineCall, last } = await active();
+    line.connectAnswer = () => Promise.reject(new Error("nobody listens"));
+    line.handlers.onDisconnected();
+    lineCall.peer.become("failed");
+    await vi.advanceTimersByTimeAsync(MEDIA_RESTART_TIMEOUT_MS);
+    expect(last()?.failure?.kind).toBe("call-lost");
+  });
+
   it("keeps a call whose media came back", async () => {
     const { lineCall, call } = await active();
     lineCall.peer.become("failed");
@@ -247,6 +266,10 @@ describe("an incoming call", () => {
     line.handlers.onIncoming(new FakeCall());
     softphone.hangUp();
     expect(last()?.outcome).toBe("declined");
+    const third = new FakeCall();
+    line.handlers.onIncoming(third);
+    third.end({ elsewhere: true });
+    expect(last()?.outcome).toBe("elsewhere");
   });
 
   it("is turned away during another call", async () => {

@@ -34,7 +34,7 @@ export interface EndedCall {
   direction: Call["direction"];
   number: string;
   name: string | null;
-  outcome: "ended" | "cancelled" | "missed" | "declined" | "transferred" | "failed";
+  outcome: "ended" | "cancelled" | "missed" | "elsewhere" | "declined" | "transferred" | "failed";
   by: LineCallEnd["by"];
   /** Seconds of conversation; null when the call was never answered. */
   seconds: number | null;
@@ -77,7 +77,7 @@ export class Softphone {
       busy: () => this.#line !== null,
       onIncoming: (line) => this.#onIncoming(line),
       onLost: () => this.#onConnectionLost(),
-      onRestored: () => this.#refresh(false),
+      onRestored: () => this.#refresh(this.state.get().call?.media === "interrupted"),
     });
     options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
   }
@@ -280,7 +280,8 @@ export class Softphone {
   #giveUpMedia(id: number): void {
     if (!this.#is(id)) return;
     this.#line?.hangUp();
-    this.#end(id, { by: "local", failure: failure("no-media") });
+    const kind = this.#signals() ? "no-media" : "call-lost";
+    this.#end(id, { by: "local", failure: failure(kind) });
   }
 
   #onEnded(id: number, end: LineCallEnd): void {
@@ -321,10 +322,15 @@ export class Softphone {
   /** Sends a re-INVITE, after which the other side knows our present address. */
   #refresh(restartIce: boolean): void {
     const call = this.state.get().call;
-    if (call?.phase !== "active" || !this.#line) return;
+    if (call?.phase !== "active" || !this.#line || !this.#signals()) return;
     this.#line.refresh(restartIce).catch((reason: unknown) => {
-      this.#patch(call.id, { notice: toFailure(reason) });
+      // Without signalling there is nobody who refused; it is tried again when that is back.
+      if (this.#signals()) this.#patch(call.id, { notice: toFailure(reason) });
     });
+  }
+
+  #signals(): boolean {
+    return this.connection.state.get().phase === "connected";
   }
 
   async #replaceTrack(track: MediaStreamTrack): Promise<void> {
@@ -419,6 +425,7 @@ function outcome(call: Call, end: LineCallEnd): EndedCall["outcome"] {
   if (pending(call.transfer)) return "transferred";
   if (end.failure) return "failed";
   if (call.answeredAt !== null) return "ended";
+  if (end.elsewhere) return "elsewhere";
   if (call.direction === "incoming") return end.by === "remote" ? "missed" : "declined";
   return end.by === "local" ? "cancelled" : "ended";
 }
