@@ -1,12 +1,25 @@
 // Kamailio with its rtpengine module, and rtpengine-client, in front of Offhook's NG door.
 import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import rtpengine from "rtpengine-client";
 import { Baresip } from "./lib/baresip.mjs";
-import { dial, hangUp, hearsTone, launch, listenUntil, open, phase, ready } from "./lib/browser.mjs";
+import {
+  dial,
+  hangUp,
+  hearsTone,
+  launch,
+  listenUntil,
+  open,
+  phase,
+  ready,
+  signIn,
+} from "./lib/browser.mjs";
 import { Kamailio } from "./lib/kamailio.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
 import { Server } from "./lib/server.mjs";
+import { readWav } from "./lib/tone.mjs";
 
 const BARESIP_HZ = 700;
 const PJSIP_HZ = 900;
@@ -197,6 +210,37 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
   });
 });
 
+describe("a recording through the door", () => {
+  callTest("has what the recorded party says", async ({ baresip, pjsip }) => {
+    const callee = await baresip("1002", { codecs: "PCMU" });
+    const caller = await pjsip("1001", { codecs: "PCMU" });
+    await bothTalk(caller, callee, "1002");
+    const [callId] = await calls();
+    const started = await ng.startRecording(door, { "call-id": callId });
+    assert.equal(started.result, "ok", started["error-reason"]);
+    const file = join(server.dataDir, "recordings", started["recording-file"]);
+    const heard = await recorded(file);
+    assert.ok(hearsTone(PJSIP_HZ)(heard), "the left channel is the caller");
+    assert.equal((await ng.stopRecording(door, { "call-id": callId })).result, "ok");
+    await caller.hangUp();
+    await callee.event("CALL_CLOSED");
+    await noCallIsLeft();
+  });
+
+  /** The last half second of a recording that is being written, once it has a whole one. */
+  async function recorded(file) {
+    const deadline = Date.now() + PATIENCE_MS;
+    for (;;) {
+      const bytes = await readFile(file).catch(() => Buffer.alloc(0));
+      const { samples, rate } = readWav(bytes, { growing: true });
+      if (samples.length >= rate) return { samples: samples.subarray(-rate / 2), rate };
+      assert.ok(Date.now() < deadline, `${file} has ${samples.length} samples`);
+      // The recorder writes on its own; a file has no event for "more came".
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+  }
+});
+
 describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () => {
   let chromium;
   before(async () => {
@@ -204,23 +248,23 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
   });
   after(() => chromium?.close());
 
-  /** The customer's portal, sent to Kamailio's WebSocket in the place of Offhook's own. */
-  async function portal() {
+  /** A portal, sent to Kamailio's WebSocket in the place of Offhook's own. */
+  async function portal(path = "") {
     const { page } = await open(chromium.browser, `${server.portal}favicon.svg`);
-    await page.route("**/api/session/guest", async (route) => {
+    await page.route(/\/api\/session\/(guest|sip)$/, async (route) => {
       const answer = await route.fetch();
       const credentials = await answer.json();
       const json = { ...credentials, ws_url: kamailio.ws, allowed: null };
       await route.fulfill({ response: answer, json });
     });
-    await page.goto(server.portal);
-    await ready(page);
+    await page.goto(server.portal + path);
     return page;
   }
 
   callTest("hear each other by DTLS-SRTP and plain RTP", async ({ baresip }) => {
     const phone = await baresip("1002", { codecs: "PCMU", answer: "auto" });
     const page = await portal();
+    await ready(page);
     await dial(page, "1002");
     await phase(page, "active");
     await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
@@ -235,10 +279,25 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
   callTest("hear each other when Opus is transcoded to A-law", async ({ baresip }) => {
     const phone = await baresip("3002", { codecs: "PCMA", answer: "auto" });
     const page = await portal();
+    await ready(page);
     await dial(page, "3002");
     await phase(page, "active");
     await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
     await listenUntil(page, hearsTone(BARESIP_HZ), "the phone's 700 Hz");
+    await phone.hangUp();
+    await noCallIsLeft();
+  });
+
+  callTest("hear each other when the phone calls", async ({ pjsip }) => {
+    const page = await portal("agent");
+    await signIn(page, "2001", "demo-2001");
+    const phone = await pjsip("1001", { codecs: "PCMU" });
+    await phone.dial(uri("2001"));
+    await phase(page, "incoming");
+    await page.getByRole("button", { name: "Answer" }).click();
+    await phone.state("CONFIRMED");
+    await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
+    await listenUntil(page, hearsTone(PJSIP_HZ), "the phone's 900 Hz");
     await phone.hangUp();
     await noCallIsLeft();
   });

@@ -4,7 +4,10 @@ use crate::config::Config;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
-use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
+use offhook_bus::{
+    Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaEvents, Outbox, Shared,
+    SwitchOrder, queue,
+};
 use offhook_model::CallRecord;
 use offhook_ng_door::NgDoor;
 use offhook_speech::Speech;
@@ -13,6 +16,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::JoinHandle;
 
 /// The roles that this process runs.
 const ROLES: [&str; 5] = ["gateway", "edge", "switch", "media", "api"];
@@ -48,11 +52,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
         .await
         .context("the media path does not work")?;
-    let ng_links = offhook_ng_door::Links {
-        media_commands: media_commands.0.clone(),
-        media_events: door_events.1,
-    };
-    let ng = open_ng(&config.ng, ng_links).await?;
+    let ng = open_ng(&config.ng, media_commands.0.clone(), door_events.1).await?;
     let to_media = media_commands.0.clone();
     let media_is_running = move || !to_media.is_closed();
     let links = offhook_switch::Links {
@@ -65,12 +65,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     };
     let mut switch = offhook_switch::start(&config.switch, setup(&shared)?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
-    let live = shared.clone();
-    let mirror = tokio::spawn(mirror_active_calls(
-        store.clone(),
-        move || live.live_calls(),
-        ACTIVE_CALLS_PERIOD,
-    ));
+    let mirror = mirror(&store, &shared);
     let parts = offhook_api::Parts {
         store: store.clone(),
         shared: shared.clone(),
@@ -106,12 +101,21 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 /// The door for RTPengine's clients, unless it is switched off.
 async fn open_ng(
     config: &offhook_ng_door::Config,
-    links: offhook_ng_door::Links,
+    media_commands: Outbox<MediaCommand>,
+    media_events: Inbox<MediaEvent>,
 ) -> anyhow::Result<Option<NgDoor>> {
     if !config.enabled {
         return Ok(None);
     }
+    let links = offhook_ng_door::Links { media_commands, media_events };
     Ok(Some(offhook_ng_door::start(config, links).await?))
+}
+
+/// Shows the calls in progress in the database.
+fn mirror(store: &Store, shared: &Shared) -> JoinHandle<()> {
+    let live = shared.clone();
+    let calls = move || live.live_calls();
+    tokio::spawn(mirror_active_calls(store.clone(), calls, ACTIVE_CALLS_PERIOD))
 }
 
 /// Prompts and recordings are in the data folder unless configured otherwise.
