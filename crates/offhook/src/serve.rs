@@ -8,7 +8,7 @@ use offhook_bus::{Bus, GuestKey, Inbox, Shared, SwitchOrder};
 use offhook_model::CallRecord;
 use offhook_speech::{Engine, Speech};
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -32,9 +32,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
 
     let media_bind = config.media.bind;
     let speech = Arc::new(Speech::new(Engine::Flite, Some(config.data_dir.join("speech"))));
-    let mut media_config = config.media.clone();
-    let recordings =
-        media_config.recordings.get_or_insert_with(|| config.data_dir.join("recordings")).clone();
+    let (media_config, recordings) = with_recordings(&config);
     let media = offhook_media::start(&media_config, media_commands.1, media_events.0, speech)?;
     let edge = offhook_edge::start(
         &config.edge,
@@ -114,6 +112,14 @@ fn checks(
     Arc::new(move || {
         vec![check("edge", edge()), check("switch", switch()), check("media", media())]
     })
+}
+
+/// The media role's settings with a folder for recordings, and that folder.
+fn with_recordings(config: &Config) -> (offhook_media::Config, PathBuf) {
+    let mut media = config.media.clone();
+    let in_data_dir = || config.data_dir.join("recordings");
+    let folder = media.recordings.get_or_insert_with(in_data_dir).clone();
+    (media, folder)
 }
 
 async fn open_store(folder: &Path, demo: bool) -> anyhow::Result<Store> {

@@ -35,6 +35,8 @@ pub struct Config {
     pub prompts: Option<PathBuf>,
     /// The folder of recordings; `recordings` in the data directory when it is not named.
     pub recordings: Option<PathBuf>,
+    /// After how many days recordings are deleted; zero keeps them for ever.
+    pub recordings_keep_days: u32,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
     pub hold_music: bool,
 }
@@ -51,6 +53,7 @@ impl Default for Config {
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
             recordings: None,
+            recordings_keep_days: 0,
             hold_music: true,
         }
     }

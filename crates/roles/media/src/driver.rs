@@ -22,7 +22,7 @@ use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
 use packet_io::Epoll;
-use recorder::RecorderLink;
+use recorder::{RecorderLink, Retention};
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -73,7 +73,8 @@ pub fn start(
     check(config)?;
     let settings = settings(config)?;
     let folder = Folder::new(config.recordings.clone());
-    let (pieces, recorder) = recorder::start(folder, events.clone())?;
+    let retention = Retention::new(config);
+    let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = vec![recorder];
     let (sounds, thread) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
