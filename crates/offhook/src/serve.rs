@@ -12,7 +12,7 @@ use offhook_model::CallRecord;
 use offhook_ng_door::NgDoor;
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -38,8 +38,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let media_bind = config.media.bind;
     let voice = config.speech.voice().context("the speech configuration cannot be used")?;
     let speech = Arc::new(Speech::with_voice(voice, Some(config.data_dir.join("speech"))));
-    let media_config = with_folders(&config);
-    let recordings = media_config.recordings.clone().unwrap_or_default();
+    let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
     let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
@@ -118,12 +117,14 @@ fn mirror(store: &Store, shared: &Shared) -> JoinHandle<()> {
     tokio::spawn(mirror_active_calls(store.clone(), calls, ACTIVE_CALLS_PERIOD))
 }
 
-/// Prompts and recordings are in the data folder unless configured otherwise.
-fn with_folders(config: &Config) -> offhook_media::Config {
+/// The media role's settings with its folders, which are in the data folder unless configured otherwise, and
+/// the folder of the recordings.
+fn with_folders(config: &Config) -> (offhook_media::Config, PathBuf) {
     let mut media = config.media.clone();
     media.prompts.get_or_insert_with(|| config.data_dir.join("prompts"));
-    media.recordings.get_or_insert_with(|| config.data_dir.join("recordings"));
-    media
+    let in_data_dir = || config.data_dir.join("recordings");
+    let recordings = media.recordings.get_or_insert_with(in_data_dir).clone();
+    (media, recordings)
 }
 
 /// The queue of records as a stream, which is what the store reads.

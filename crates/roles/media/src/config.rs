@@ -67,6 +67,8 @@ pub struct Config {
     pub prompts: Option<PathBuf>,
     /// The folder of recordings; `recordings` in the data directory when it is not named.
     pub recordings: Option<PathBuf>,
+    /// After how many days recordings are deleted; zero keeps them for ever.
+    pub recordings_keep_days: u32,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
     pub hold_music: bool,
     /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
@@ -88,6 +90,7 @@ impl Default for Config {
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
             recordings: None,
+            recordings_keep_days: 0,
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
         }

@@ -22,7 +22,7 @@ use offhook_bus::{Inbox, MediaCommand, MediaEvents};
 use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_speech::Speech;
-use recorder::RecorderLink;
+use recorder::{RecorderLink, Retention};
 use sounds::Sounds;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -74,7 +74,8 @@ pub fn start(
     let events = events.into();
     let settings = settings(config)?;
     let folder = Folder::new(config.recordings.clone());
-    let (pieces, recorder) = recorder::start(folder, events.clone())?;
+    let retention = Retention::new(config);
+    let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = vec![recorder];
     let (sounds, fetchers) = Sounds::start(&speech, config.prompts.clone(), &notices)?;

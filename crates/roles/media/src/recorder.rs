@@ -6,8 +6,10 @@
 
 mod file;
 mod recording;
+mod retention;
 mod storage;
 
+pub use retention::delete_older;
 pub use storage::{Folder, RecordingFile, Storage};
 
 use crate::state::Recorded;

@@ -11,9 +11,10 @@ use offhook_bus::{
 use offhook_media::{Config, self_check, start};
 use offhook_model::LegId;
 use offhook_speech::{Engine, Speech};
-use role::{LOOPBACK, config, configs, role, talk};
+use role::{LOOPBACK, PATIENCE, config, configs, role, talk};
 use std::net::UdpSocket;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 #[tokio::test]
 async fn the_self_check_passes() {
@@ -125,6 +126,28 @@ async fn a_call_is_recorded_while_it_lasts() {
         let heard = pieces.filter(|piece| goertzel::power_share(piece, 8_000, hz) > 0.9).count();
         assert!(heard >= 7, "{heard} pieces of 100 ms at {hz} Hz in {:.1} s", summary.seconds);
     }
+    std::fs::remove_dir_all(&folder).expect("the folder goes");
+}
+
+#[tokio::test]
+async fn old_recordings_are_deleted_where_they_are_kept_for_a_time() {
+    let folder = std::env::temp_dir().join(format!("offhook-kept-{}", std::process::id()));
+    std::fs::create_dir_all(folder.join("2020/01/01")).expect("a folder");
+    let old = folder.join("2020/01/01/old.wav");
+    let long_ago = std::time::SystemTime::now() - Duration::from_secs(8 * 86_400);
+    let file = std::fs::File::create(&old).expect("is made");
+    file.set_modified(long_ago).expect("is aged");
+    let young = folder.join("young.wav");
+    std::fs::write(&young, "RIFF").expect("is written");
+    let recordings = Some(folder.clone());
+    let role = role(&Config { recordings, recordings_keep_days: 7, ..config() });
+    let begun = Instant::now();
+    while old.exists() {
+        assert!(begun.elapsed() < PATIENCE, "the old recording stays");
+        std::thread::yield_now();
+    }
+    assert!(young.exists());
+    drop(role);
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }
 

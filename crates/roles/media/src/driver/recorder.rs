@@ -1,13 +1,15 @@
 //! The thread that writes recordings, and the way to it, on which nobody waits.
 
-use crate::recorder::{Recorder, Storage};
+use crate::config::Config;
+use crate::recorder::{Recorder, Storage, delete_older};
 use crate::state::Recorded;
 use anyhow::Context;
 use offhook_bus::{MediaEvent, MediaEvents, RecordingEvent, RecordingSource};
 use std::collections::HashSet;
+use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Pieces that wait to be written. One is up to 32 kB, or 100 ms of a media thread's recordings.
 pub(crate) const PIECES_MAX: usize = 512;
@@ -15,6 +17,39 @@ pub(crate) const PIECES_MAX: usize = 512;
 const IDLE: Duration = Duration::from_secs(1);
 /// What is older than this has come, when nothing waits.
 const SETTLED: Duration = Duration::from_secs(2);
+
+/// How often old recordings are looked for.
+const RETENTION_INTERVAL: Duration = Duration::from_secs(3_600);
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// Deletes what is older than recordings are kept.
+#[derive(Debug)]
+pub(crate) struct Retention {
+    folder: PathBuf,
+    age: Duration,
+    due: Option<Instant>,
+}
+
+impl Retention {
+    /// `None` where recordings are kept for ever.
+    pub(crate) fn new(config: &Config) -> Option<Self> {
+        let folder = config.recordings.clone()?;
+        let age = DAY * config.recordings_keep_days;
+        (config.recordings_keep_days > 0).then_some(Self { folder, age, due: None })
+    }
+
+    fn delete_due(&mut self, now: Instant) {
+        if self.due.is_some_and(|due| now < due) {
+            return;
+        }
+        self.due = Some(now + RETENTION_INTERVAL);
+        match delete_older(&self.folder, self.age, SystemTime::now()) {
+            Ok(0) => {}
+            Ok(count) => tracing::info!(count, "old recordings were deleted"),
+            Err(error) => tracing::debug!(%error, "there are no recordings to look at"),
+        }
+    }
+}
 
 /// A media thread's way to the thread that writes.
 #[derive(Debug)]
@@ -81,16 +116,22 @@ impl RecorderLink {
 pub(crate) fn start(
     storage: impl Storage + 'static,
     events: MediaEvents,
+    retention: Option<Retention>,
 ) -> anyhow::Result<(SyncSender<Box<Recorded>>, JoinHandle<()>)> {
     let (sender, receiver) = sync_channel(PIECES_MAX);
     let thread = std::thread::Builder::new()
         .name("media-recorder".to_owned())
-        .spawn(move || run(storage, &receiver, &events))
+        .spawn(move || run(storage, &receiver, &events, retention))
         .context("starting the thread that writes recordings")?;
     Ok((sender, thread))
 }
 
-fn run(storage: impl Storage, pieces: &Receiver<Box<Recorded>>, events: &MediaEvents) {
+fn run(
+    storage: impl Storage,
+    pieces: &Receiver<Box<Recorded>>,
+    events: &MediaEvents,
+    mut retention: Option<Retention>,
+) {
     let mut recorder = Recorder::new(storage);
     let mut settled_at = Instant::now();
     loop {
@@ -111,6 +152,9 @@ fn run(storage: impl Storage, pieces: &Receiver<Box<Recorded>>, events: &MediaEv
         {
             settled_at = now;
             recorder.handle_timeout(until);
+        }
+        if let Some(retention) = &mut retention {
+            retention.delete_due(now);
         }
         tell_all(&mut recorder, events);
     }
@@ -212,7 +256,7 @@ mod tests {
     async fn a_slow_disk_costs_packets_and_keeps_nobody_waiting() {
         let (outbox, mut events) = queue(MEDIA_QUEUE_MAX);
         let disk = SlowDisk::default();
-        let (pieces, thread) = start(disk.clone(), outbox.clone().into()).expect("a thread");
+        let (pieces, thread) = start(disk.clone(), outbox.clone().into(), None).expect("a thread");
         let mut link = RecorderLink::new(pieces, outbox.into());
         let stop = disk.0.lock().expect("nobody panicked");
         let begun = Instant::now();
