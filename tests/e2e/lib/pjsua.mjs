@@ -88,6 +88,10 @@ export class Pjsua {
   press(digits) {
     return this.command("press", digits);
   }
+  /** Presses keys by SIP INFO. */
+  pressByInfo(digits) {
+    return this.command("pressByInfo", digits);
+  }
 
   async command(name, argument = null) {
     this.#count += 1;

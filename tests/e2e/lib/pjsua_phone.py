@@ -166,6 +166,11 @@ class Phone:
             self.call.update(parameters)
         elif name == "press":
             self.call.dialDtmf(argument)
+        elif name == "pressByInfo":
+            keys = pj.CallSendDtmfParam()
+            keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO
+            keys.digits = argument
+            self.call.sendDtmf(keys)
         elif name == "transfer":
             self.call.xfer(argument, parameters)
         else:

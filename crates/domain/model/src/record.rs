@@ -67,7 +67,7 @@ pub struct StreamReport {
     pub clock_drift_ppm: Option<f64>,
     /// Why no audio came from the party, when none did.
     #[serde(default)]
-    pub verdict: Option<AudioVerdict>,
+    pub verdict: Option<Box<AudioVerdict>>,
 }
 
 /// One leg in a call's record.
@@ -125,7 +125,7 @@ impl CallRecord {
     /// caller's comes first.
     #[must_use]
     pub fn verdict(&self) -> Option<(&LegRecord, &AudioVerdict)> {
-        self.legs.iter().find_map(|leg| Some((leg, leg.stream.as_ref()?.verdict.as_ref()?)))
+        self.legs.iter().find_map(|leg| Some((leg, leg.stream.as_ref()?.verdict.as_deref()?)))
     }
 }
 

@@ -206,7 +206,7 @@ async fn a_party_that_was_not_heard_is_told_with_the_reason() {
     stream.burst_ratio = Some(2.5);
     stream.clock_drift_ppm = Some(-40.0);
     let reason = "the peer sent the alert bad_certificate".to_owned();
-    stream.verdict = Some(AudioVerdict::DtlsFailed { reason });
+    stream.verdict = Some(Box::new(AudioVerdict::DtlsFailed { reason }));
     rig.store.write_records(&[record]).await.unwrap();
     let token = rig.token("supervisor").await;
     let one = rig.get(&format!("/api/calls/{}", CallRef::from_bits(1)), &token).await.json();

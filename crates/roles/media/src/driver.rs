@@ -78,7 +78,7 @@ pub fn start(
     let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = vec![recorder];
-    let (sounds, fetchers) = Sounds::start(&speech, config.prompts.clone(), &notices)?;
+    let (sounds, fetchers) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
     threads.extend(fetchers);
     let mut workers: Vec<WorkerHandle> = Vec::new();
     for number in 0..thread_count(config) {

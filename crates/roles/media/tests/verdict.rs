@@ -26,7 +26,7 @@ fn report(world: &mut World, party: usize) -> StreamReport {
 }
 
 fn verdict(world: &mut World, party: usize) -> Option<AudioVerdict> {
-    report(world, party).verdict
+    report(world, party).verdict.map(|verdict| *verdict)
 }
 
 /// Plays to the party, so that it is sent something.

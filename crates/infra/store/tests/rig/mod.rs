@@ -49,11 +49,11 @@ pub fn record(n: u64) -> CallRecord {
     };
     let callee = StreamReport {
         codec: Some("opus".into()),
-        verdict: Some(AudioVerdict::NothingReceived {
+        verdict: Some(Box::new(AudioVerdict::NothingReceived {
             sent_to: Some(([198, 51, 100, 7], 4_000).into()),
             packets_sent: 500,
             seconds: 10,
-        }),
+        })),
         ..StreamReport::default()
     };
     CallRecord {

@@ -63,6 +63,7 @@ struct Turns {
     is_closed: bool,
 }
 
+#[derive(Clone)]
 struct Fetcher {
     queue: Arc<Queue>,
     speech: Arc<Speech>,
@@ -72,17 +73,16 @@ struct Fetcher {
 
 impl Sounds {
     pub(crate) fn start(
-        speech: &Arc<Speech>,
+        speech: Arc<Speech>,
         folder: Option<PathBuf>,
-        notices: &mpsc::Sender<Notice>,
+        notices: mpsc::Sender<Notice>,
     ) -> anyhow::Result<(Self, Vec<JoinHandle<()>>)> {
         let queue = Arc::new(Queue::default());
         let files = Arc::new(PromptFiles::new(folder));
+        let fetcher = Fetcher { queue: Arc::clone(&queue), speech, files, notices };
         let mut threads = Vec::new();
         for number in 0..FETCHERS {
-            let (queue, speech, files) =
-                (Arc::clone(&queue), Arc::clone(speech), Arc::clone(&files));
-            let fetcher = Fetcher { queue, speech, files, notices: notices.clone() };
+            let fetcher = fetcher.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("media-sounds-{number}"))
                 .spawn(move || fetcher.run())

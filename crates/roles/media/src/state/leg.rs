@@ -483,6 +483,6 @@ impl Leg {
         let report = self.reports.report(agreed.map(|agreed| agreed.codec), security, buffering);
         let ours = self.local.addresses.advertised();
         let verdict = self.evidence.verdict(agreed, report.packets_sent, ours, now);
-        StreamReport { verdict, ..report }
+        StreamReport { verdict: verdict.map(Box::new), ..report }
     }
 }

@@ -1,0 +1,74 @@
+import { build } from "esbuild";
+import { open } from "./browser.mjs";
+
+/** Any page of the server that runs no script. */
+const PAGE = "api/health";
+let script;
+
+/** JsSIP as one script that a page can run. */
+async function bundled() {
+  script ??= build({
+    stdin: { contents: 'window.JsSIP = require("jssip");', resolveDir: import.meta.dirname },
+    bundle: true,
+    write: false,
+    format: "iife",
+  }).then(({ outputFiles }) => outputFiles[0].text);
+  return script;
+}
+
+/** A page of the server's origin that is a JsSIP phone. */
+export class JsSipPage {
+  static async open(browser, server, number) {
+    const phone = new JsSipPage();
+    // A page that the test itself made would not be allowed to reach the server.
+    const url = new URL(PAGE, server.portal).href;
+    const { page, context } = await open(browser, url, { context: { bypassCSP: true } });
+    await page.addScriptTag({ content: await bundled() });
+    Object.assign(phone, { page, context });
+    await page.evaluate(register, { number, password: `demo-${number}`, ws: server.urls.ws });
+    return phone;
+  }
+
+  /** Calls, and waits until the call is confirmed. */
+  dial(target) {
+    return this.page.evaluate(call, target);
+  }
+
+  /** Presses keys; `way` is "RFC2833" or "INFO". */
+  press(keys, way) {
+    return this.page.evaluate(
+      ([keys, transportType]) =>
+        window.session.sendDTMF(keys, { transportType, duration: 100, interToneGap: 500 }),
+      [keys, way],
+    );
+  }
+
+  hangUp() {
+    return this.page.evaluate(() => window.session.terminate());
+  }
+}
+
+/** Runs in the page. */
+function register({ number, password, ws }) {
+  const socket = new window.JsSIP.WebSocketInterface(ws);
+  const uri = `sip:${number}@offhook.local`;
+  window.phone = new window.JsSIP.UA({ sockets: [socket], uri, password, register: true });
+  return new Promise((resolve, reject) => {
+    window.phone.on("registered", () => resolve());
+    window.phone.on("registrationFailed", ({ cause }) => reject(new Error(cause)));
+    window.phone.start();
+  });
+}
+
+/** Runs in the page. */
+function call(target) {
+  return new Promise((resolve, reject) => {
+    window.session = window.phone.call(target, {
+      mediaConstraints: { audio: true, video: false },
+      eventHandlers: {
+        confirmed: () => resolve(),
+        failed: ({ cause }) => reject(new Error(cause)),
+      },
+    });
+  });
+}
