@@ -137,10 +137,16 @@ impl Call {
         match input {
             LegInput::Ringing => self.handle_ringing(leg),
             LegInput::Accepted(sdp) => self.handle_accepted(leg, sdp, now_ms),
-            LegInput::Rejected(failure) => self.handle_rejected(leg, &failure, now_ms),
-            LegInput::Acked(sdp) => self.handle_acked(leg, sdp),
-            LegInput::Cancelled => self.handle_gone(leg, HangupCause::NORMAL_CLEARING, now_ms),
-            LegInput::HungUp(cause) | LegInput::Lost(cause) => self.handle_gone(leg, cause, now_ms),
+            LegInput::Rejected(failure) => {
+                let by = rejected_by(&failure);
+                self.handle_rejected(leg, &failure, by, now_ms);
+            }
+            LegInput::Acked(sdp) => self.handle_acked(leg, sdp, now_ms),
+            LegInput::Cancelled => {
+                self.handle_gone(leg, HangupCause::NORMAL_CLEARING, self.party_of(leg), now_ms);
+            }
+            LegInput::HungUp(cause) => self.handle_gone(leg, cause, self.party_of(leg), now_ms),
+            LegInput::Lost(cause) => self.handle_gone(leg, cause, Party::System, now_ms),
             LegInput::Reinvite(sdp) => self.handle_reinvite(leg, sdp),
             LegInput::Dtmf(digits) => self.handle_dtmf(leg, digits),
             LegInput::TakesInfo => self.media_of(leg, MediaCommand::TakesInfo { leg }),
@@ -283,7 +289,7 @@ impl Call {
         self.publish();
     }
 
-    fn handle_acked(&mut self, leg: LegId, sdp: Option<String>) {
+    fn handle_acked(&mut self, leg: LegId, sdp: Option<String>, now_ms: u64) {
         let Some(state) = self.leg_mut(leg).filter(|state| state.offered) else {
             return;
         };
@@ -293,6 +299,8 @@ impl Call {
             self.media(MediaCommand::AcceptAnswer { leg, answer });
         } else {
             self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
+            let by = self.party_of(leg);
+            self.handle_gone(leg, HangupCause::PROTOCOL_ERROR, by, now_ms);
         }
     }
 
@@ -316,11 +324,13 @@ impl Call {
         let failure = refusal(why);
         match state.describing.take() {
             Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
-            Some(Describing::Offer) => self.handle_rejected(leg, &failure, now_ms),
+            Some(Describing::Offer) => {
+                self.handle_rejected(leg, &failure, Party::System, now_ms);
+            }
             Some(Describing::Reinvite) => self.refuse_reinvite(leg, failure.status),
             Some(Describing::Agreement) if self.script.is_dialling(leg) => {
                 self.signal(leg, LegAction::HangUp(failure.cause));
-                self.handle_rejected(leg, &failure, now_ms);
+                self.handle_rejected(leg, &failure, Party::System, now_ms);
             }
             Some(Describing::Agreement) => self.end(failure.cause, Party::System, None, now_ms),
             None => {}
@@ -335,7 +345,7 @@ impl Call {
         };
         if self.is_up(leg) {
             self.signal(leg, LegAction::HangUp(cause));
-            self.handle_gone(leg, cause, now_ms);
+            self.handle_gone(leg, cause, Party::System, now_ms);
         }
     }
 
@@ -350,6 +360,14 @@ impl Call {
         if self.legs.get(&leg).is_some_and(|leg| leg.has_media && !leg.releasing) {
             self.media(command);
         }
+    }
+}
+
+/// A device that never said a word has not rejected anything.
+fn rejected_by(failure: &Failure) -> Party {
+    match failure.status {
+        408 | 430 => Party::System,
+        _ => Party::Callee,
     }
 }
 

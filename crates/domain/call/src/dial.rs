@@ -26,6 +26,7 @@ pub(crate) struct Dial {
     ringing: bool,
     /// The most telling failure so far.
     failure: Failure,
+    failed_by: Party,
     otherwise: Otherwise,
 }
 
@@ -65,19 +66,19 @@ impl Call {
             winner: None,
             ringing: false,
             failure,
+            failed_by: Party::System,
             otherwise,
         });
     }
 
-    /// Where the extension asked for by [`Action::Lookup`] is bound.
+    /// Where the extension asked for by [`Action::Lookup`] is bound, without bindings that have expired.
     pub fn handle_bindings(&mut self, bindings: &[Binding], now_ms: u64) {
         let Script::Dialling(dial) = &self.script else { return };
         if !dial.attempts.is_empty() {
             return;
         }
         let target = dial.target.clone();
-        let usable = bindings.iter().filter(|binding| binding.expires_at * 1_000 > now_ms);
-        let routes: Vec<_> = usable.take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
+        let routes: Vec<_> = bindings.iter().take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
         for attempt in routes {
             self.start_attempt(&target, attempt);
         }
@@ -148,7 +149,7 @@ impl Call {
             None => {
                 self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
                 let failure = Failure::new(HangupCause::PROTOCOL_ERROR, "Answered without SDP");
-                self.handle_rejected(leg, &failure, now_ms);
+                self.handle_rejected(leg, &failure, Party::Callee, now_ms);
             }
         }
     }
@@ -170,7 +171,13 @@ impl Call {
         }
     }
 
-    pub(crate) fn handle_rejected(&mut self, leg: LegId, failure: &Failure, now_ms: u64) {
+    pub(crate) fn handle_rejected(
+        &mut self,
+        leg: LegId,
+        failure: &Failure,
+        by: Party,
+        now_ms: u64,
+    ) {
         let Some(state) = self.leg_mut(leg) else { return };
         state.sip_status = Some(failure.status);
         state.signalling = Signalling::Ended;
@@ -184,6 +191,7 @@ impl Call {
         }
         if failure_rank(failure.status) >= failure_rank(dial.failure.status) {
             dial.failure = failure.clone();
+            dial.failed_by = by;
         }
         if let Some(attempt) = attempt.filter(|_| is_about_media(failure.status)) {
             self.start_attempt(&number, attempt);
@@ -195,14 +203,15 @@ impl Call {
         if let Script::Dialling(dial) = &self.script
             && dial.attempts.is_empty()
         {
-            let (failure, otherwise) = (dial.failure.clone(), dial.otherwise.clone());
-            self.nobody_took_it(&failure, otherwise, now_ms);
+            let (failure, by) = (dial.failure.clone(), dial.failed_by);
+            let otherwise = dial.otherwise.clone();
+            self.nobody_took_it(&failure, by, otherwise, now_ms);
         }
     }
 
-    fn nobody_took_it(&mut self, failure: &Failure, otherwise: Otherwise, now_ms: u64) {
+    fn nobody_took_it(&mut self, failure: &Failure, by: Party, otherwise: Otherwise, now_ms: u64) {
         match otherwise {
-            Otherwise::TurnAway => self.turn_away(failure, Party::Callee, now_ms),
+            Otherwise::TurnAway => self.turn_away(&told(failure, by), by, now_ms),
             Otherwise::Apologise(prompt) => {
                 self.script = Script::Playing { prompt, repeat: false };
                 self.resume_script(self.served);
@@ -218,7 +227,7 @@ impl Call {
                 let otherwise = dial.otherwise.clone();
                 let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
                 self.drop_attempts_except(None);
-                self.nobody_took_it(&failure, otherwise, now_ms);
+                self.nobody_took_it(&failure, Party::System, otherwise, now_ms);
             }
             Script::Over(ending) if ending.waits_until_ms <= now_ms => self.finish(),
             _ => {}
@@ -241,10 +250,27 @@ impl Call {
         let others: Vec<_> =
             dial.attempts.iter().copied().filter(|leg| Some(*leg) != keep).collect();
         dial.attempts.retain(|leg| Some(*leg) == keep);
+        let cause = match keep {
+            Some(_) => HangupCause::NON_SELECTED_USER_CLEARING,
+            None => HangupCause::NORMAL_CLEARING,
+        };
         for leg in others {
-            self.drop_leg(leg, HangupCause::NORMAL_CLEARING);
+            self.drop_leg(leg, cause);
         }
     }
+}
+
+/// What the caller is told. What a device says of itself is not said of this server: it has not moved, asks
+/// for no password of the callee's, and is not overloaded.
+fn told(failure: &Failure, by: Party) -> Failure {
+    let (status, cause, reason) = match failure.status {
+        300..=399 | 401 | 407 | 430 | 481 => {
+            (480, HangupCause::DESTINATION_OUT_OF_ORDER, "Temporarily Unavailable")
+        }
+        503 if by == Party::Callee => (500, failure.cause, "Server Internal Error"),
+        _ => return failure.clone(),
+    };
+    Failure { status, cause, reason: reason.to_owned() }
 }
 
 /// Failures of the offer, after which the same device is asked again with another.

@@ -36,14 +36,18 @@ impl Call {
         self.end(failure.cause, by, Some(failure.status), now_ms);
     }
 
-    /// A leg is gone by the party's own doing or by a fault.
-    pub(crate) fn handle_gone(&mut self, leg: LegId, cause: HangupCause, now_ms: u64) {
+    /// Which side of the call a leg is.
+    pub(crate) fn party_of(&self, leg: LegId) -> Party {
+        if leg == self.caller { Party::Caller } else { Party::Callee }
+    }
+
+    /// A leg is gone: by the party's own doing, or by a fault, which is ours.
+    pub(crate) fn handle_gone(&mut self, leg: LegId, cause: HangupCause, by: Party, now_ms: u64) {
         if self.script.is_dialling(leg) {
-            self.handle_rejected(leg, &Failure::new(cause, "Hung up"), now_ms);
+            self.handle_rejected(leg, &Failure::new(cause, "Hung up"), by, now_ms);
             return;
         }
         let needed = leg == self.served || self.script.partner(self.served, leg).is_some();
-        let by = if leg == self.caller { Party::Caller } else { Party::Callee };
         let unanswered = leg == self.caller && self.answered_at_ms.is_none();
         if let Some(state) = self.leg_mut(leg) {
             state.signalling = Signalling::Ended;
@@ -118,6 +122,19 @@ impl Call {
         let ending = ending.clone();
         let record = self.record(&ending);
         self.act(Action::Finished(Box::new(record)));
+    }
+
+    /// The record of a call whose state cannot be trusted any longer.
+    #[must_use]
+    pub fn record_of_fault(&self, now_ms: u64) -> CallRecord {
+        self.record(&Ending {
+            cause: HangupCause::NORMAL_TEMPORARY_FAILURE,
+            sip_status: None,
+            by: Party::System,
+            at_ms: now_ms,
+            waits_until_ms: now_ms,
+            finished: true,
+        })
     }
 
     fn record(&self, ending: &Ending) -> CallRecord {

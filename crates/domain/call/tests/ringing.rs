@@ -92,7 +92,7 @@ fn of_several_devices_the_first_to_answer_gets_the_call() {
     rig.say(legs[1], LegInput::Accepted(Some("answer".into())));
     assert!(rig.was_bridged(CALLER, legs[1]));
     let dropped = rig.signals_to(legs[0]);
-    assert!(dropped.contains(&&LegAction::HangUp(HangupCause::NORMAL_CLEARING)));
+    assert!(dropped.contains(&&LegAction::HangUp(HangupCause::NON_SELECTED_USER_CLEARING)));
     rig.say(legs[0], LegInput::Accepted(Some("too late".into())));
     assert!(!rig.was_bridged(CALLER, legs[0]));
 }

@@ -38,6 +38,8 @@ causes! {
     SUBSCRIBER_ABSENT = 20, "SUBSCRIBER_ABSENT";
     /// The callee, or a rule, rejected the call.
     CALL_REJECTED = 21, "CALL_REJECTED";
+    /// Another device of the callee has answered.
+    NON_SELECTED_USER_CLEARING = 26, "NON_SELECTED_USER_CLEARING";
     /// The destination is out of order: the device cannot be reached, or is gone.
     DESTINATION_OUT_OF_ORDER = 27, "DESTINATION_OUT_OF_ORDER";
     /// The number is incomplete or malformed.

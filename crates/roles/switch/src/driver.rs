@@ -4,7 +4,7 @@ use crate::{Config, Output, Setup, Switch};
 use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
 use offhook_model::{CallRecord, Directory};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -87,6 +87,8 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
     let mut directory = driver.links.shared.watch_directory();
     let mut stopping = false;
     loop {
+        // Timers wait for no queue: messages that keep coming would put them off without end.
+        driver.run_timers();
         let wait = driver.switch.poll_timeout().unwrap_or_else(|| Instant::now() + IDLE);
         tokio::select! {
             biased;
@@ -103,15 +105,22 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
                 driver.switch.drain();
                 driver.switch.hang_up_all(Instant::now());
             }
-            () = tokio::time::sleep_until(wait.into()) => {
-                driver.switch.handle_timeout(Instant::now());
-            }
+            () = tokio::time::sleep_until(wait.into()) => {}
         }
         driver.carry_out();
     }
 }
 
 impl Driver {
+    fn run_timers(&mut self) {
+        let now = Instant::now();
+        self.switch.set_clock(unix_ms(), now);
+        if self.switch.poll_timeout().is_some_and(|due| due <= now) {
+            self.switch.handle_timeout(now);
+            self.carry_out();
+        }
+    }
+
     fn obey(&mut self, order: SwitchOrder) {
         match order {
             SwitchOrder::HangUp(call) => {
@@ -144,7 +153,9 @@ impl Driver {
                 Output::Lookup { call, extension } => {
                     let aor = self.links.shared.directory().aor(&extension);
                     let bindings = aor.map(|aor| self.links.shared.bindings(&aor));
-                    let bindings = bindings.unwrap_or_default();
+                    let mut bindings = bindings.unwrap_or_default();
+                    // The edge writes the end of a binding by the clock on the wall.
+                    bindings.retain(|binding| binding.expires_at * 1_000 > unix_ms());
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
@@ -168,6 +179,12 @@ impl Driver {
         self.links.shared.remove_live_call(&record.call);
         count_full("records", &self.links.records.send(record));
     }
+}
+
+/// Milliseconds of Unix time; 0 before 1970.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn count_full<T>(queue: &'static str, outcome: &Result<(), offhook_bus::Full<T>>) {

@@ -90,6 +90,8 @@ pub struct Switch {
     /// Calls whose recording was begun when they were answered.
     recorded: HashSet<u32>,
     draining: bool,
+    /// Whether what the user agent has to say is being heard.
+    is_hearing_agent: bool,
 }
 
 impl Switch {
@@ -119,6 +121,15 @@ impl Switch {
             record_calls: config.record_calls,
             recorded: HashSet::new(),
             draining: false,
+            is_hearing_agent: false,
+        }
+    }
+
+    /// The wall clock reads `unix_ms` at `now`. Calls that run keep the time by which they were begun, so that
+    /// no clock's step ends them or lengthens their record.
+    pub fn set_clock(&mut self, unix_ms: u64, now: Instant) {
+        if self.calls.is_empty() {
+            (self.start, self.start_unix_ms) = (now, unix_ms);
         }
     }
 
@@ -366,6 +377,11 @@ impl Switch {
         for (leg, handle) in self.legs.forget(serial_of(call.caller())) {
             signalling::note("hang up", self.agent.hang_up(handle, None, now));
             self.command(MediaCommand::Release { leg }, now);
+        }
+        let now_ms = self.unix_ms(now);
+        match catch_unwind(AssertUnwindSafe(|| call.record_of_fault(now_ms))) {
+            Ok(record) => self.outputs.push_back(Output::Record(Box::new(record))),
+            Err(_) => tracing::error!(call = %call.reference(), "not even its record can be made"),
         }
         self.drain_agent(now);
     }

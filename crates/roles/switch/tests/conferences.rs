@@ -89,6 +89,10 @@ fn keys_mute_whether_they_come_as_events_or_by_info() {
             format!("Content-Type: application/dtmf-relay\n\nSignal={digit}\nDuration=160\n");
         peer.say(&other(&within("INFO", cseq, &dialog, &body), 1));
         peer.expect("SIP/2.0 200");
+        // The media role hears of a key in signalling, and tells of it as of any other.
+        let key = MediaCommand::HandleDtmf { leg, digits: digit.into(), duration_ms: 160 };
+        assert_eq!(peer.engine.commands.last(), Some(&key));
+        peer.engine.media(MediaEvent::Dtmf { leg, digit, duration_ms: 160 });
     }
     let role = MemberRole::TALKS;
     assert_eq!(orders(&mut peer), [(conference, ConferenceCommand::SetRole { leg, role })]);

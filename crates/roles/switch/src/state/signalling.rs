@@ -20,8 +20,12 @@ use std::time::Instant;
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
 impl Switch {
-    /// Takes what the user agent has to say until it has no more.
+    /// Takes what the user agent has to say until it has no more. What it says leads to steps of calls, and
+    /// these to more of it: that is taken in its turn by the outermost of these functions.
     pub(super) fn drain_agent(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.is_hearing_agent, true) {
+            return;
+        }
         while let Some(output) = self.agent.poll_output() {
             match output {
                 AgentOutput::Transmit(transmit) => {
@@ -32,6 +36,7 @@ impl Switch {
                 AgentOutput::Event(event) => self.handle_event(*event, now),
             }
         }
+        self.is_hearing_agent = false;
     }
 
     fn handle_event(&mut self, event: Event<Edge>, now: Instant) {
