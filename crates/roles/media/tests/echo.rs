@@ -37,3 +37,21 @@ fn a_delayed_echo_comes_later() {
     assert!((960..=1_000).contains(&world.parties[party].heard_ms()));
     world.assert_hears(party, 440.0);
 }
+
+/// Keys are not echoed. What is left out would count as lost if it left its numbers behind.
+#[test]
+fn a_key_leaves_no_gap_in_the_echo() {
+    let mut world = World::new();
+    let party = world.call(Protection::Plain, offhook_audio::Codec::Pcmu);
+    let leg = world.parties[party].leg;
+    world.command(MediaCommand::Echo { leg, delay_ms: 0 });
+    world.parties[party].speak(440.0);
+    world.advance(Duration::from_millis(200));
+    world.parties[party].press('5', 8_000, Duration::from_millis(160));
+    world.advance(Duration::from_secs(1));
+    let headers = &world.parties[party].headers;
+    assert!(headers.len() > 40, "{} packets", headers.len());
+    for pair in headers.windows(2) {
+        assert_eq!(pair[1].sequence_number, pair[0].sequence_number.wrapping_add(1));
+    }
+}

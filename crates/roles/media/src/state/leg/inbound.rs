@@ -59,14 +59,27 @@ impl Leg {
             }
             self.listen_for_keys(packet, format, now);
         }
-        if let (PayloadKind::Speech(_), Program::Echo(line)) = (kind, &mut self.program) {
-            if line.delay().is_zero() {
-                self.relay(packet, Passage::unchanged(packet.payload_type), outgoing, now);
-            } else {
-                push_packet(line, packet, now);
-            }
-        }
+        self.echo_packet(kind, packet, outgoing, now);
         kind
+    }
+
+    /// Sends a packet back where it came from, if the party hears its echo. Keys are left out.
+    fn echo_packet(
+        &mut self,
+        kind: PayloadKind,
+        packet: &RtpPacket<'_>,
+        outgoing: &mut Outgoing,
+        now: Instant,
+    ) {
+        let Program::Echo(line) = &mut self.program else { return };
+        match (kind, line.delay().is_zero()) {
+            (PayloadKind::Speech(_), true) => {
+                self.relay(packet, Passage::unchanged(packet.payload_type), outgoing, now);
+            }
+            (PayloadKind::Speech(_), false) => push_packet(line, packet, now),
+            (_, true) => self.leave_out(),
+            (_, false) => {}
+        }
     }
 
     pub(super) fn note_heard(&mut self, now: Instant) {
