@@ -178,6 +178,30 @@ fn datagrams_are_answered_where_they_came_from_or_where_the_device_listens() {
 }
 
 #[test]
+fn a_device_behind_a_proxy_that_recorded_itself_is_reached_through_it() {
+    let mut rig = Rig::new();
+    let proxy = udp("192.0.2.77:5060");
+    let invite = rig
+        .request("INVITE", "sip:9196@offhook.local")
+        .header("Record-Route: <sip:192.0.2.77;lr>")
+        .header("Contact: <sip:1001@10.0.0.9>");
+    let passed = rig.say_as(&proxy, "1001", "demo-1001", &invite).only_to_switch();
+    let route_set: Vec<&str> = passed.headers_of(HeaderName::RecordRoute).collect();
+    assert_eq!(route_set.len(), 2, "{passed}");
+    for separator in ["\r\nRoute: ", ", "] {
+        let bye = switch_bye("sip:1001@10.0.0.9", &route_set.join(separator));
+        let (flow, bye) = rig.switch_says(&bye).only_to_device();
+        assert_eq!(flow.remote, proxy.remote);
+        let routes: Vec<&str> = bye.headers_of(HeaderName::Route).collect();
+        assert_eq!(routes, ["<sip:192.0.2.77;lr>"]);
+        assert_eq!(bye.request_uri_text(), "sip:1001@10.0.0.9");
+    }
+    let foreign_first = [route_set[1], route_set[0]].join(", ");
+    let refused = rig.switch_says(&switch_bye("sip:1001@10.0.0.9", &foreign_first));
+    assert_eq!(refused.only_to_switch().status().unwrap().code(), 404);
+}
+
+#[test]
 fn a_dialog_follows_its_device_to_a_new_connection() {
     let mut rig = Rig::new();
     let invite =
@@ -206,5 +230,13 @@ fn switch_invite(contact: &str, route: &str) -> String {
          Route: {route}\r\nMax-Forwards: 70\r\nFrom: <sip:1002@offhook.local>;tag=s\r\n\
          To: <{contact}>\r\nCall-ID: out\r\nCSeq: 1 INVITE\r\n\
          Contact: <sip:switch@127.0.0.1:5080>\r\n\r\n"
+    )
+}
+
+fn switch_bye(contact: &str, routes: &str) -> String {
+    format!(
+        "BYE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs1\r\n\
+         Route: {routes}\r\nMax-Forwards: 70\r\nFrom: <sip:9196@offhook.local>;tag=s\r\n\
+         To: <sip:somebody@offhook.local>;tag=from\r\nCall-ID: call-1\r\nCSeq: 1 BYE\r\n\r\n"
     )
 }

@@ -161,7 +161,7 @@ impl State {
         directory: &Directory,
         moment: Moment,
     ) -> Result<Reply, Reply> {
-        route::check_extensions(request, HeaderName::Require, &["outbound", "path"])?;
+        route::check_extensions(request, HeaderName::Require, &["outbound"])?;
         let to = request.to().map_err(offhook_sip::Defect::from)?;
         let to = to.uri().map_err(|_| offhook_sip::Defect::Malformed(HeaderName::To))?;
         route::check_scheme(&to)?;

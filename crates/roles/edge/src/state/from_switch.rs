@@ -25,8 +25,8 @@ impl State {
     /// Sends a request along the flow that its topmost Route names.
     pub(super) fn take_switch_request(&mut self, request: &Message) {
         let directory = self.shared.directory();
-        let routes = route::read_routes(request, &self.names, &self.signer, &directory);
-        let Some(named) = routes.ok().and_then(|routes| routes.flow) else {
+        let named = route::flow_of_top(request, &self.names, &self.signer, &directory);
+        let Some(named) = named else {
             refused("switch_route");
             return self.reply_to_switch(request, &Reply::new(StatusCode::NOT_FOUND));
         };
