@@ -224,6 +224,75 @@ fn a_dialog_follows_its_device_to_a_new_connection() {
     assert_eq!(flow.id, ws(8).id);
 }
 
+/// A phone at `192.0.2.7:5062` that was heard on another port inside a dialog, as when NAT forgot it.
+fn moved_phone(rig: &mut Rig) -> String {
+    let phone = udp("192.0.2.7:5062");
+    rig.register(&phone, "1001", "<sip:1001@10.0.0.9:5060>");
+    let route = rig.bindings("1001").remove(0).route;
+    let bye = rig
+        .request("BYE", "sip:switch@127.0.0.1:5080")
+        .in_dialog("s")
+        .header(&format!("Route: {route}"));
+    rig.say(&udp("192.0.2.7:40000"), &bye.to_string()).only_to_switch();
+    route
+}
+
+/// Where the switch's request goes.
+fn reached(rig: &mut Rig, request: &str) -> String {
+    rig.switch_says(request).only_to_device().0.remote.to_string()
+}
+
+#[test]
+fn a_device_is_called_where_it_registered() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    let contact = "sip:1001@10.0.0.9:5060";
+    assert_eq!(reached(&mut rig, &switch_bye(contact, &route)), "192.0.2.7:40000");
+    assert_eq!(reached(&mut rig, &switch_invite(contact, &route)), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_registration_ends_what_was_known_of_a_move() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    rig.advance(60);
+    rig.register(&udp("192.0.2.7:5062"), "1001", "<sip:1001@10.0.0.9:5060>");
+    let bye = switch_bye("sip:1001@10.0.0.9:5060", &route);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_move_is_forgotten_when_nothing_uses_it() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    let bye = switch_bye("sip:1001@10.0.0.9:5060", &route);
+    let hour = |rig: &mut Rig| {
+        rig.advance(3_600);
+        let options = rig.request("OPTIONS", "sip:offhook.local");
+        rig.say(&udp("192.0.2.9:5060"), &options.to_string()).only_response(200);
+    };
+    hour(&mut rig);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:40000", "a dialog may be quiet that long");
+    hour(&mut rig);
+    hour(&mut rig);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_request_outside_a_dialog_moves_nobody() {
+    let mut rig = Rig::new();
+    let invite = rig.request("INVITE", "sip:9196@offhook.local");
+    let passed = rig.say_as(&udp("192.0.2.7:5062"), "1001", "demo-1001", &invite).only_to_switch();
+    let route = passed.header(HeaderName::RecordRoute).unwrap().to_owned();
+    let stranger = rig
+        .request("INVITE", "sip:6000@offhook.local")
+        .from("sip:somebody@example.org")
+        .header(&format!("Route: {route}"));
+    rig.say(&udp("192.0.2.66:5060"), &stranger.to_string());
+    let bye = switch_bye("sip:1001@10.0.0.9", &route);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
 fn switch_invite(contact: &str, route: &str) -> String {
     format!(
         "INVITE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs9\r\n\

@@ -3,13 +3,14 @@
 use super::authentication::Proven;
 use super::reply::{ALLOW, Reply, SUPPORTED, count_request, refused};
 use super::route::{self, Routes};
-use super::{Moment, Output, State};
+use super::{MOVE_KEPT, Moment, Output, State, way};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{Aor, Directory, guest_expiry};
 use offhook_net::Flow;
 use offhook_sip::uri::escape_user;
 use offhook_sip::{Editor, HeaderName, Message, Method, ParseFailure, StatusCode, Uri};
+use std::time::Instant;
 
 /// Max-Forwards of a request that carries none (RFC 3261 section 16.6 step 3).
 const MAX_FORWARDS: u8 = 70;
@@ -78,7 +79,8 @@ impl State {
         }
         route::check_extensions(request, HeaderName::ProxyRequire, &[])?;
         match &routes.flow {
-            Some(named) => self.note_move(named, flow),
+            Some(named) if request.to_tag().is_some() => self.note_move(named, flow),
+            Some(_) => {}
             None => route::check_domain(&uri, &self.names, &directory)?,
         }
         match method {
@@ -98,11 +100,18 @@ impl State {
     /// A device that was given this token for one flow is heard on another: its connection was lost and made
     /// again, and what the switch has for its dialogs is to go there (RFC 5626 section 5.3).
     fn note_move(&mut self, named: &Flow, heard_on: &Flow) {
-        let way = (named.id, named.transport, named.remote);
         if named.is_same_way(heard_on) {
-            self.moved.remove(&way);
+            self.moved.remove(&way(named));
         } else {
-            self.moved.insert(way, *heard_on);
+            self.moved.insert(way(named), *heard_on);
+        }
+    }
+
+    /// Forgets where devices had moved to from which nothing has been heard for long.
+    pub(super) fn forget_moves(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.moved_aged) >= MOVE_KEPT {
+            self.moved.age();
+            self.moved_aged = now;
         }
     }
 
@@ -179,7 +188,10 @@ impl State {
             Reply::refusal(StatusCode::NOT_FOUND, "address", StatusCode::NOT_FOUND.reason())
         })?;
         let route = self.names.route(&self.signer.token(flow), flow.transport);
-        self.location.register(&aor, request, flow, route, moment)
+        let reply = self.location.register(&aor, request, flow, route, moment)?;
+        // The device is where it registers from, wherever it or another has been meanwhile.
+        self.moved.remove(&way(flow));
+        Ok(reply)
     }
 
     fn pass_to_switch(

@@ -3,8 +3,9 @@
 use super::from_device::{FLOW_PARAM, begins_dialog, hops_left};
 use super::reply::{Reply, count_response, refused};
 use super::route;
-use super::{Output, State};
+use super::{Output, State, way};
 use offhook_bus::SipMessage;
+use offhook_net::Flow;
 use offhook_sip::{Editor, HeaderName, Message, Method, StatusCode};
 
 impl State {
@@ -30,8 +31,7 @@ impl State {
             refused("switch_route");
             return self.reply_to_switch(request, &Reply::new(StatusCode::NOT_FOUND));
         };
-        let way = (named.id, named.transport, named.remote);
-        let flow = self.moved.get_mut(&way).copied().unwrap_or(named);
+        let flow = self.heard_on(named, request);
         let Some(branch) = self.signer.branch(request, None) else {
             return refused("switch_malformed");
         };
@@ -50,6 +50,13 @@ impl State {
         let fallback = request.request_uri().ok().and_then(|uri| route::connectable(&uri, &flow));
         let bytes = editor.finish().to_bytes();
         self.outputs.push_back(Output::ToDevice { flow, bytes, fallback });
+    }
+
+    /// Where the device of a dialog was heard last; what begins something new goes to the flow that it names,
+    /// since that is of a binding.
+    fn heard_on(&mut self, named: Flow, request: &Message) -> Flow {
+        let moved = request.to_tag().and_then(|_| self.moved.get_mut(&way(&named)));
+        moved.map_or(named, |heard_on| *heard_on)
     }
 
     /// Tells the switch that its request went nowhere; our Via is still on it.

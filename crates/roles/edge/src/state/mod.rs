@@ -63,8 +63,16 @@ pub enum Output {
 /// Dialogs whose device has come back over another connection, at a time; the oldest are forgotten.
 pub const MOVED_FLOWS_MAX: usize = 16_384;
 
+/// How long it is remembered at least where a device has moved to while nothing is sent there: longer than
+/// the session refreshes of any dialog are apart, each of which says it again.
+const MOVE_KEPT: Duration = Duration::from_secs(3_600);
+
 /// What tells flows apart: our own address does not.
 type Way = (FlowId, Transport, SocketAddr);
+
+fn way(flow: &Flow) -> Way {
+    (flow.id, flow.transport, flow.remote)
+}
 
 /// The edge without its sockets.
 pub struct State {
@@ -75,6 +83,7 @@ pub struct State {
     sources: Rates<Source>,
     /// Where devices have moved to: the flow that a dialog's Route names, and the one it is heard on.
     moved: BoundedMap<Way, Flow>,
+    moved_aged: Instant,
     shared: Shared,
     outputs: VecDeque<Output>,
 }
@@ -99,6 +108,7 @@ impl State {
             location: Location::new(shared.clone(), &config.limits),
             sources: Rates::new(config.limits.requests_per_second_per_source),
             moved: BoundedMap::new(MOVED_FLOWS_MAX),
+            moved_aged: now,
             shared,
             outputs: VecDeque::new(),
         }
@@ -111,6 +121,7 @@ impl State {
         message: Result<Message, ParseFailure>,
         moment: Moment,
     ) {
+        self.forget_moves(moment.now);
         match message {
             Ok(message) if message.is_response() => self.take_device_response(flow, &message),
             received if !self.sources.take(flow.remote.ip().into(), moment.now) => {
