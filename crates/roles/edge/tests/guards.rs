@@ -153,6 +153,27 @@ fn wrong_passwords_are_slowed_down_and_others_are_not() {
 }
 
 #[test]
+fn phones_with_an_old_password_do_not_lock_their_office_out() {
+    let mut rig = Rig::new();
+    let good = udp("203.0.113.1:5060");
+    for round in 0..240 {
+        for phone in 0..16 {
+            let user = format!("10{}", 20 + phone);
+            let aor = format!("sip:{user}@offhook.local");
+            let request = rig.request("REGISTER", "sip:offhook.local").from(&aor).to(&aor);
+            let request = request.header("Contact: <sip:x@10.0.0.1>");
+            let source = udp(&format!("203.0.113.1:{}", 10_000 + phone));
+            rig.say_as(&source, &user, "old", &request);
+        }
+        rig.register(&good, "1001", "<sip:1001@10.0.0.9>");
+        if round == 200 {
+            rig.register(&good, "1002", "<sip:1002@10.0.0.9>");
+        }
+        rig.advance(30);
+    }
+}
+
+#[test]
 fn the_domains_of_others_are_not_relayed_to() {
     let mut rig = Rig::new();
     let phone = udp("192.0.2.7:5062");

@@ -111,7 +111,7 @@ impl Gatekeeper {
                 Reply::refusal(StatusCode::FORBIDDEN, "guest_expired", "Guest credentials expired")
             }
         })?;
-        self.failures.note_right(source, &user);
+        self.failures.note_right(source, &user, moment.now);
         if !self.users.take(user.clone(), moment.now) {
             let reason = "Too many requests from this user";
             return Err(Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, "user_rate", reason)
