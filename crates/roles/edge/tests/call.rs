@@ -121,6 +121,32 @@ fn a_repeated_request_with_credentials_is_not_challenged_again() {
 }
 
 #[test]
+fn credentials_that_were_overheard_are_good_for_nothing_else() {
+    let mut rig = Rig::new();
+    let phone = udp("192.0.2.7:5062");
+    let register = rig
+        .request("REGISTER", "sip:offhook.local")
+        .to("sip:1001@offhook.local")
+        .header("Contact: <sip:1001@10.0.0.9>");
+    let challenge = rig.say(&phone, &register.to_string()).only_response(401);
+    let answered = register.answering(&challenge, "1001", "demo-1001").to_string();
+    rig.say(&phone, &answered).only_response(200);
+    let neighbour = udp("192.0.2.7:40000");
+    let diverted = answered.replace("1001@10.0.0.9", "1001@10.0.0.66");
+    for (flow, request) in [(&neighbour, &answered), (&neighbour, &diverted), (&phone, &diverted)] {
+        let again = rig.say(flow, request).only_response(401);
+        assert!(again.header(HeaderName::WwwAuthenticate).unwrap().contains("stale=true"));
+    }
+    let bindings = rig.bindings("1001");
+    assert_eq!(bindings.len(), 1);
+    assert_eq!(
+        (bindings[0].source.as_str(), bindings[0].contact.as_str()),
+        ("192.0.2.7:5062", "sip:1001@10.0.0.9")
+    );
+    rig.say(&phone, &answered).only_response(200);
+}
+
+#[test]
 fn a_request_for_a_connection_that_is_gone_comes_back_as_430() {
     let mut rig = Rig::new();
     let browser = ws(7);

@@ -158,9 +158,7 @@ impl State {
         directory: &Directory,
         moment: Moment,
     ) -> Result<Proven, Reply> {
-        let source = flow.remote.ip();
-        let transaction = self.signer.branch(request, Some(source)).unwrap_or_default();
-        self.gatekeeper.prove(request, source, &transaction, directory, moment)
+        self.gatekeeper.prove(request, flow, directory, moment)
     }
 
     fn register(
