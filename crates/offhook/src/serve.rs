@@ -11,6 +11,7 @@ use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
@@ -70,12 +71,13 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         move || live.live_calls(),
         ACTIVE_CALLS_PERIOD,
     ));
+    let drains = Arc::new(AtomicBool::new(false));
     let parts = offhook_api::Parts {
         store: store.clone(),
         shared: shared.clone(),
         orders: orders.0.clone(),
         secret: store.secret(SecretName::TokenKey).await?,
-        checks: checks(switch.is_running(), media_is_running, edge.is_running()),
+        checks: checks(switch.is_running(), media_is_running, edge.is_running(), drains.clone()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
     };
@@ -88,6 +90,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     announce(demo, &gateway, &edge, ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
+    drains.store(true, Ordering::Relaxed);
     drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
     switch.stop().await;
     gateway.stop().await;
@@ -127,18 +130,24 @@ fn stream(records: Inbox<CallRecord>) -> impl Stream<Item = CallRecord> {
     })
 }
 
-/// A role is well as long as its task or threads run.
+/// A role is well as long as its task or threads run; the whole takes calls until it drains.
 fn checks(
     switch: impl Fn() -> bool + Send + Sync + 'static,
     media: impl Fn() -> bool + Send + Sync + 'static,
     edge: impl Fn() -> bool + Send + Sync + 'static,
+    drains: Arc<AtomicBool>,
 ) -> offhook_api::Checks {
     let check = |name, runs: bool| Check {
         name,
         failure: (!runs).then(|| format!("the {name} role has stopped")),
     };
+    let accepting = move || Check {
+        name: "accepting",
+        failure: drains.load(Ordering::Relaxed).then(|| "no new calls: Offhook drains".to_owned()),
+    };
     Arc::new(move || {
-        vec![check("edge", edge()), check("switch", switch()), check("media", media())]
+        let roles = [check("edge", edge()), check("switch", switch()), check("media", media())];
+        roles.into_iter().chain([accepting()]).collect()
     })
 }
 
@@ -255,5 +264,26 @@ async fn drain(
         () = switch.idle() => {}
         () = tokio::time::sleep(grace) => tracing::warn!("the grace is over: calls are ended"),
         () = signals.stop() => tracing::warn!("told to stop twice: calls are ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_drains_or_has_stopped_is_not_ready() {
+        let (runs, drains) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let edge = runs.clone();
+        let checks = checks(|| true, || true, move || edge.load(Ordering::Relaxed), drains.clone());
+        let failing = || -> Vec<&str> {
+            let failing = checks().into_iter().filter(|check| check.failure.is_some());
+            failing.map(|check| check.name).collect()
+        };
+        assert_eq!(failing(), [""; 0]);
+        drains.store(true, Ordering::Relaxed);
+        assert_eq!(failing(), ["accepting"]);
+        runs.store(false, Ordering::Relaxed);
+        assert_eq!(failing(), ["edge", "accepting"]);
     }
 }
