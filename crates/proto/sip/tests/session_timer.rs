@@ -178,6 +178,48 @@ fn refresh_that_finds_no_dialog_ends_the_call() {
 }
 
 #[test]
+fn caller_that_knows_no_timer_is_asked_whether_it_is_there() {
+    let (mut peer, _, ok) = answered("Allow: INVITE, ACK, BYE");
+    assert_eq!(ok.header(HeaderName::SessionExpires), Some("1800;refresher=uas"));
+    assert!(!ok.has_token(HeaderName::Require, "timer"));
+    // It answers or declines as it likes, for as long as it is there.
+    let accepted = format!("Contact: <sip:peer@pc>\n{THEIR_SDP}");
+    for (status, headers) in
+        [("200 OK", accepted.as_str()), ("488 No", ""), ("500 Oops", ""), ("200 OK", &accepted)]
+    {
+        peer.advance(Duration::from_secs(899));
+        peer.expect_nothing();
+        peer.advance(Duration::from_secs(1));
+        let reinvite = peer.expect("INVITE");
+        assert_eq!(reinvite.header(HeaderName::SessionExpires), Some("1800;refresher=uac"));
+        assert_eq!(reinvite.body(), SDP.as_bytes());
+        peer.reply(&reinvite, status, "", headers);
+        peer.expect("ACK");
+        assert!(peer.engine.event().is_none(), "{status}");
+    }
+    peer.advance(Duration::from_secs(900));
+    peer.expect("INVITE");
+    peer.received();
+    peer.advance(Duration::from_secs(33));
+    let ended = peer.engine.event();
+    assert!(matches!(ended, Some(Event::Ended { why: EndReason::DialogGone, .. })), "{ended:?}");
+    assert!(peer.received().iter().any(|message| message.to_string().starts_with("BYE ")));
+}
+
+#[test]
+fn caller_that_a_proxy_cannot_reach_loses_its_call() {
+    let (mut peer, _, _) = answered("Allow: INVITE");
+    peer.advance(Duration::from_secs(900));
+    let reinvite = peer.expect("INVITE");
+    peer.reply(&reinvite, "430 Flow Failed", "", "");
+    peer.expect("ACK");
+    peer.advance(Duration::from_secs(867));
+    peer.expect_nothing();
+    peer.advance(Duration::from_secs(1));
+    peer.expect("BYE");
+}
+
+#[test]
 fn too_short_a_session_is_refused_with_422() {
     let mut peer = ScriptedPeer::new(Phone::seeded("phone", 1));
     peer.say(&new_request("INVITE", "c1", 1, "Supported: timer\nSession-Expires: 30"));
