@@ -167,6 +167,25 @@ fn we_refresh_by_reinvite_with_the_same_sdp_otherwise() {
 }
 
 #[test]
+fn refresh_after_491_carries_what_was_agreed_meanwhile() {
+    let (mut peer, leg, ok) =
+        answered("Allow: INVITE\nSupported: timer\nSession-Expires: 600;refresher=uas");
+    peer.advance(Duration::from_secs(300));
+    let refresh = peer.expect("INVITE");
+    assert_eq!(refresh.body(), SDP.as_bytes());
+    peer.reply(&refresh, "491 Request Pending", "", "");
+    peer.expect("ACK");
+    peer.say(&request_within(&ok, "INVITE", 2, "", THEIR_SDP));
+    peer.expect("SIP/2.0 100");
+    let (newer, now) = ("v=0\r\no=ours 2\r\n", peer.now());
+    peer.engine.ua.answer_reinvite(leg, ReinviteReply::Accept(newer.into()), now).unwrap();
+    peer.expect("SIP/2.0 200");
+    peer.say(&request_within(&ok, "ACK", 2, "", ""));
+    peer.advance(Duration::from_secs(5));
+    assert_eq!(peer.expect("INVITE").body(), newer.as_bytes());
+}
+
+#[test]
 fn refresh_that_finds_no_dialog_ends_the_call() {
     let (mut peer, _, _) = placed("Allow: UPDATE\nSession-Expires: 600;refresher=uac");
     peer.advance(Duration::from_secs(300));

@@ -339,9 +339,13 @@ impl<P: Peer> Leg<P> {
 
     /// The wait after 491 is over.
     pub(super) fn retry_renegotiation(&mut self, core: &mut Core<P>, now: Instant) {
-        let Some(renegotiation) = self.renegotiation.take_if(|own| !own.is_out()) else {
+        let Some(mut renegotiation) = self.renegotiation.take_if(|own| !own.is_out()) else {
             return;
         };
+        if renegotiation.cause == Cause::Refresh && renegotiation.method == Method::Invite {
+            // The other side's offer, which ours gave way to, may have changed our description.
+            renegotiation.sdp.clone_from(&self.local_sdp);
+        }
         let without_sdp = renegotiation.method == Method::Update && renegotiation.sdp.is_none();
         if self.is_offer_pending(without_sdp) {
             self.renegotiation = Some(renegotiation);
