@@ -445,7 +445,8 @@ impl<P: Peer> Leg<P> {
             return;
         }
         let our_offer_is_open = match &self.state {
-            State::Calling(_) | State::Confirmed | State::Ending => false,
+            State::Calling(_) | State::Ending => false,
+            State::Confirmed => self.unacked.as_ref().is_some_and(|unacked| unacked.carries_offer),
             State::Ringing(ringing) => ringing.is_negotiating(),
         };
         let our_request_is_out = self.renegotiation.as_ref().is_some_and(|own| own.is_out());
