@@ -110,6 +110,14 @@ pub struct Limits {
     /// Requests a second in the name of one user, over a longer time.
     #[serde(deserialize_with = "at_least_one")]
     pub requests_per_second_per_user: u32,
+    /// Calls at a time that one user has begun; a further one is answered with 503. Callers on this machine
+    /// itself are not counted, since a proxy there speaks for many.
+    #[serde(deserialize_with = "at_least_one")]
+    pub calls_per_account: u32,
+    /// Calls at a time that callers without an account have begun from one source address, guests of the
+    /// portals among them.
+    #[serde(deserialize_with = "at_least_one")]
+    pub guest_calls_per_source: u32,
     /// Bindings of one address-of-record at a time.
     #[serde(deserialize_with = "at_least_one")]
     pub bindings_per_user: usize,
@@ -185,6 +193,8 @@ impl Default for Limits {
             idle_s: 3_700,
             requests_per_second_per_source: 10_000,
             requests_per_second_per_user: 5_000,
+            calls_per_account: 200,
+            guest_calls_per_source: 200,
             bindings_per_user: 10,
             registration_min_s: 30,
             registration_default_s: 600,

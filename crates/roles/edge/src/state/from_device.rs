@@ -1,6 +1,7 @@
 //! What devices send: checked, proven, answered here or passed on to the switch.
 
 use super::authentication::Proven;
+use super::calls::Caller;
 use super::reply::{ALLOW, Reply, SUPPORTED, count_request, refused};
 use super::route::{self, Routes};
 use super::{MOVE_KEPT, Moment, Output, State, way};
@@ -45,7 +46,8 @@ impl State {
         if let Some(method) = request.method() {
             count_request(method, flow.transport);
         }
-        match self.judge(flow, request, moment) {
+        let verdict = self.judge(flow, request, moment);
+        match verdict.and_then(|verdict| self.count_call(flow, request, verdict)) {
             Ok(Verdict::Pass { routes, proven }) => {
                 self.pass_to_switch(flow, request, &routes, proven.as_ref());
             }
@@ -95,6 +97,28 @@ impl State {
                 Ok(Verdict::Pass { routes, proven })
             }
         }
+    }
+
+    /// Lets a call begin whose caller has not too many of them.
+    fn count_call(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        verdict: Verdict,
+    ) -> Result<Verdict, Reply> {
+        let ip = flow.remote.ip().to_canonical();
+        let begins_call = request.method() == Some(&Method::Invite) && request.to_tag().is_none();
+        if let Verdict::Pass { proven, .. } = &verdict
+            && begins_call
+            && !ip.is_loopback()
+            && let Some(branch) = self.signer.branch(request, Some(flow.remote.ip()))
+        {
+            let account = proven.as_ref().filter(|proven| guest_expiry(&proven.user).is_none());
+            let caller = account
+                .map_or(Caller::Guest(ip.into()), |proven| Caller::Account(proven.user.clone()));
+            self.calls.begin(request, &branch, caller)?;
+        }
+        Ok(verdict)
     }
 
     /// A device that was given this token for one flow is heard on another: its connection was lost and made

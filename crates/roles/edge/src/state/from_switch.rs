@@ -11,6 +11,7 @@ use offhook_sip::{Editor, HeaderName, Message, Method, StatusCode};
 impl State {
     /// Sends a response back along the flow that its request came by.
     pub(super) fn take_switch_response(&mut self, response: &Message) {
+        self.calls.hear_response(response);
         let token = response.via_top().ok().and_then(|via| via.params().get(FLOW_PARAM));
         let Some(flow) = token.and_then(|token| self.signer.flow(token)) else {
             return refused("switch_route");
@@ -25,6 +26,7 @@ impl State {
 
     /// Sends a request along the flow that its topmost Route names.
     pub(super) fn take_switch_request(&mut self, request: &Message) {
+        self.calls.hear_request(request);
         let directory = self.shared.directory();
         let named = route::flow_of_top(request, &self.names, &self.signer, &directory);
         let Some(named) = named else {

@@ -6,6 +6,7 @@
 
 mod authentication;
 mod bounded;
+mod calls;
 mod from_device;
 mod from_switch;
 mod location;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use authentication::Gatekeeper;
 use bounded::BoundedMap;
 use bytes::Bytes;
+use calls::Calls;
 use location::Location;
 use names::Names;
 use offhook_bus::{Shared, SipMessage};
@@ -84,6 +86,7 @@ pub struct State {
     /// Where devices have moved to: the flow that a dialog's Route names, and the one it is heard on.
     moved: BoundedMap<Way, Flow>,
     moved_aged: Instant,
+    calls: Calls,
     shared: Shared,
     outputs: VecDeque<Output>,
 }
@@ -109,6 +112,7 @@ impl State {
             sources: Rates::new(config.limits.requests_per_second_per_source),
             moved: BoundedMap::new(MOVED_FLOWS_MAX),
             moved_aged: now,
+            calls: Calls::new(&config.limits, now),
             shared,
             outputs: VecDeque::new(),
         }
@@ -122,6 +126,7 @@ impl State {
         moment: Moment,
     ) {
         self.forget_moves(moment.now);
+        self.calls.note_time(moment.now);
         match message {
             Ok(message) if message.is_response() => self.take_device_response(flow, &message),
             received if !self.sources.take(flow.remote.ip().into(), moment.now) => {
