@@ -76,6 +76,7 @@ impl Config {
             overlay(&mut table, &variable, &value)?;
         }
         let config: Self = table.try_into()?;
+        config.edge.limits.check().map_err(|error| anyhow::anyhow!("{name}: {error}"))?;
         if demo {
             config.refuse_open_demo()?;
         }
@@ -194,6 +195,32 @@ mod tests {
     fn a_bad_value_names_the_line_and_what_is_allowed() {
         let text = load("[edge]\nudp_port = 70000\n", &[], false).expect_err("refused").to_string();
         assert!(text.contains("line 2") && text.contains("0 to 65535"), "{text}");
+    }
+
+    #[test]
+    fn limits_that_let_nothing_through_are_refused() {
+        for (text, line, allowed) in [
+            ("[switch]\nsession_expires_s = 60\n", "line 2", "0, or at least 90"),
+            ("[edge]\n[edge.limits]\nbindings_per_user = 0\n", "line 3", "at least 1"),
+            ("[edge.limits]\nidle_s = 600\nconnections = 0\n", "line 3", "at least 1"),
+        ] {
+            let error = load(text, &[], false).expect_err(text).to_string();
+            assert!(error.contains(line) && error.contains(allowed), "{error}");
+        }
+        for seconds in [0, 90] {
+            let text = format!("[switch]\nsession_expires_s = {seconds} #\n");
+            assert_eq!(load(&text, &[], false).expect("loads").switch.session_expires_s, seconds);
+        }
+    }
+
+    #[test]
+    fn limits_that_contradict_each_other_are_refused_as_a_whole() {
+        let text = "[edge.limits]\nregistration_min_s = 1200\n";
+        let error = load(text, &[], false).expect_err("the default is 600").to_string();
+        assert!(error.contains("registration_min_s (1200)") && error.contains(".toml"), "{error}");
+        let longer = [("OFFHOOK_EDGE__LIMITS__REGISTRATION_DEFAULT_S", "1800")];
+        let limits = load(text, &longer, false).expect("the environment mends it").edge.limits;
+        assert_eq!((limits.registration_min_s, limits.registration_default_s), (1_200, 1_800));
     }
 
     #[test]

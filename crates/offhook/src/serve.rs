@@ -14,6 +14,7 @@ use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
@@ -36,8 +37,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         Bus::in_process(shared);
 
     let media_bind = config.media.bind;
-    let voice = config.speech.voice().context("the speech configuration cannot be used")?;
-    let speech = Arc::new(Speech::with_voice(voice, Some(config.data_dir.join("speech"))));
+    let speech = speech(&config)?;
     let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
@@ -65,12 +65,13 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let mut switch = offhook_switch::start(&config.switch, setup(&shared)?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
     let mirror = mirror(&store, &shared);
+    let drains = Arc::new(AtomicBool::new(false));
     let parts = offhook_api::Parts {
         store: store.clone(),
         shared: shared.clone(),
         orders: orders.0.clone(),
         secret: store.secret(SecretName::TokenKey).await?,
-        checks: checks(switch.is_running(), media_is_running, edge.is_running()),
+        checks: checks(switch.is_running(), media_is_running, edge.is_running(), drains.clone()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
         recordings,
@@ -84,6 +85,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     announce(demo, &gateway, &edge, ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
+    drains.store(true, Ordering::Relaxed);
     drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
     switch.stop().await;
     gateway.stop().await;
@@ -95,6 +97,12 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     tracing::info!(?flushed, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// The voice of the prompts, and where what it has said is kept.
+fn speech(config: &Config) -> anyhow::Result<Arc<Speech>> {
+    let voice = config.speech.voice().context("the speech configuration cannot be used")?;
+    Ok(Arc::new(Speech::with_voice(voice, Some(config.data_dir.join("speech")))))
 }
 
 /// The door for RTPengine's clients, unless it is switched off.
@@ -134,18 +142,24 @@ fn stream(records: Inbox<CallRecord>) -> impl Stream<Item = CallRecord> {
     })
 }
 
-/// A role is well as long as its task or threads run.
+/// A role is well as long as its task or threads run; the whole takes calls until it drains.
 fn checks(
     switch: impl Fn() -> bool + Send + Sync + 'static,
     media: impl Fn() -> bool + Send + Sync + 'static,
     edge: impl Fn() -> bool + Send + Sync + 'static,
+    drains: Arc<AtomicBool>,
 ) -> offhook_api::Checks {
     let check = |name, runs: bool| Check {
         name,
         failure: (!runs).then(|| format!("the {name} role has stopped")),
     };
+    let accepting = move || Check {
+        name: "accepting",
+        failure: drains.load(Ordering::Relaxed).then(|| "no new calls: Offhook drains".to_owned()),
+    };
     Arc::new(move || {
-        vec![check("edge", edge()), check("switch", switch()), check("media", media())]
+        let roles = [check("edge", edge()), check("switch", switch()), check("media", media())];
+        roles.into_iter().chain([accepting()]).collect()
     })
 }
 
@@ -268,5 +282,26 @@ async fn drain(
         () = switch.idle() => {}
         () = tokio::time::sleep(grace) => tracing::warn!("the grace is over: calls are ended"),
         () = signals.stop() => tracing::warn!("told to stop twice: calls are ended"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_drains_or_has_stopped_is_not_ready() {
+        let (runs, drains) = (Arc::new(AtomicBool::new(true)), Arc::new(AtomicBool::new(false)));
+        let edge = runs.clone();
+        let checks = checks(|| true, || true, move || edge.load(Ordering::Relaxed), drains.clone());
+        let failing = || -> Vec<&str> {
+            let failing = checks().into_iter().filter(|check| check.failure.is_some());
+            failing.map(|check| check.name).collect()
+        };
+        assert_eq!(failing(), [""; 0]);
+        drains.store(true, Ordering::Relaxed);
+        assert_eq!(failing(), ["accepting"]);
+        runs.store(false, Ordering::Relaxed);
+        assert_eq!(failing(), ["edge", "accepting"]);
     }
 }

@@ -35,7 +35,9 @@ export class JsSipPage {
   }
 
   /** Presses keys; `way` is "RFC2833" or "INFO". */
-  press(keys, way) {
+  async press(keys, way) {
+    // A confirmed call can send keys when DTLS is done as well.
+    if (way === "RFC2833") await this.page.waitForFunction(canPress);
     return this.page.evaluate(
       ([keys, transportType]) =>
         window.session.sendDTMF(keys, { transportType, duration: 100, interToneGap: 500 }),
@@ -58,6 +60,12 @@ function register({ number, password, ws }) {
     window.phone.on("registrationFailed", ({ cause }) => reject(new Error(cause)));
     window.phone.start();
   });
+}
+
+/** Runs in the page. */
+function canPress() {
+  const senders = window.session.connection.getSenders();
+  return senders.some(({ dtmf }) => dtmf?.canInsertDTMF);
 }
 
 /** Runs in the page. */

@@ -100,10 +100,12 @@ impl StreamFramer {
     }
 
     /// True when part of a message has arrived. A peer that stays in this
-    /// state for long deserves to lose its connection.
+    /// state for long deserves to lose its connection; a line end is no part
+    /// of one (RFC 3261 section 7.5), however long the next one is in coming.
     #[must_use]
     pub fn is_mid_message(&self) -> bool {
-        !self.buffer.is_empty() && !self.is_broken
+        let is_line_end = |byte: &u8| matches!(byte, b'\r' | b'\n');
+        !self.is_broken && !self.buffer.iter().all(is_line_end)
     }
 
     /// True after [`Frame::Broken`].

@@ -91,6 +91,9 @@ pub struct IntervalTooSmall {
 
 /// What the answering side says to a request: `offered_s` is its own wish when the request
 /// has none, `min_se_s` the least it accepts (RFC 4028 section 9). `None` runs no timer.
+///
+/// For a side that knows no timers the answering side refreshes (table 2 there), since a peer that
+/// vanishes without a BYE is noticed by nothing else.
 pub fn answer(
     request: &Message,
     offered_s: Option<u32>,
@@ -111,7 +114,7 @@ pub fn answer(
             }))
         }
         Ok(None) | Err(HeaderError::Missing(_) | HeaderError::Malformed(_)) => {
-            Ok(offered_s.filter(|_| supported).map(|wish| SessionExpires {
+            Ok(offered_s.map(|wish| SessionExpires {
                 interval_s: wish.max(least),
                 refresher: Some(Refresher::Uas),
             }))
@@ -170,7 +173,9 @@ mod tests {
         assert_eq!(with("600;refresher=uas"), Some((600, uas)));
         assert_eq!(with("7200"), Some((1_800, uac)));
         assert_eq!(answered(supported), Some((1_800, uas)));
-        assert_eq!(answered(""), None);
+        assert_eq!(answered(""), Some((1_800, uas)));
+        let without_wish = answer(&request(supported), None, 90).expect("nothing is too small");
+        assert_eq!(without_wish, None);
     }
 
     #[test]

@@ -138,3 +138,19 @@ fn half_a_message_is_noticed() {
     assert!(framer.poll_output().is_none());
     assert!(framer.is_mid_message());
 }
+
+#[test]
+fn a_line_end_alone_is_no_message_that_has_begun() {
+    let mut framer = StreamFramer::new(Opener::Peer);
+    for part in ["\r", "\n", "\r"] {
+        framer.handle_bytes(part.as_bytes());
+        assert_eq!(framer.poll_output(), None);
+        assert!(!framer.is_mid_message());
+    }
+    framer.handle_bytes(b"\n");
+    assert_eq!(framer.poll_output(), Some(Frame::Ping));
+    framer.handle_bytes(b"\r\n");
+    assert_eq!(framer.poll_output(), None);
+    framer.handle_bytes(message("x").as_bytes());
+    assert_eq!(bodies(&[framer.poll_output().expect("a message")]), [b"x"]);
+}

@@ -28,6 +28,9 @@ fn our_answer_offers_and_the_ack_brings_the_answer() {
     assert_eq!(ok.body(), OFFER.as_bytes());
     let early = peer.engine.ua.reinvite(leg, Some(OFFER.into()), &[], now);
     assert_eq!(early, Err(CommandError::OfferPending));
+    peer.say(&request_within(&ok, "UPDATE", 2, "", THEIR_ANSWER));
+    peer.expect("SIP/2.0 491");
+    assert!(peer.engine.event().is_none(), "our offer waits for its answer (RFC 3311 5.2)");
     peer.say(&request_within(&ok, "ACK", 1, "", THEIR_ANSWER));
     let Some(Event::Acked { sdp: Some(sdp), .. }) = peer.engine.event() else {
         panic!("no answer");

@@ -167,6 +167,25 @@ fn we_refresh_by_reinvite_with_the_same_sdp_otherwise() {
 }
 
 #[test]
+fn refresh_after_491_carries_what_was_agreed_meanwhile() {
+    let (mut peer, leg, ok) =
+        answered("Allow: INVITE\nSupported: timer\nSession-Expires: 600;refresher=uas");
+    peer.advance(Duration::from_secs(300));
+    let refresh = peer.expect("INVITE");
+    assert_eq!(refresh.body(), SDP.as_bytes());
+    peer.reply(&refresh, "491 Request Pending", "", "");
+    peer.expect("ACK");
+    peer.say(&request_within(&ok, "INVITE", 2, "", THEIR_SDP));
+    peer.expect("SIP/2.0 100");
+    let (newer, now) = ("v=0\r\no=ours 2\r\n", peer.now());
+    peer.engine.ua.answer_reinvite(leg, ReinviteReply::Accept(newer.into()), now).unwrap();
+    peer.expect("SIP/2.0 200");
+    peer.say(&request_within(&ok, "ACK", 2, "", ""));
+    peer.advance(Duration::from_secs(5));
+    assert_eq!(peer.expect("INVITE").body(), newer.as_bytes());
+}
+
+#[test]
 fn refresh_that_finds_no_dialog_ends_the_call() {
     let (mut peer, _, _) = placed("Allow: UPDATE\nSession-Expires: 600;refresher=uac");
     peer.advance(Duration::from_secs(300));
@@ -175,6 +194,48 @@ fn refresh_that_finds_no_dialog_ends_the_call() {
     peer.expect("BYE");
     let ended = peer.engine.event();
     assert!(matches!(ended, Some(Event::Ended { why: EndReason::DialogGone, .. })), "{ended:?}");
+}
+
+#[test]
+fn caller_that_knows_no_timer_is_asked_whether_it_is_there() {
+    let (mut peer, _, ok) = answered("Allow: INVITE, ACK, BYE");
+    assert_eq!(ok.header(HeaderName::SessionExpires), Some("1800;refresher=uas"));
+    assert!(!ok.has_token(HeaderName::Require, "timer"));
+    // It answers or declines as it likes, for as long as it is there.
+    let accepted = format!("Contact: <sip:peer@pc>\n{THEIR_SDP}");
+    for (status, headers) in
+        [("200 OK", accepted.as_str()), ("488 No", ""), ("500 Oops", ""), ("200 OK", &accepted)]
+    {
+        peer.advance(Duration::from_secs(899));
+        peer.expect_nothing();
+        peer.advance(Duration::from_secs(1));
+        let reinvite = peer.expect("INVITE");
+        assert_eq!(reinvite.header(HeaderName::SessionExpires), Some("1800;refresher=uac"));
+        assert_eq!(reinvite.body(), SDP.as_bytes());
+        peer.reply(&reinvite, status, "", headers);
+        peer.expect("ACK");
+        assert!(peer.engine.event().is_none(), "{status}");
+    }
+    peer.advance(Duration::from_secs(900));
+    peer.expect("INVITE");
+    peer.received();
+    peer.advance(Duration::from_secs(33));
+    let ended = peer.engine.event();
+    assert!(matches!(ended, Some(Event::Ended { why: EndReason::DialogGone, .. })), "{ended:?}");
+    assert!(peer.received().iter().any(|message| message.to_string().starts_with("BYE ")));
+}
+
+#[test]
+fn caller_that_a_proxy_cannot_reach_loses_its_call() {
+    let (mut peer, _, _) = answered("Allow: INVITE");
+    peer.advance(Duration::from_secs(900));
+    let reinvite = peer.expect("INVITE");
+    peer.reply(&reinvite, "430 Flow Failed", "", "");
+    peer.expect("ACK");
+    peer.advance(Duration::from_secs(867));
+    peer.expect_nothing();
+    peer.advance(Duration::from_secs(1));
+    peer.expect("BYE");
 }
 
 #[test]

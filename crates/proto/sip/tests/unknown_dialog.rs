@@ -69,6 +69,12 @@ fn methods_and_extensions_that_are_not_understood_are_named() {
     peer.expect("SIP/2.0 100");
     let refusal = peer.expect("SIP/2.0 420");
     assert_eq!(refusal.header(HeaderName::Unsupported), Some("nothingSupportsThis"));
+    let replacing = "Require: replaces\nReplaces: c1;to-tag=1;from-tag=2";
+    peer.say(&new_request("INVITE", "c3", 1, replacing));
+    peer.expect("SIP/2.0 100");
+    let refusal = peer.expect("SIP/2.0 420");
+    assert_eq!(refusal.header(HeaderName::Unsupported), Some("replaces"));
+    assert!(!refusal.has_token(HeaderName::Supported, "replaces"));
     assert_eq!(peer.engine.ua.leg_count(), 0);
 }
 

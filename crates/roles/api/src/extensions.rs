@@ -147,7 +147,8 @@ pub(crate) async fn one(
     Ok(Json(view(&state, found.ok_or_else(|| Problem::not_found("extension"))?)))
 }
 
-/// Changes an extension, from the next call on. For administrators.
+/// Changes an extension, from the next call on. With another SIP password nothing is registered for it any
+/// longer: its devices register again. For administrators.
 #[utoipa::path(
     patch, path = "/api/extensions/{number}", tag = "extensions", operation_id = "changeExtension",
     params(("number" = String, Path, description = "The extension")), request_body = ExtensionChange,
@@ -173,9 +174,14 @@ pub(crate) async fn change(
     let mut extension = found.ok_or_else(|| Problem::not_found("extension"))?;
     extension.display_name = change.display_name.unwrap_or(extension.display_name);
     extension.ring_timeout_s = change.ring_timeout_s.unwrap_or(extension.ring_timeout_s);
+    let is_rekeyed = change.sip_password.is_some();
     extension.secret = change.sip_password.map_or(extension.secret, Secret::Password);
     state.store.update_extension(&extension).await?;
     state.reload_directory().await?;
+    if is_rekeyed && let Some(aor) = state.shared.directory().aor(&number) {
+        // Whoever knew the old password is not called any longer, but who knows the new one is.
+        state.shared.set_bindings(&aor, Vec::new());
+    }
     tracing::info!(by = who.user.username, "an extension was changed");
     Ok(Json(view(&state, extension)))
 }

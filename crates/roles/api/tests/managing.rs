@@ -49,6 +49,15 @@ async fn an_extension_lives_and_dies_and_routing_follows() {
 
     let aor = Aor::new("1010", "offhook.local").unwrap();
     rig.shared.set_bindings(&aor, vec![binding("sip:1010@x.invalid", 60)]);
+    let renamed = json!({"display_name": "Sofie"});
+    let renamed = rig.call("PATCH", "/api/extensions/1010", &token, renamed).await;
+    assert_eq!(renamed.json()["registered_devices"], 1);
+    let rekeyed = json!({"sip_password": "a third one"});
+    let rekeyed = rig.call("PATCH", "/api/extensions/1010", &token, rekeyed).await;
+    assert_eq!(rekeyed.json()["registered_devices"], 0);
+    assert_eq!(rig.shared.bindings(&aor), [], "they were made with the old password");
+
+    rig.shared.set_bindings(&aor, vec![binding("sip:1010@x.invalid", 60)]);
     let gone = rig.call("DELETE", "/api/extensions/1010", &token, Value::Null).await;
     assert_eq!(gone.status, StatusCode::NO_CONTENT);
     assert!(!rig.shared.directory().extensions.contains_key("1010"));

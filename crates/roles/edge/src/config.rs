@@ -91,35 +91,97 @@ impl DigestAlgorithm {
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// TCP, TLS and WebSocket connections at a time.
+    #[serde(deserialize_with = "at_least_one")]
     pub connections: usize,
     /// Connections at a time from one source address.
+    #[serde(deserialize_with = "at_least_one")]
     pub connections_per_source: usize,
     /// Seconds in which a new connection has to deliver its first whole message, TLS and WebSocket
     /// handshakes included; a message that has begun has to be complete within the same time.
+    #[serde(deserialize_with = "at_least_one")]
     pub first_message_s: u64,
     /// Seconds without a byte after which a TCP or TLS connection is closed. Longer than
     /// `registration_max_s`, or devices that only refresh their registration lose their connection.
+    #[serde(deserialize_with = "at_least_one")]
     pub idle_s: u64,
     /// Requests a second from one source address, over a longer time.
+    #[serde(deserialize_with = "at_least_one")]
     pub requests_per_second_per_source: u32,
     /// Requests a second in the name of one user, over a longer time.
+    #[serde(deserialize_with = "at_least_one")]
     pub requests_per_second_per_user: u32,
+    /// Calls at a time that one user has begun; a further one is answered with 503. Callers on this machine
+    /// itself are not counted, since a proxy there speaks for many.
+    #[serde(deserialize_with = "at_least_one")]
+    pub calls_per_account: u32,
+    /// Calls at a time that callers without an account have begun from one source address, guests of the
+    /// portals among them.
+    #[serde(deserialize_with = "at_least_one")]
+    pub guest_calls_per_source: u32,
     /// Bindings of one address-of-record at a time.
+    #[serde(deserialize_with = "at_least_one")]
     pub bindings_per_user: usize,
     /// The shortest registration, in seconds; a shorter wish is answered with 423 (RFC 3261 section 10.3).
+    #[serde(deserialize_with = "at_least_one")]
     pub registration_min_s: u32,
     /// The length of a registration that names none, in seconds.
+    #[serde(deserialize_with = "at_least_one")]
     pub registration_default_s: u32,
     /// The longest registration, in seconds; a longer wish is cut to it.
+    #[serde(deserialize_with = "at_least_one")]
     pub registration_max_s: u32,
     /// Wrong passwords of one user from one address within [`Limits::WRONG_PASSWORD_WINDOW_S`] after
     /// which that address waits before it may try that user again.
+    #[serde(deserialize_with = "at_least_one")]
     pub wrong_passwords: u32,
 }
 
 impl Limits {
     /// Wrong passwords older than this many seconds are forgotten.
     pub const WRONG_PASSWORD_WINDOW_S: u64 = 120;
+
+    /// Whether the limits agree with each other, which no single one of them shows.
+    ///
+    /// # Errors
+    /// When a registration that names no length would get one that is not allowed.
+    pub fn check(&self) -> Result<(), Contradiction> {
+        let Self { registration_min_s, registration_default_s, registration_max_s, .. } = *self;
+        let is_in_order = registration_min_s <= registration_default_s
+            && registration_default_s <= registration_max_s;
+        is_in_order.then_some(()).ok_or(Contradiction {
+            registration_min_s,
+            registration_default_s,
+            registration_max_s,
+        })
+    }
+}
+
+/// Limits of registrations that contradict each other, in seconds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "edge.limits: registration_min_s ({registration_min_s}) may not exceed registration_default_s \
+     ({registration_default_s}), nor that registration_max_s ({registration_max_s})"
+)]
+pub struct Contradiction {
+    /// The shortest.
+    pub registration_min_s: u32,
+    /// The one of those that name none.
+    pub registration_default_s: u32,
+    /// The longest.
+    pub registration_max_s: u32,
+}
+
+/// A limit of zero would let nothing through.
+fn at_least_one<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de> + Default + PartialEq,
+{
+    let value = T::deserialize(deserializer)?;
+    if value == T::default() {
+        return Err(de::Error::invalid_value(de::Unexpected::Unsigned(0), &"at least 1"));
+    }
+    Ok(value)
 }
 
 impl Default for Limits {
@@ -131,6 +193,8 @@ impl Default for Limits {
             idle_s: 3_700,
             requests_per_second_per_source: 10_000,
             requests_per_second_per_user: 5_000,
+            calls_per_account: 200,
+            guest_calls_per_source: 200,
             bindings_per_user: 10,
             registration_min_s: 30,
             registration_default_s: 600,

@@ -121,6 +121,32 @@ fn a_repeated_request_with_credentials_is_not_challenged_again() {
 }
 
 #[test]
+fn credentials_that_were_overheard_are_good_for_nothing_else() {
+    let mut rig = Rig::new();
+    let phone = udp("192.0.2.7:5062");
+    let register = rig
+        .request("REGISTER", "sip:offhook.local")
+        .to("sip:1001@offhook.local")
+        .header("Contact: <sip:1001@10.0.0.9>");
+    let challenge = rig.say(&phone, &register.to_string()).only_response(401);
+    let answered = register.answering(&challenge, "1001", "demo-1001").to_string();
+    rig.say(&phone, &answered).only_response(200);
+    let neighbour = udp("192.0.2.7:40000");
+    let diverted = answered.replace("1001@10.0.0.9", "1001@10.0.0.66");
+    for (flow, request) in [(&neighbour, &answered), (&neighbour, &diverted), (&phone, &diverted)] {
+        let again = rig.say(flow, request).only_response(401);
+        assert!(again.header(HeaderName::WwwAuthenticate).unwrap().contains("stale=true"));
+    }
+    let bindings = rig.bindings("1001");
+    assert_eq!(bindings.len(), 1);
+    assert_eq!(
+        (bindings[0].source.as_str(), bindings[0].contact.as_str()),
+        ("192.0.2.7:5062", "sip:1001@10.0.0.9")
+    );
+    rig.say(&phone, &answered).only_response(200);
+}
+
+#[test]
 fn a_request_for_a_connection_that_is_gone_comes_back_as_430() {
     let mut rig = Rig::new();
     let browser = ws(7);
@@ -178,6 +204,30 @@ fn datagrams_are_answered_where_they_came_from_or_where_the_device_listens() {
 }
 
 #[test]
+fn a_device_behind_a_proxy_that_recorded_itself_is_reached_through_it() {
+    let mut rig = Rig::new();
+    let proxy = udp("192.0.2.77:5060");
+    let invite = rig
+        .request("INVITE", "sip:9196@offhook.local")
+        .header("Record-Route: <sip:192.0.2.77;lr>")
+        .header("Contact: <sip:1001@10.0.0.9>");
+    let passed = rig.say_as(&proxy, "1001", "demo-1001", &invite).only_to_switch();
+    let route_set: Vec<&str> = passed.headers_of(HeaderName::RecordRoute).collect();
+    assert_eq!(route_set.len(), 2, "{passed}");
+    for separator in ["\r\nRoute: ", ", "] {
+        let bye = switch_bye("sip:1001@10.0.0.9", &route_set.join(separator));
+        let (flow, bye) = rig.switch_says(&bye).only_to_device();
+        assert_eq!(flow.remote, proxy.remote);
+        let routes: Vec<&str> = bye.headers_of(HeaderName::Route).collect();
+        assert_eq!(routes, ["<sip:192.0.2.77;lr>"]);
+        assert_eq!(bye.request_uri_text(), "sip:1001@10.0.0.9");
+    }
+    let foreign_first = [route_set[1], route_set[0]].join(", ");
+    let refused = rig.switch_says(&switch_bye("sip:1001@10.0.0.9", &foreign_first));
+    assert_eq!(refused.only_to_switch().status().unwrap().code(), 404);
+}
+
+#[test]
 fn a_dialog_follows_its_device_to_a_new_connection() {
     let mut rig = Rig::new();
     let invite =
@@ -200,11 +250,88 @@ fn a_dialog_follows_its_device_to_a_new_connection() {
     assert_eq!(flow.id, ws(8).id);
 }
 
+/// A phone at `192.0.2.7:5062` that was heard on another port inside a dialog, as when NAT forgot it.
+fn moved_phone(rig: &mut Rig) -> String {
+    let phone = udp("192.0.2.7:5062");
+    rig.register(&phone, "1001", "<sip:1001@10.0.0.9:5060>");
+    let route = rig.bindings("1001").remove(0).route;
+    let bye = rig
+        .request("BYE", "sip:switch@127.0.0.1:5080")
+        .in_dialog("s")
+        .header(&format!("Route: {route}"));
+    rig.say(&udp("192.0.2.7:40000"), &bye.to_string()).only_to_switch();
+    route
+}
+
+/// Where the switch's request goes.
+fn reached(rig: &mut Rig, request: &str) -> String {
+    rig.switch_says(request).only_to_device().0.remote.to_string()
+}
+
+#[test]
+fn a_device_is_called_where_it_registered() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    let contact = "sip:1001@10.0.0.9:5060";
+    assert_eq!(reached(&mut rig, &switch_bye(contact, &route)), "192.0.2.7:40000");
+    assert_eq!(reached(&mut rig, &switch_invite(contact, &route)), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_registration_ends_what_was_known_of_a_move() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    rig.advance(60);
+    rig.register(&udp("192.0.2.7:5062"), "1001", "<sip:1001@10.0.0.9:5060>");
+    let bye = switch_bye("sip:1001@10.0.0.9:5060", &route);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_move_is_forgotten_when_nothing_uses_it() {
+    let mut rig = Rig::new();
+    let route = moved_phone(&mut rig);
+    let bye = switch_bye("sip:1001@10.0.0.9:5060", &route);
+    let hour = |rig: &mut Rig| {
+        rig.advance(3_600);
+        let options = rig.request("OPTIONS", "sip:offhook.local");
+        rig.say(&udp("192.0.2.9:5060"), &options.to_string()).only_response(200);
+    };
+    hour(&mut rig);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:40000", "a dialog may be quiet that long");
+    hour(&mut rig);
+    hour(&mut rig);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
+#[test]
+fn a_request_outside_a_dialog_moves_nobody() {
+    let mut rig = Rig::new();
+    let invite = rig.request("INVITE", "sip:9196@offhook.local");
+    let passed = rig.say_as(&udp("192.0.2.7:5062"), "1001", "demo-1001", &invite).only_to_switch();
+    let route = passed.header(HeaderName::RecordRoute).unwrap().to_owned();
+    let stranger = rig
+        .request("INVITE", "sip:6000@offhook.local")
+        .from("sip:somebody@example.org")
+        .header(&format!("Route: {route}"));
+    rig.say(&udp("192.0.2.66:5060"), &stranger.to_string());
+    let bye = switch_bye("sip:1001@10.0.0.9", &route);
+    assert_eq!(reached(&mut rig, &bye), "192.0.2.7:5062");
+}
+
 fn switch_invite(contact: &str, route: &str) -> String {
     format!(
         "INVITE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs9\r\n\
          Route: {route}\r\nMax-Forwards: 70\r\nFrom: <sip:1002@offhook.local>;tag=s\r\n\
          To: <{contact}>\r\nCall-ID: out\r\nCSeq: 1 INVITE\r\n\
          Contact: <sip:switch@127.0.0.1:5080>\r\n\r\n"
+    )
+}
+
+fn switch_bye(contact: &str, routes: &str) -> String {
+    format!(
+        "BYE {contact} SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs1\r\n\
+         Route: {routes}\r\nMax-Forwards: 70\r\nFrom: <sip:9196@offhook.local>;tag=s\r\n\
+         To: <sip:somebody@offhook.local>;tag=from\r\nCall-ID: call-1\r\nCSeq: 1 BYE\r\n\r\n"
     )
 }

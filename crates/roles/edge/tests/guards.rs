@@ -153,6 +153,27 @@ fn wrong_passwords_are_slowed_down_and_others_are_not() {
 }
 
 #[test]
+fn phones_with_an_old_password_do_not_lock_their_office_out() {
+    let mut rig = Rig::new();
+    let good = udp("203.0.113.1:5060");
+    for round in 0..240 {
+        for phone in 0..16 {
+            let user = format!("10{}", 20 + phone);
+            let aor = format!("sip:{user}@offhook.local");
+            let request = rig.request("REGISTER", "sip:offhook.local").from(&aor).to(&aor);
+            let request = request.header("Contact: <sip:x@10.0.0.1>");
+            let source = udp(&format!("203.0.113.1:{}", 10_000 + phone));
+            rig.say_as(&source, &user, "old", &request);
+        }
+        rig.register(&good, "1001", "<sip:1001@10.0.0.9>");
+        if round == 200 {
+            rig.register(&good, "1002", "<sip:1002@10.0.0.9>");
+        }
+        rig.advance(30);
+    }
+}
+
+#[test]
 fn the_domains_of_others_are_not_relayed_to() {
     let mut rig = Rig::new();
     let phone = udp("192.0.2.7:5062");
@@ -308,4 +329,85 @@ fn what_the_switch_sends_goes_only_where_a_token_leads() {
     let answer = response(&passed, "200 OK", "s", &[]);
     let broken = answer.replacen(";flow=", ";flow=A", 1);
     rig.switch_says(&broken).nothing();
+}
+
+#[test]
+fn calls_of_one_account_are_counted_until_they_end() {
+    let mut rig = Rig::with(Limits { calls_per_account: 2, ..Limits::default() }, &[]);
+    let phone = udp("192.0.2.7:5062");
+    let call = |rig: &mut Rig, user: &str| {
+        let invite = rig
+            .request("INVITE", "sip:9196@offhook.local")
+            .from(&format!("sip:{user}@offhook.local"));
+        rig.say_as(&phone, user, &format!("demo-{user}"), &invite)
+    };
+    let first = call(&mut rig, "1001").only_to_switch();
+    let second = call(&mut rig, "1001").only_to_switch();
+    let refused = |rig: &mut Rig| {
+        let third = call(rig, "1001").only_response(503);
+        assert_eq!(third.header(HeaderName::RetryAfter), Some("10"));
+    };
+    refused(&mut rig);
+    call(&mut rig, "1002").only_to_switch();
+
+    rig.switch_says(&response(&first, "200 OK", "s", &[]));
+    // A re-INVITE that is refused ends nothing.
+    rig.switch_says(&response(&first, "488 Not Acceptable Here", "s", &[]));
+    refused(&mut rig);
+    rig.switch_says(&response(&second, "486 Busy Here", "s", &[]));
+    let third = call(&mut rig, "1001").only_to_switch();
+    refused(&mut rig);
+
+    let bye_of = |call: &offhook_sip::Message| {
+        let text = response(call, "200 OK", "s", &[]);
+        text.replace(" INVITE\r\n", " BYE\r\n")
+    };
+    rig.switch_says(&bye_of(&first).replace("200 OK", "481 Gone"));
+    refused(&mut rig);
+    rig.switch_says(&bye_of(&first));
+    call(&mut rig, "1001").only_to_switch();
+    refused(&mut rig);
+
+    rig.switch_says(&response(&third, "200 OK", "s", &[]));
+    let route = third.header(HeaderName::RecordRoute).unwrap();
+    let bye = format!(
+        "BYE sip:1001@192.0.2.7 SIP/2.0\r\nVia: SIP/2.0/UDP 127.0.0.1:5080;branch=z9hG4bKs1\r\n\
+         Route: {route}\r\nMax-Forwards: 70\r\nFrom: <sip:9196@offhook.local>;tag=s\r\n\
+         To: <sip:1001@offhook.local>;tag=from\r\nCall-ID: {}\r\nCSeq: 1 BYE\r\n\r\n",
+        third.call_id().unwrap()
+    );
+    rig.switch_says(&bye).only_to_device();
+    call(&mut rig, "1001").only_to_switch();
+}
+
+#[test]
+fn calls_without_an_account_are_counted_by_their_address() {
+    let mut rig = Rig::with(Limits { guest_calls_per_source: 3, ..Limits::default() }, &[]);
+    let call = |rig: &mut Rig, source: &str| {
+        let invite = rig.request("INVITE", "sip:6000@offhook.local").from(STRANGER);
+        rig.say(&udp(source), &invite.to_string())
+    };
+    for port in 5_060..5_063 {
+        call(&mut rig, &format!("192.0.2.7:{port}")).only_to_switch();
+    }
+    call(&mut rig, "192.0.2.7:5070").only_response(503);
+    call(&mut rig, "192.0.2.8:5060").only_to_switch();
+    for _ in 0..10 {
+        call(&mut rig, "127.0.0.1:5060").only_to_switch();
+    }
+    // Nothing has been heard of these calls for hours.
+    rig.advance(7_200);
+    call(&mut rig, "192.0.2.7:5070").only_to_switch();
+}
+
+#[test]
+fn an_invite_that_comes_again_is_one_call_and_another_with_its_names_is_none() {
+    let mut rig = Rig::with(Limits { guest_calls_per_source: 2, ..Limits::default() }, &[]);
+    let phone = udp("192.0.2.7:5062");
+    let mut invite = rig.request("INVITE", "sip:6000@offhook.local").from(STRANGER);
+    for _ in 0..5 {
+        rig.say(&phone, &invite.to_string()).only_to_switch();
+    }
+    invite.cseq += 1;
+    rig.say(&phone, &invite.to_string()).only_response(503);
 }

@@ -79,7 +79,7 @@ fn several_devices_share_an_address() {
     );
     assert!(
         ok.has_token(HeaderName::Supported, "outbound")
-            && ok.has_token(HeaderName::Supported, "path")
+            && !ok.has_token(HeaderName::Supported, "path")
     );
     let bindings = rig.bindings("1001");
     assert_eq!(bindings[0].transport, Transport::Udp);
@@ -175,6 +175,21 @@ fn outbound_is_confirmed_to_who_supports_it() {
     let request = register(&mut rig, "1001", &[contact, "Supported: path, outbound"]);
     let ok = rig.say_as(&ws(1), "1001", "demo-1001", &request).only_response(200);
     assert_eq!(ok.header(HeaderName::Require), Some("outbound"));
+}
+
+#[test]
+fn a_path_that_would_not_be_kept_is_not_promised() {
+    let mut rig = Rig::new();
+    let contact = format!("Contact: {PHONE}");
+    let path = ["Path: <sip:192.0.2.77;lr>", "Supported: path"];
+    let demanding = register(&mut rig, "1001", &[&contact, path[0], path[1], "Require: path"]);
+    let phone = udp("192.0.2.7:5062");
+    let refused = rig.say_as(&phone, "1001", "demo-1001", &demanding).only_response(420);
+    assert_eq!(refused.header(HeaderName::Unsupported), Some("path"));
+    assert!(rig.bindings("1001").is_empty());
+    let content = register(&mut rig, "1001", &[&contact, path[0], path[1]]);
+    let ok = rig.say_as(&phone, "1001", "demo-1001", &content).only_response(200);
+    assert!(!ok.has(HeaderName::Path), "{ok}");
 }
 
 #[test]

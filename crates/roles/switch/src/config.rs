@@ -1,4 +1,4 @@
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What an operator can set for the switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -9,7 +9,8 @@ pub struct Config {
     pub contact: String,
     /// Calls at once; beyond, a new call is answered with 503.
     pub calls_max: usize,
-    /// The session interval proposed to devices, seconds (RFC 4028); 0 proposes none.
+    /// The session interval proposed to devices, seconds (RFC 4028): at least 90, or 0 to propose none.
+    #[serde(deserialize_with = "session_interval")]
     pub session_expires_s: u32,
     /// Whether every call is recorded from its answer to its end, without being asked to.
     pub record_calls: bool,
@@ -24,4 +25,16 @@ impl Default for Config {
             record_calls: false,
         }
     }
+}
+
+/// The shortest session interval (RFC 4028 section 4), in seconds.
+const SESSION_EXPIRES_MIN_S: u32 = 90;
+
+fn session_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let seconds = u32::deserialize(deserializer)?;
+    if (1..SESSION_EXPIRES_MIN_S).contains(&seconds) {
+        let found = de::Unexpected::Unsigned(seconds.into());
+        return Err(de::Error::invalid_value(found, &"0, or at least 90 seconds (RFC 4028)"));
+    }
+    Ok(seconds)
 }

@@ -354,6 +354,7 @@ impl<P: Peer> Leg<P> {
             return;
         };
         let (transaction, session) = (ringing.transaction, ringing.session);
+        let knows_timer = ringing.request.supports("timer");
         let carries_offer = answer.sdp.is_some() && !ringing.has_offer && !ringing.is_negotiated;
         let sequence = ringing.request.cseq().map_or(0, |cseq| cseq.sequence);
         if answer.sdp.is_some() {
@@ -368,6 +369,7 @@ impl<P: Peer> Leg<P> {
         core.by_invite.remove(&transaction);
         self.state = State::Confirmed;
         self.timers.stop_all();
+        self.remote_knows_timer = knows_timer;
         self.start_session(session, false, now);
         let unacked = Unacked { transaction, response, sequence, interval: T1, carries_offer };
         self.wait_for_ack(unacked, now);

@@ -78,6 +78,8 @@ pub(super) struct Leg<P> {
     /// BYE must wait for the ACK of our 2xx (RFC 3261 15.1). The inner value is its Reason.
     pub(super) bye_due: Option<Option<String>>,
     pub(super) session: Option<SessionTimer>,
+    /// False when the timer runs on this side alone, because the other knows none.
+    pub(super) remote_knows_timer: bool,
     pub(super) timers: TimerTable<TIMER_COUNT>,
 }
 
@@ -101,6 +103,7 @@ impl<P: Peer> Leg<P> {
             unacked: None,
             bye_due: None,
             session: None,
+            remote_knows_timer: true,
             timers: TimerTable::default(),
         }
     }

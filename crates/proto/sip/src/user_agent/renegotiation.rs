@@ -227,7 +227,10 @@ impl<P: Peer> Leg<P> {
             {
                 self.leave(core, EndReason::DialogGone, Some("SIP;cause=481"), now);
             }
-            _ => self.renegotiation_refused(core, &renegotiation, code),
+            _ => {
+                let is_alive = response.is_some() && shows_life(code);
+                self.renegotiation_refused(core, &renegotiation, code, is_alive, now);
+            }
         }
     }
 
@@ -247,7 +250,8 @@ impl<P: Peer> Leg<P> {
             dialog.refresh_target(response);
         }
         if matches!(self.state, State::Confirmed) {
-            self.start_session(session_timer::agreed(response), true, now);
+            let agreed = session_timer::agreed(response).or_else(|| self.session_of_our_own());
+            self.start_session(agreed, true, now);
         }
         let sdp = sdp::of(response);
         let is_invite = renegotiation.method == Method::Invite;
@@ -273,11 +277,24 @@ impl<P: Peer> Leg<P> {
         core: &mut Core<P>,
         renegotiation: &Renegotiation,
         code: StatusCode,
+        is_alive: bool,
+        now: Instant,
     ) {
-        // A refused refresh leaves the session timer running to its end.
-        if renegotiation.cause == Cause::Owner {
-            self.report(core, ReinviteOutcome::Refused { code });
+        // A refused refresh leaves the session timer running to its end, unless the other side never
+        // agreed to one: its refusal says all that was asked, that it is there.
+        match renegotiation.cause {
+            Cause::Owner => self.report(core, ReinviteOutcome::Refused { code }),
+            Cause::Refresh if is_alive && !self.remote_knows_timer => {
+                self.start_session(self.session_of_our_own(), true, now);
+            }
+            Cause::Refresh => {}
         }
+    }
+
+    /// The session as it goes on when this side alone keeps its time.
+    fn session_of_our_own(&self) -> Option<SessionExpires> {
+        let timer = self.session.filter(|_| !self.remote_knows_timer)?;
+        Some(SessionExpires { interval_s: timer.interval_s(), refresher: Some(Refresher::Uac) })
     }
 
     fn report(&self, core: &mut Core<P>, outcome: ReinviteOutcome) {
@@ -322,9 +339,13 @@ impl<P: Peer> Leg<P> {
 
     /// The wait after 491 is over.
     pub(super) fn retry_renegotiation(&mut self, core: &mut Core<P>, now: Instant) {
-        let Some(renegotiation) = self.renegotiation.take_if(|own| !own.is_out()) else {
+        let Some(mut renegotiation) = self.renegotiation.take_if(|own| !own.is_out()) else {
             return;
         };
+        if renegotiation.cause == Cause::Refresh && renegotiation.method == Method::Invite {
+            // The other side's offer, which ours gave way to, may have changed our description.
+            renegotiation.sdp.clone_from(&self.local_sdp);
+        }
         let without_sdp = renegotiation.method == Method::Update && renegotiation.sdp.is_none();
         if self.is_offer_pending(without_sdp) {
             self.renegotiation = Some(renegotiation);
@@ -424,7 +445,8 @@ impl<P: Peer> Leg<P> {
             return;
         }
         let our_offer_is_open = match &self.state {
-            State::Calling(_) | State::Confirmed | State::Ending => false,
+            State::Calling(_) | State::Ending => false,
+            State::Confirmed => self.unacked.as_ref().is_some_and(|unacked| unacked.carries_offer),
             State::Ringing(ringing) => ringing.is_negotiating(),
         };
         let our_request_is_out = self.renegotiation.as_ref().is_some_and(|own| own.is_out());
@@ -488,7 +510,10 @@ impl<P: Peer> Leg<P> {
         now: Instant,
     ) -> Option<Option<SessionExpires>> {
         match wanted_session(core, request) {
-            Ok(session) => Some(session),
+            Ok(session) => {
+                self.remote_knows_timer = request.supports("timer");
+                Some(session)
+            }
             Err(too_small) => {
                 core.by_invite.remove(&key);
                 core.refuse(key, request, too_small, now);
@@ -589,4 +614,9 @@ impl<P: Peer> Leg<P> {
             core.refuse(invite, &offer.request, StatusCode::REQUEST_TERMINATED, now);
         }
     }
+}
+
+/// Whether a refusal comes from the other side itself: not from a proxy that could not reach it.
+fn shows_life(code: StatusCode) -> bool {
+    !matches!(code.code(), 404 | 408 | 410 | 430 | 480 | 481 | 502..=504)
 }

@@ -6,9 +6,10 @@ use super::reply::{Reply, refused};
 use super::throttle::{Failures, Rates, Source};
 use crate::config::{Config, DigestAlgorithm};
 use offhook_model::{Directory, Secret, guest_expiry, guest_password};
+use offhook_net::Flow;
 use offhook_sip::digest::{self, Authenticator, Credentials, Refusal};
 use offhook_sip::{HeaderName, Message, Method, StatusCode};
-use std::net::IpAddr;
+use sha2::{Digest, Sha256};
 use std::time::{Duration, Instant};
 
 /// Requests whose credentials were accepted a short while ago and that may come again, unchanged.
@@ -27,9 +28,12 @@ pub(super) struct Gatekeeper {
     users: Rates<String>,
     /// A digest is good for one request, but a datagram may arrive twice: the edge forwards the second as
     /// it did the first (RFC 3261 section 16.11), and must not challenge it.
-    accepted: BoundedMap<String, Accepted>,
+    accepted: BoundedMap<Repetition, Accepted>,
     accepted_aged: Instant,
 }
+
+/// A hash of a request and of the way that it came.
+type Repetition = [u8; 32];
 
 /// Whose credentials were right, and when.
 struct Accepted {
@@ -80,8 +84,7 @@ impl Gatekeeper {
     pub(super) fn prove(
         &mut self,
         request: &Message,
-        source: IpAddr,
-        transaction: &str,
+        flow: &Flow,
         directory: &Directory,
         moment: Moment,
     ) -> Result<Proven, Reply> {
@@ -91,12 +94,12 @@ impl Gatekeeper {
             return Err(self.challenge(request, false, moment));
         };
         let user = credentials.username().to_owned();
-        let repetition = repetition_key(request, header, transaction);
+        let repetition = repetition(request, flow);
         if self.accepted.peek(&repetition).is_some_and(|earlier| earlier.covers(&user, moment.now))
         {
             return Ok(Proven { user, header });
         }
-        let source = Source::from(source);
+        let source = Source::from(flow.remote.ip());
         if let Some(wait) = self.failures.wait(source, &user, moment.now) {
             return Err(wait_reply(wait));
         }
@@ -111,7 +114,7 @@ impl Gatekeeper {
                 Reply::refusal(StatusCode::FORBIDDEN, "guest_expired", "Guest credentials expired")
             }
         })?;
-        self.failures.note_right(source, &user);
+        self.failures.note_right(source, &user, moment.now);
         if !self.users.take(user.clone(), moment.now) {
             let reason = "Too many requests from this user";
             return Err(Reply::refusal(StatusCode::SERVICE_UNAVAILABLE, "user_rate", reason)
@@ -227,11 +230,13 @@ enum Denied {
     Expired,
 }
 
-/// What is equal in a request and its repetition only.
-fn repetition_key(request: &Message, header: HeaderName, transaction: &str) -> String {
-    let method = request.method().map_or("", Method::as_str);
-    let credentials: Vec<&str> = request.headers_of(header).collect();
-    format!("{transaction}\n{method}\n{}", credentials.join("\n"))
+/// What is equal in a request and its repetition only: every byte, and the way that it came.
+fn repetition(request: &Message, flow: &Flow) -> Repetition {
+    let mut hash = Sha256::new();
+    hash.update(flow.id.0.to_be_bytes());
+    hash.update(format!("{}\n{}\n", flow.transport.via_token(), flow.remote));
+    hash.update(request.to_bytes());
+    hash.finalize().into()
 }
 
 fn wait_reply(wait: Duration) -> Reply {

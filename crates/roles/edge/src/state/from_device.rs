@@ -1,15 +1,17 @@
 //! What devices send: checked, proven, answered here or passed on to the switch.
 
 use super::authentication::Proven;
+use super::calls::Caller;
 use super::reply::{ALLOW, Reply, SUPPORTED, count_request, refused};
 use super::route::{self, Routes};
-use super::{Moment, Output, State};
+use super::{MOVE_KEPT, Moment, Output, State, way};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{Aor, Directory, guest_expiry};
 use offhook_net::Flow;
 use offhook_sip::uri::escape_user;
 use offhook_sip::{Editor, HeaderName, Message, Method, ParseFailure, StatusCode, Uri};
+use std::time::Instant;
 
 /// Max-Forwards of a request that carries none (RFC 3261 section 16.6 step 3).
 const MAX_FORWARDS: u8 = 70;
@@ -44,7 +46,8 @@ impl State {
         if let Some(method) = request.method() {
             count_request(method, flow.transport);
         }
-        match self.judge(flow, request, moment) {
+        let verdict = self.judge(flow, request, moment);
+        match verdict.and_then(|verdict| self.count_call(flow, request, verdict)) {
             Ok(Verdict::Pass { routes, proven }) => {
                 self.pass_to_switch(flow, request, &routes, proven.as_ref());
             }
@@ -78,7 +81,8 @@ impl State {
         }
         route::check_extensions(request, HeaderName::ProxyRequire, &[])?;
         match &routes.flow {
-            Some(named) => self.note_move(named, flow),
+            Some(named) if request.to_tag().is_some() => self.note_move(named, flow),
+            Some(_) => {}
             None => route::check_domain(&uri, &self.names, &directory)?,
         }
         match method {
@@ -95,14 +99,43 @@ impl State {
         }
     }
 
+    /// Lets a call begin whose caller has not too many of them.
+    fn count_call(
+        &mut self,
+        flow: &Flow,
+        request: &Message,
+        verdict: Verdict,
+    ) -> Result<Verdict, Reply> {
+        let ip = flow.remote.ip().to_canonical();
+        let begins_call = request.method() == Some(&Method::Invite) && request.to_tag().is_none();
+        if let Verdict::Pass { proven, .. } = &verdict
+            && begins_call
+            && !ip.is_loopback()
+            && let Some(branch) = self.signer.branch(request, Some(flow.remote.ip()))
+        {
+            let account = proven.as_ref().filter(|proven| guest_expiry(&proven.user).is_none());
+            let caller = account
+                .map_or(Caller::Guest(ip.into()), |proven| Caller::Account(proven.user.clone()));
+            self.calls.begin(request, &branch, caller)?;
+        }
+        Ok(verdict)
+    }
+
     /// A device that was given this token for one flow is heard on another: its connection was lost and made
     /// again, and what the switch has for its dialogs is to go there (RFC 5626 section 5.3).
     fn note_move(&mut self, named: &Flow, heard_on: &Flow) {
-        let way = (named.id, named.transport, named.remote);
         if named.is_same_way(heard_on) {
-            self.moved.remove(&way);
+            self.moved.remove(&way(named));
         } else {
-            self.moved.insert(way, *heard_on);
+            self.moved.insert(way(named), *heard_on);
+        }
+    }
+
+    /// Forgets where devices had moved to from which nothing has been heard for long.
+    pub(super) fn forget_moves(&mut self, now: Instant) {
+        if now.saturating_duration_since(self.moved_aged) >= MOVE_KEPT {
+            self.moved.age();
+            self.moved_aged = now;
         }
     }
 
@@ -149,9 +182,7 @@ impl State {
         directory: &Directory,
         moment: Moment,
     ) -> Result<Proven, Reply> {
-        let source = flow.remote.ip();
-        let transaction = self.signer.branch(request, Some(source)).unwrap_or_default();
-        self.gatekeeper.prove(request, source, &transaction, directory, moment)
+        self.gatekeeper.prove(request, flow, directory, moment)
     }
 
     fn register(
@@ -161,7 +192,7 @@ impl State {
         directory: &Directory,
         moment: Moment,
     ) -> Result<Reply, Reply> {
-        route::check_extensions(request, HeaderName::Require, &["outbound", "path"])?;
+        route::check_extensions(request, HeaderName::Require, &["outbound"])?;
         let to = request.to().map_err(offhook_sip::Defect::from)?;
         let to = to.uri().map_err(|_| offhook_sip::Defect::Malformed(HeaderName::To))?;
         route::check_scheme(&to)?;
@@ -179,7 +210,10 @@ impl State {
             Reply::refusal(StatusCode::NOT_FOUND, "address", StatusCode::NOT_FOUND.reason())
         })?;
         let route = self.names.route(&self.signer.token(flow), flow.transport);
-        self.location.register(&aor, request, flow, route, moment)
+        let reply = self.location.register(&aor, request, flow, route, moment)?;
+        // The device is where it registers from, wherever it or another has been meanwhile.
+        self.moved.remove(&way(flow));
+        Ok(reply)
     }
 
     fn pass_to_switch(

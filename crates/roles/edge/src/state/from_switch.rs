@@ -3,13 +3,15 @@
 use super::from_device::{FLOW_PARAM, begins_dialog, hops_left};
 use super::reply::{Reply, count_response, refused};
 use super::route;
-use super::{Output, State};
+use super::{Output, State, way};
 use offhook_bus::SipMessage;
+use offhook_net::Flow;
 use offhook_sip::{Editor, HeaderName, Message, Method, StatusCode};
 
 impl State {
     /// Sends a response back along the flow that its request came by.
     pub(super) fn take_switch_response(&mut self, response: &Message) {
+        self.calls.hear_response(response);
         let token = response.via_top().ok().and_then(|via| via.params().get(FLOW_PARAM));
         let Some(flow) = token.and_then(|token| self.signer.flow(token)) else {
             return refused("switch_route");
@@ -24,14 +26,14 @@ impl State {
 
     /// Sends a request along the flow that its topmost Route names.
     pub(super) fn take_switch_request(&mut self, request: &Message) {
+        self.calls.hear_request(request);
         let directory = self.shared.directory();
-        let routes = route::read_routes(request, &self.names, &self.signer, &directory);
-        let Some(named) = routes.ok().and_then(|routes| routes.flow) else {
+        let named = route::flow_of_top(request, &self.names, &self.signer, &directory);
+        let Some(named) = named else {
             refused("switch_route");
             return self.reply_to_switch(request, &Reply::new(StatusCode::NOT_FOUND));
         };
-        let way = (named.id, named.transport, named.remote);
-        let flow = self.moved.get_mut(&way).copied().unwrap_or(named);
+        let flow = self.heard_on(named, request);
         let Some(branch) = self.signer.branch(request, None) else {
             return refused("switch_malformed");
         };
@@ -50,6 +52,13 @@ impl State {
         let fallback = request.request_uri().ok().and_then(|uri| route::connectable(&uri, &flow));
         let bytes = editor.finish().to_bytes();
         self.outputs.push_back(Output::ToDevice { flow, bytes, fallback });
+    }
+
+    /// Where the device of a dialog was heard last; what begins something new goes to the flow that it names,
+    /// since that is of a binding.
+    fn heard_on(&mut self, named: Flow, request: &Message) -> Flow {
+        let moved = request.to_tag().and_then(|_| self.moved.get_mut(&way(&named)));
+        moved.map_or(named, |heard_on| *heard_on)
     }
 
     /// Tells the switch that its request went nowhere; our Via is still on it.

@@ -6,6 +6,7 @@
 
 mod authentication;
 mod bounded;
+mod calls;
 mod from_device;
 mod from_switch;
 mod location;
@@ -21,6 +22,7 @@ use crate::config::Config;
 use authentication::Gatekeeper;
 use bounded::BoundedMap;
 use bytes::Bytes;
+use calls::Calls;
 use location::Location;
 use names::Names;
 use offhook_bus::{Shared, SipMessage};
@@ -63,8 +65,16 @@ pub enum Output {
 /// Dialogs whose device has come back over another connection, at a time; the oldest are forgotten.
 pub const MOVED_FLOWS_MAX: usize = 16_384;
 
+/// How long it is remembered at least where a device has moved to while nothing is sent there: longer than
+/// the session refreshes of any dialog are apart, each of which says it again.
+const MOVE_KEPT: Duration = Duration::from_secs(3_600);
+
 /// What tells flows apart: our own address does not.
 type Way = (FlowId, Transport, SocketAddr);
+
+fn way(flow: &Flow) -> Way {
+    (flow.id, flow.transport, flow.remote)
+}
 
 /// The edge without its sockets.
 pub struct State {
@@ -75,6 +85,8 @@ pub struct State {
     sources: Rates<Source>,
     /// Where devices have moved to: the flow that a dialog's Route names, and the one it is heard on.
     moved: BoundedMap<Way, Flow>,
+    moved_aged: Instant,
+    calls: Calls,
     shared: Shared,
     outputs: VecDeque<Output>,
 }
@@ -99,6 +111,8 @@ impl State {
             location: Location::new(shared.clone(), &config.limits),
             sources: Rates::new(config.limits.requests_per_second_per_source),
             moved: BoundedMap::new(MOVED_FLOWS_MAX),
+            moved_aged: now,
+            calls: Calls::new(&config.limits, now),
             shared,
             outputs: VecDeque::new(),
         }
@@ -111,6 +125,8 @@ impl State {
         message: Result<Message, ParseFailure>,
         moment: Moment,
     ) {
+        self.forget_moves(moment.now);
+        self.calls.note_time(moment.now);
         match message {
             Ok(message) if message.is_response() => self.take_device_response(flow, &message),
             received if !self.sources.take(flow.remote.ip().into(), moment.now) => {

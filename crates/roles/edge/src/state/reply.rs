@@ -6,8 +6,9 @@ use std::borrow::Cow;
 
 /// Methods that make sense in a call centre; others are passed on all the same.
 pub(super) const ALLOW: &str = "INVITE, ACK, BYE, CANCEL, OPTIONS, REGISTER, PRACK, UPDATE, INFO, REFER, SUBSCRIBE, NOTIFY, MESSAGE";
-/// Extensions that the edge and its registrar support (RFC 5626, RFC 3327).
-pub(super) const SUPPORTED: &str = "outbound, path";
+/// Extensions that the edge and its registrar support (RFC 5626). `path` is not among them (RFC 3327): a
+/// binding leads along the flow of its REGISTER, and the Path of a proxy beyond that flow is not kept.
+pub(super) const SUPPORTED: &str = "outbound";
 
 /// A final response of the edge's own.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -50,6 +50,23 @@ pub(super) fn read_routes(
     Ok(routes)
 }
 
+/// The flow that the topmost Route of a request of the switch names; `None` when that is not ours or carries
+/// no token of ours.
+///
+/// The Routes beneath it belong to proxies between us and the device, which recorded themselves when the
+/// dialog began: they stay as they are, and the request goes along the flow all the same.
+pub(super) fn flow_of_top(
+    request: &Message,
+    names: &Names,
+    signer: &Signer,
+    directory: &Directory,
+) -> Option<Flow> {
+    let route = request.route_top().ok()??;
+    let uri = route.uri().ok()?;
+    let is_ours = names.is_ours(uri.host()?, directory);
+    signer.flow(uri.user()?).filter(|_| is_ours)
+}
+
 /// Demands a scheme that can be routed (RFC 3261 section 16.3 step 2).
 ///
 /// # Errors

@@ -20,6 +20,9 @@ const USER_FACTOR: u32 = 16;
 const FIRST_WAIT: Duration = Duration::from_secs(10);
 /// The longest wait.
 const LONGEST_WAIT: Duration = Duration::from_secs(600);
+/// How long a source is known to have the right password of a user: longer than registrations commonly last,
+/// so that a phone which refreshes its own is known from one time to the next.
+const RIGHT_KEPT: Duration = Duration::from_secs(7_200);
 /// Bytes of a user name that are compared.
 const USER_BYTES_MAX: usize = 64;
 
@@ -78,10 +81,13 @@ impl<K: Hash + Eq> Rates<K> {
 
 /// Wrong passwords, and who has to wait because of them.
 ///
-/// A right password from an address that was never wrong passes whatever others do.
+/// A right password from an address that was never wrong passes whatever others do. So does that of a user
+/// who was right from the same address not long ago: behind it there may be other phones that are wrong.
 #[derive(Debug)]
 pub(super) struct Failures {
     allowed: u32,
+    /// When a user was right last from a source.
+    right: BoundedMap<(Source, String), Instant>,
     by_pair: BoundedMap<(Source, String), Failed>,
     by_source: BoundedMap<Source, Failed>,
     by_user: BoundedMap<String, Failed>,
@@ -89,7 +95,7 @@ pub(super) struct Failures {
 
 #[derive(Debug)]
 struct Failed {
-    count: u32,
+    count: f64,
     last: Instant,
     waits: u32,
     wait_ends: Option<Instant>,
@@ -99,6 +105,7 @@ impl Failures {
     pub(super) fn new(limits: &Limits) -> Self {
         Self {
             allowed: limits.wrong_passwords.max(1),
+            right: BoundedMap::new(FAILURES_MAX),
             by_pair: BoundedMap::new(FAILURES_MAX),
             by_source: BoundedMap::new(FAILURES_MAX),
             by_user: BoundedMap::new(FAILURES_MAX),
@@ -107,51 +114,82 @@ impl Failures {
 
     /// How long this source has to wait before a password of this user is looked at.
     pub(super) fn wait(&self, source: Source, user: &str, now: Instant) -> Option<Duration> {
-        let pair = self.by_pair.peek(&(source, shortened(user)));
+        let key = (source, shortened(user));
+        let pair = self.by_pair.peek(&key);
         let pair = pair.filter(|failed| failed.is_remembered(now));
-        let user = self.by_user.peek(&shortened(user)).filter(|_| pair.is_some());
-        let source = self.by_source.peek(&source);
+        let user = self.by_user.peek(&key.1).filter(|_| pair.is_some());
+        let source = self.by_source.peek(&source).filter(|_| !self.was_right(&key, now));
         [pair, user, source].into_iter().flatten().filter_map(|failed| failed.wait(now)).max()
+    }
+
+    fn was_right(&self, key: &(Source, String), now: Instant) -> bool {
+        let at = self.right.peek(key);
+        at.is_some_and(|at| now.saturating_duration_since(*at) < RIGHT_KEPT)
     }
 
     /// Notes a wrong password.
     pub(super) fn note_wrong(&mut self, source: Source, user: &str, now: Instant) {
         let user = shortened(user);
-        note(&mut self.by_pair, (source, user.clone()), self.allowed, now);
-        note(&mut self.by_source, source, self.allowed.saturating_mul(SOURCE_FACTOR), now);
-        note(&mut self.by_user, user, self.allowed.saturating_mul(USER_FACTOR), now);
+        let times = |factor| Allowance { count: self.allowed.saturating_mul(factor), leaks: false };
+        let of_source = Allowance { leaks: true, ..times(SOURCE_FACTOR) };
+        let (of_pair, of_user) = (times(1), times(USER_FACTOR));
+        note(&mut self.by_pair, (source, user.clone()), of_pair, now);
+        note(&mut self.by_source, source, of_source, now);
+        note(&mut self.by_user, user, of_user, now);
     }
 
     /// Notes a right password: its source may be wrong again as often as before.
-    pub(super) fn note_right(&mut self, source: Source, user: &str) {
-        self.by_pair.remove(&(source, shortened(user)));
+    pub(super) fn note_right(&mut self, source: Source, user: &str, now: Instant) {
+        let key = (source, shortened(user));
+        self.by_pair.remove(&key);
+        self.right.insert(key, now);
     }
 }
 
-fn note<K: Hash + Eq>(map: &mut BoundedMap<K, Failed>, key: K, allowed: u32, now: Instant) {
+/// How many wrong passwords are borne before a wait.
+#[derive(Debug, Clone, Copy)]
+struct Allowance {
+    count: u32,
+    /// Whether that many are borne in each window, over any time: what was wrong leaks away steadily. If
+    /// not, they count until there was none for a whole window.
+    leaks: bool,
+}
+
+impl Allowance {
+    fn leaked(self, elapsed: Duration) -> f64 {
+        let window_s = Duration::from_secs(Limits::WRONG_PASSWORD_WINDOW_S).as_secs_f64();
+        match self.leaks {
+            true => elapsed.as_secs_f64() * f64::from(self.count) / window_s,
+            false => 0.0,
+        }
+    }
+}
+
+fn note<K: Hash + Eq>(map: &mut BoundedMap<K, Failed>, key: K, allowance: Allowance, now: Instant) {
     match map.get_mut(&key) {
-        Some(failed) => failed.note(allowed, now),
+        Some(failed) => failed.note(allowance, now),
         None => {
-            let mut failed = Failed { count: 0, last: now, waits: 0, wait_ends: None };
-            failed.note(allowed, now);
+            let mut failed = Failed { count: 0.0, last: now, waits: 0, wait_ends: None };
+            failed.note(allowance, now);
             map.insert(key, failed);
         }
     }
 }
 
 impl Failed {
-    fn note(&mut self, allowed: u32, now: Instant) {
+    fn note(&mut self, allowance: Allowance, now: Instant) {
         if !self.is_remembered(now) {
-            (self.count, self.waits) = (0, 0);
+            (self.count, self.waits) = (0.0, 0);
         }
-        self.count += 1;
+        let leaked = allowance.leaked(now.saturating_duration_since(self.last));
+        self.count = (self.count - leaked).max(0.0) + 1.0;
         self.last = now;
-        if self.count >= allowed {
+        if self.count >= f64::from(allowance.count) {
             let wait =
                 FIRST_WAIT.saturating_mul(2_u32.saturating_pow(self.waits)).min(LONGEST_WAIT);
             self.wait_ends = Some(now + wait);
             self.waits += 1;
-            self.count = 0;
+            self.count = 0.0;
         }
     }
 
@@ -247,5 +285,39 @@ mod tests {
         }
         assert!(failures.wait(source("2001:db8::2"), "fresh", now).is_some(), "the same network");
         assert_eq!(failures.wait(source("2001:db8:0:1::1"), "fresh", now), None);
+    }
+
+    #[test]
+    fn whoever_was_right_does_not_wait_for_others_at_the_same_address() {
+        let mut failures = Failures::new(&Limits { wrong_passwords: 3, ..Limits::default() });
+        let (office, mut now) = (source("203.0.113.1"), Instant::now());
+        failures.note_right(office, "1001", now);
+        for number in 0..3 * SOURCE_FACTOR {
+            failures.note_wrong(office, &number.to_string(), now);
+        }
+        assert_eq!(failures.wait(office, "1002", now), Some(FIRST_WAIT));
+        assert_eq!(failures.wait(office, "1001", now), None);
+        for _ in 0..3 {
+            failures.note_wrong(office, "1001", now);
+        }
+        assert_eq!(failures.wait(office, "1001", now), Some(FIRST_WAIT), "its own are counted");
+        now += RIGHT_KEPT;
+        for number in 0..3 * SOURCE_FACTOR {
+            failures.note_wrong(office, &number.to_string(), now);
+        }
+        assert_eq!(failures.wait(office, "1001", now), Some(FIRST_WAIT), "that is long ago");
+    }
+
+    #[test]
+    fn what_is_wrong_seldom_never_adds_up_to_a_wait_of_the_whole_source() {
+        let mut failures = Failures::new(&Limits { wrong_passwords: 8, ..Limits::default() });
+        let (office, mut now) = (source("203.0.113.1"), Instant::now());
+        for _ in 0..240 {
+            for phone in 0..16 {
+                failures.note_wrong(office, &phone.to_string(), now);
+            }
+            assert_eq!(failures.wait(office, "fresh", now), None);
+            now += Duration::from_secs(30);
+        }
     }
 }
