@@ -7,7 +7,7 @@ use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as B
 use offhook_rtc::IceCredentials;
 use offhook_sdp::{
     AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
-    NegotiationError, OfferPolicy, OfferSecurity, ParseError, SessionDescription,
+    NegotiationError, OfferPolicy, OfferSecurity, SessionDescription,
 };
 
 /// The payload type of Opus in our offers.
@@ -132,9 +132,10 @@ pub(crate) fn codec_of(format: AudioFormat) -> Option<Codec> {
     Codec::from_rtpmap(format.encoding.as_str(), format.clock_rate, channels)
 }
 
-/// Why a description that does not parse is refused.
-pub(crate) fn malformed(error: &ParseError) -> MediaRefusal {
-    MediaRefusal::Malformed(error.to_string())
+/// Reads a description.
+pub(crate) fn parse(text: &str) -> Result<SessionDescription, MediaRefusal> {
+    let parsed = SessionDescription::parse(text.as_bytes());
+    parsed.map_err(|error| MediaRefusal::Malformed(error.to_string()))
 }
 
 /// Why there is no agreement.

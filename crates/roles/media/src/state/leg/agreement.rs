@@ -7,7 +7,7 @@ use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, OfferPolicy};
 use offhook_rtc::Remote;
-use offhook_sdp::{AudioFormat, Negotiated, SessionDescription};
+use offhook_sdp::{AudioFormat, LocalMedia, Negotiated, SessionDescription};
 use std::time::Instant;
 
 impl Leg {
@@ -18,15 +18,27 @@ impl Leg {
         settings: &Settings,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
-        let offer = SessionDescription::parse(offer.as_bytes())
-            .map_err(|error| description::malformed(&error))?;
+        let offer = description::parse(offer)?;
+        let local = |leg: &Self| leg.local.for_answer(settings, &offer);
+        self.answer_as(&offer, local, seed, settings, now)
+    }
+
+    /// Answers with what `local` gives, which it is asked for when our ICE credentials stand.
+    pub(super) fn answer_as(
+        &mut self,
+        offer: &SessionDescription,
+        local: impl FnOnce(&Self) -> LocalMedia,
+        seed: &Seed,
+        settings: &Settings,
+        now: Instant,
+    ) -> Result<String, MediaRefusal> {
         let credentials = self.local.credentials.clone();
-        let is_restart = self.restarts_ice(&offer, settings);
+        let is_restart = self.restarts_ice(offer, settings);
         if is_restart {
             self.local.credentials = seed.ice_credentials();
         }
-        let local = self.local.for_answer(settings, &offer);
-        let answered = self.session.answer(&offer, &local);
+        let local = local(self);
+        let answered = self.session.answer(offer, &local);
         let (answer, negotiated) = answered.map_err(|error| {
             self.local.credentials = credentials;
             description::not_agreed(&error)
@@ -39,7 +51,7 @@ impl Leg {
     }
 
     /// Whether the offer has ICE credentials that are others than before, so that ours must change too.
-    pub(super) fn restarts_ice(&self, offer: &SessionDescription, settings: &Settings) -> bool {
+    fn restarts_ice(&self, offer: &SessionDescription, settings: &Settings) -> bool {
         let local = self.local.for_answer(settings, offer);
         let Ok((_, negotiated)) = offhook_sdp::answer(offer, &local) else { return false };
         let ice = Remote::from_negotiated(&negotiated).ice;
@@ -65,8 +77,7 @@ impl Leg {
     }
 
     pub(crate) fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<(), MediaRefusal> {
-        let answer = SessionDescription::parse(answer.as_bytes())
-            .map_err(|error| description::malformed(&error))?;
+        let answer = description::parse(answer)?;
         let negotiated = self.session.handle_answer(&answer);
         let negotiated = negotiated.map_err(|error| description::not_agreed(&error))?.clone();
         self.agree(&negotiated, now)

@@ -19,7 +19,7 @@ impl Leg {
         terms: &Terms,
         settings: &Settings,
     ) -> Result<String, MediaRefusal> {
-        let like = parse(&terms.like)?;
+        let like = description::parse(&terms.like)?;
         let section = audio(&like)?;
         let mut local = self.local_on(terms, &like, section, settings);
         local.ptime_ms = section.ptime_ms();
@@ -41,28 +41,17 @@ impl Leg {
         settings: &Settings,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
-        let offer = parse(offer)?;
-        let like = parse(&terms.like)?;
+        let offer = description::parse(offer)?;
+        let like = description::parse(&terms.like)?;
         self.serve_proxy(terms);
         self.session.handle_refusal();
-        let before = self.local.credentials.clone();
-        let is_restart = self.restarts_ice(&offer, settings);
-        if is_restart {
-            self.local.credentials = seed.ice_credentials();
-        }
-        let mut local = self.local_on(terms, &like, audio(&like)?, settings);
-        local.codecs = codecs(audio(&offer)?);
-        local.answer_codecs_max = local.codecs.len();
-        let answered = self.session.answer(&offer, &local);
-        let (answer, negotiated) = answered.map_err(|error| {
-            self.local.credentials = before;
-            description::not_agreed(&error)
-        })?;
-        if is_restart {
-            self.peer.restart_ice(self.local.credentials.clone());
-        }
-        self.agree(&negotiated, now)?;
-        Ok(answer.to_string())
+        let (section, codecs) = (audio(&like)?, codecs(audio(&offer)?));
+        let local = |leg: &Self| LocalMedia {
+            answer_codecs_max: codecs.len(),
+            codecs,
+            ..leg.local_on(terms, &like, section, settings)
+        };
+        self.answer_as(&offer, local, seed, settings, now)
     }
 
     /// A proxy's parties hear each other as if nobody stood between them.
@@ -119,11 +108,6 @@ impl Leg {
             ..self.reports.octets()
         }
     }
-}
-
-fn parse(text: &str) -> Result<SessionDescription, MediaRefusal> {
-    let parsed = SessionDescription::parse(text.as_bytes());
-    parsed.map_err(|error| description::malformed(&error))
 }
 
 fn audio(description: &SessionDescription) -> Result<&MediaDescription, MediaRefusal> {
