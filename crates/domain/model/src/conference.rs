@@ -116,6 +116,17 @@ pub enum ConferenceCommand {
     Stop,
 }
 
+impl ConferenceCommand {
+    /// The member that it is about; `None` when it is about all.
+    #[must_use]
+    pub fn member(&self) -> Option<LegId> {
+        match self {
+            Self::Join { leg, .. } | Self::SetRole { leg, .. } | Self::Leave { leg } => Some(*leg),
+            Self::Play { .. } | Self::Stop => None,
+        }
+    }
+}
+
 /// What a conference tells the switch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConferenceEvent {

@@ -397,6 +397,36 @@ pub enum MediaEvent {
     },
 }
 
+impl MediaCommand {
+    /// The leg that it is about; `None` when that is a conference.
+    #[must_use]
+    pub fn leg(&self) -> Option<LegId> {
+        match self {
+            Self::Answer { leg, .. }
+            | Self::Offer { leg, .. }
+            | Self::AnswerOn { leg, .. }
+            | Self::OfferOn { leg, .. }
+            | Self::Gate { leg, .. }
+            | Self::Measure { leg }
+            | Self::AcceptAnswer { leg, .. }
+            | Self::Rollback { leg }
+            | Self::Play { leg, .. }
+            | Self::Stop { leg }
+            | Self::Echo { leg, .. }
+            | Self::Bridge { a: leg, .. }
+            | Self::Unbridge { leg }
+            | Self::SendDtmf { leg, .. }
+            | Self::HandleDtmf { leg, .. }
+            | Self::TakesInfo { leg }
+            | Self::PlayControl { leg, .. }
+            | Self::Release { leg }
+            | Self::Record { source: RecordingSource::Leg(leg), .. } => Some(*leg),
+            Self::Conference { command, .. } => command.member(),
+            Self::Record { source: RecordingSource::Conference(_), .. } => None,
+        }
+    }
+}
+
 impl MediaEvent {
     /// The leg of which it tells; `None` when that is a conference.
     #[must_use]

@@ -3,7 +3,7 @@
 use super::Notice;
 use super::homes::Homes;
 use super::sockets::{Exhausted, Sockets};
-use super::worker::{Message, WorkerHandle, member_of};
+use super::worker::{Message, WorkerHandle};
 use crate::config::Config;
 use crate::ports::PortPool;
 use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
@@ -149,24 +149,8 @@ impl Dispatcher {
                 self.bring_together(a, b);
                 self.pass(a, command);
             }
-            MediaCommand::AcceptAnswer { leg, .. }
-            | MediaCommand::Gate { leg, .. }
-            | MediaCommand::Measure { leg }
-            | MediaCommand::Rollback { leg }
-            | MediaCommand::Play { leg, .. }
-            | MediaCommand::Stop { leg }
-            | MediaCommand::Echo { leg, .. }
-            | MediaCommand::Unbridge { leg }
-            | MediaCommand::SendDtmf { leg, .. }
-            | MediaCommand::HandleDtmf { leg, .. }
-            | MediaCommand::TakesInfo { leg }
-            | MediaCommand::PlayControl { leg, .. }
-            | MediaCommand::Release { leg }
-            | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => {
-                self.pass(*leg, command);
-            }
             MediaCommand::Conference { conference, command: order } => {
-                let (conference, leg) = (*conference, member_of(order));
+                let (conference, leg) = (*conference, order.member());
                 let is_leaving = matches!(order, ConferenceCommand::Leave { .. });
                 if let ConferenceCommand::Join { leg, .. } = order {
                     self.bring_to(conference, *leg);
@@ -180,6 +164,7 @@ impl Dispatcher {
             MediaCommand::Record { source: RecordingSource::Conference(conference), .. } => {
                 self.pass_to_conference(*conference, command);
             }
+            _ => self.pass(command.leg().unwrap_or_default(), command),
         }
     }
 

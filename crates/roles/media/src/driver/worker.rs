@@ -7,9 +7,7 @@ use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed};
 use anyhow::Context;
-use offhook_bus::{
-    ConferenceCommand, MediaCommand, MediaEvent, MediaEvents, MediaTrouble, RecordingSource,
-};
+use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
 use offhook_model::LegId;
 use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
@@ -193,7 +191,8 @@ impl Worker {
                 }
             }
             Message::Command { command, seed } => {
-                let leg = leg_of(&command);
+                // A conference that is played to has no leg of its own; none has the default's number.
+                let leg = command.leg().unwrap_or_default();
                 self.guard(leg, now, |engine| engine.handle_command(*command, &seed, now));
             }
             Message::Surrender { leg, reply } => {
@@ -337,43 +336,6 @@ impl Worker {
 fn clock(now: Instant) -> Clock {
     let unix_time = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Clock { now, unix_time }
-}
-
-/// The leg that a command is about; none has the default's number.
-fn leg_of(command: &MediaCommand) -> LegId {
-    match command {
-        MediaCommand::Answer { leg, .. }
-        | MediaCommand::Offer { leg, .. }
-        | MediaCommand::AnswerOn { leg, .. }
-        | MediaCommand::OfferOn { leg, .. }
-        | MediaCommand::Gate { leg, .. }
-        | MediaCommand::Measure { leg }
-        | MediaCommand::AcceptAnswer { leg, .. }
-        | MediaCommand::Rollback { leg }
-        | MediaCommand::Play { leg, .. }
-        | MediaCommand::Stop { leg }
-        | MediaCommand::Echo { leg, .. }
-        | MediaCommand::Bridge { a: leg, .. }
-        | MediaCommand::Unbridge { leg }
-        | MediaCommand::SendDtmf { leg, .. }
-        | MediaCommand::HandleDtmf { leg, .. }
-        | MediaCommand::TakesInfo { leg }
-        | MediaCommand::PlayControl { leg, .. }
-        | MediaCommand::Release { leg }
-        | MediaCommand::Record { source: RecordingSource::Leg(leg), .. } => *leg,
-        MediaCommand::Conference { command, .. } => member_of(command).unwrap_or_default(),
-        MediaCommand::Record { source: RecordingSource::Conference(_), .. } => LegId::default(),
-    }
-}
-
-/// The member that a command is about.
-pub(crate) fn member_of(command: &ConferenceCommand) -> Option<LegId> {
-    match command {
-        ConferenceCommand::Join { leg, .. }
-        | ConferenceCommand::SetRole { leg, .. }
-        | ConferenceCommand::Leave { leg } => Some(*leg),
-        ConferenceCommand::Play { .. } | ConferenceCommand::Stop => None,
-    }
 }
 
 /// A panic is ours: what it was about dies, the rest lives.
