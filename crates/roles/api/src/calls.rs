@@ -237,12 +237,22 @@ pub(crate) async fn hang_up(
     who: SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
+    order(&state, &who, &id, SwitchOrder::HangUp)
+}
+
+/// Gives the switch an order about a call in progress. For supervisors.
+pub(crate) fn order(
+    state: &ApiState,
+    who: &SignedIn,
+    id: &str,
+    order: impl FnOnce(CallRef) -> SwitchOrder,
+) -> Result<StatusCode, Problem> {
     who.demand(Role::Supervisor)?;
     let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
-    let call =
-        CallRef::parse(&id).filter(lives).ok_or_else(|| Problem::not_found("call in progress"))?;
-    tracing::info!(%call, by = who.user.username, "a call is ended by order");
-    let sent = state.orders.send(SwitchOrder::HangUp(call));
+    let call = CallRef::parse(id).filter(lives);
+    let order = order(call.ok_or_else(|| Problem::not_found("call in progress"))?);
+    tracing::info!(?order, by = who.user.username, "the switch is given an order");
+    let sent = state.orders.send(order);
     sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
     Ok(StatusCode::ACCEPTED)
 }

@@ -1,5 +1,6 @@
 //! Recordings of calls: made by order, and heard.
 
+use crate::calls;
 use crate::context::ApiState;
 use crate::extract::SignedIn;
 use crate::problem::{Problem, ProblemBody};
@@ -152,14 +153,7 @@ fn order(
     id: &str,
     order: RecordingOrder,
 ) -> Result<StatusCode, Problem> {
-    who.demand(Role::Supervisor)?;
-    let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
-    let call = CallRef::parse(id).filter(lives);
-    let call = call.ok_or_else(|| Problem::not_found("call in progress"))?;
-    tracing::info!(%call, by = who.user.username, ?order, "a recording is ordered");
-    let sent = state.orders.send(SwitchOrder::Record(call, order));
-    sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
-    Ok(StatusCode::ACCEPTED)
+    calls::order(state, who, id, |call| SwitchOrder::Record(call, order))
 }
 
 /// When a call came in that is in progress or has ended.

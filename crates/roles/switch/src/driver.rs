@@ -155,7 +155,8 @@ impl Driver {
                     let bindings = aor.map(|aor| self.links.shared.bindings(&aor));
                     let mut bindings = bindings.unwrap_or_default();
                     // The edge writes the end of a binding by the clock on the wall.
-                    bindings.retain(|binding| binding.expires_at * 1_000 > unix_ms());
+                    let now_ms = unix_ms();
+                    bindings.retain(|binding| binding.expires_at * 1_000 > now_ms);
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
