@@ -16,6 +16,7 @@ import {
   ready,
   signIn,
 } from "./lib/browser.mjs";
+import { eventually } from "./lib/eventually.mjs";
 import { Kamailio } from "./lib/kamailio.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
 import { Server } from "./lib/server.mjs";
@@ -73,14 +74,13 @@ const uri = (number) => `sip:${number}@offhook.local`;
 const calls = async () => (await ng.list(door)).calls;
 
 async function noCallIsLeft() {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const left = await calls();
-    if (left.length === 0) return;
-    assert.ok(Date.now() < deadline, `${left} did not end`);
-    // The BYE is on its way; the door has no event for its arrival.
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  // The BYE is on its way; the door has no event for its arrival.
+  await eventually(
+    calls,
+    (left) => left.length === 0,
+    (left) => `${left} did not end`,
+    PATIENCE_MS,
+  );
 }
 
 /** The packets that came from each of the two parties. */
@@ -229,15 +229,13 @@ describe("a recording through the door", () => {
 
   /** The last half second of a recording that is being written, once it has a whole one. */
   async function recorded(file) {
-    const deadline = Date.now() + PATIENCE_MS;
-    for (;;) {
-      const bytes = await readFile(file).catch(() => Buffer.alloc(0));
-      const { samples, rate } = readWav(bytes, { growing: true });
-      if (samples.length >= rate) return { samples: samples.subarray(-rate / 2), rate };
-      assert.ok(Date.now() < deadline, `${file} has ${samples.length} samples`);
-      // The recorder writes on its own; a file has no event for "more came".
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    const { samples, rate } = await eventually(
+      async () => readWav(await readFile(file).catch(() => Buffer.alloc(0)), { growing: true }),
+      ({ samples, rate }) => samples.length >= rate,
+      ({ samples }) => `${file} has ${samples.length} samples`,
+      PATIENCE_MS,
+    );
+    return { samples: samples.subarray(-rate / 2), rate };
   }
 });
 

@@ -1,6 +1,7 @@
 // What phones do with a call beside talking: late offers, reliable ringing, transfer, no answer.
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
+import { Api } from "./lib/api.mjs";
 import { dial, hearsTone, launch, listenUntil, open, phase, ready } from "./lib/browser.mjs";
 import {
   BARESIP_HZ,
@@ -112,17 +113,8 @@ describe("6000 from the customer's browser", () => {
 
 /** Sets how long an extension rings, as its administrator does. */
 async function ringFor(number, seconds) {
-  const headers = { "content-type": "application/json" };
-  const login = await fetch(`${server.portal}api/auth/login`, {
-    method: "POST",
-    headers,
-    body: JSON.stringify({ username: "admin", password: "demo-admin" }),
-  });
-  const { token } = await login.json();
-  const answer = await fetch(`${server.portal}api/extensions/${number}`, {
-    method: "PATCH",
-    headers: { ...headers, authorization: `Bearer ${token}` },
-    body: JSON.stringify({ ring_timeout_s: seconds }),
-  });
+  const admin = await Api.signIn(server, "admin");
+  const change = { body: { ring_timeout_s: seconds } };
+  const answer = await admin.ask("PATCH", `extensions/${number}`, change);
   assert.equal(answer.status, 200, await answer.text());
 }

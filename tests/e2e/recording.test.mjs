@@ -3,8 +3,10 @@ import assert from "node:assert/strict";
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { Api } from "./lib/api.mjs";
 import { Baresip } from "./lib/baresip.mjs";
 import { hearsTone } from "./lib/browser.mjs";
+import { eventually } from "./lib/eventually.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
 import { Server } from "./lib/server.mjs";
 import { levelDbm0, readWav, share } from "./lib/tone.mjs";
@@ -17,41 +19,20 @@ const UNHEARD_DBM0 = -45;
 let server;
 let caller;
 let callee;
-let token;
+let supervisor;
 
-async function api(method, path, headers = {}) {
-  return fetch(`${server.portal}api/${path}`, {
-    method,
-    headers: { authorization: `Bearer ${token}`, ...headers },
-  });
-}
-
-async function signIn(username) {
-  const answer = await fetch(`${server.portal}api/auth/login`, {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ username, password: `demo-${username}` }),
-  });
-  assert.equal(answer.status, 200);
-  return (await answer.json()).token;
-}
-
-/** Asks again until the answer pleases `accept`; the recorder writes once a second. */
-async function eventually(ask, accept, what) {
-  const deadline = Date.now() + PATIENCE_MS;
-  for (;;) {
-    const answer = await ask();
-    if (answer !== null && accept(answer)) return answer;
-    if (Date.now() > deadline) throw new Error(`${what} did not come\n${server.log}`);
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
+/** Waits for what the recorder writes, which it does once a second. */
+function recorded(call, accept, what) {
+  const pleases = (bytes) => bytes !== null && accept(bytes);
+  const missing = () => `${what} did not come\n${server.log}`;
+  return eventually(() => audio(call), pleases, missing, PATIENCE_MS);
 }
 
 const channel = (bytes, number) => readWav(bytes, { channel: number });
 const seconds = (bytes) => channel(bytes, 0).samples.length / channel(bytes, 0).rate;
 
 async function audio(call) {
-  const answer = await api("GET", `calls/${call}/recording`);
+  const answer = await supervisor.ask("GET", `calls/${call}/recording`);
   if (answer.status !== 200) return null;
   const bytes = Buffer.from(await answer.arrayBuffer());
   return bytes.length > 44 ? bytes : null;
@@ -89,7 +70,7 @@ describe("a recording", () => {
     });
     callee = await Baresip.start({ ...account("1002"), microphone: CALLEE_HZ, codecs: ["opus"] });
     caller = await Pjsua.start({ ...account("1001"), microphone: CALLER_HZ, codecs: ["PCMU"] });
-    token = await signIn("supervisor");
+    supervisor = await Api.signIn(server, "supervisor");
   });
 
   after(async () => {
@@ -102,20 +83,25 @@ describe("a recording", () => {
     await callee.event("CALL_INCOMING");
     await callee.answer();
     await caller.listenUntil(hearsTone(CALLEE_HZ), "the callee");
-    const { items } = await (await api("GET", "calls/active")).json();
+    const { items } = await supervisor.get("calls/active");
     assert.equal(items.length, 1);
     const call = items[0].id;
     const order = async (method, path) =>
-      assert.equal((await api(method, `calls/active/${call}/recording${path}`)).status, 202);
+      assert.equal(
+        (await supervisor.ask(method, `calls/active/${call}/recording${path}`)).status,
+        202,
+      );
 
     await order("POST", "");
-    await eventually(() => audio(call), hasBothTones, "both tones");
+    await recorded(call, hasBothTones, "both tones");
     await order("POST", "/pause");
-    await eventually(() => audio(call), isSilent, "the silence of a pause");
+    await recorded(call, isSilent, "the silence of a pause");
     await order("POST", "/resume");
-    const bytes = await eventually(() => audio(call), hasBothTones, "both tones again");
+    const bytes = await recorded(call, hasBothTones, "both tones again");
 
-    const range = await api("GET", `calls/${call}/recording`, { range: "bytes=0-43" });
+    const range = await supervisor.ask("GET", `calls/${call}/recording`, {
+      headers: { range: "bytes=0-43" },
+    });
     assert.equal(range.status, 206);
     assert.equal((await range.arrayBuffer()).byteLength, 44);
 

@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { start, stop } from "./child.mjs";
+import { eventually } from "./eventually.mjs";
 import { Inbox } from "./inbox.mjs";
 import { readWav, tone, wav } from "./tone.mjs";
 
@@ -122,18 +123,12 @@ export class Baresip {
 
   /** Waits until the newest piece of the recording pleases `accept`. */
   async listenUntil(accept, what, timeout = EVENT_TIMEOUT_MS) {
-    const deadline = Date.now() + timeout;
-    for (;;) {
-      const recording = await this.heard().catch(() => null);
-      if (recording) {
-        const piece = recording.samples.subarray(-Math.round(recording.rate / 2));
-        const heard = { samples: piece, rate: recording.rate };
-        if (piece.length >= recording.rate / 2 && accept(heard)) return heard;
-      }
-      if (Date.now() > deadline) throw new Error(`did not hear ${what}\n${this.log}`);
-      // The recorder writes on its own; a file has no event for "more came".
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+    const newest = async () => {
+      const { samples, rate } = await this.heard().catch(() => ({ samples: [], rate: 1 }));
+      return { samples: samples.slice(-Math.round(rate / 2)), rate };
+    };
+    const pleases = (heard) => heard.samples.length >= heard.rate / 2 && accept(heard);
+    return eventually(newest, pleases, () => `did not hear ${what}\n${this.log}`, timeout);
   }
 
   async stop() {

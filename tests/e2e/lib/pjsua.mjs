@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { start, stop } from "./child.mjs";
+import { eventually } from "./eventually.mjs";
 import { Inbox } from "./inbox.mjs";
 import { readWav, tone, wav } from "./tone.mjs";
 
@@ -131,16 +132,14 @@ export class Pjsua {
 
   /** Waits until the newest half second of the recording pleases `accept`. */
   async listenUntil(accept, what, timeout = EVENT_TIMEOUT_MS) {
-    const deadline = Date.now() + timeout;
-    for (;;) {
+    const newest = async () => {
       const bytes = await readFile(this.files["recording.wav"]);
       const { samples, rate } = readWav(bytes, { growing: true });
-      const heard = { samples: samples.subarray(-Math.round(rate / 2)), rate };
-      if (heard.samples.length >= rate / 2 && accept(heard)) return heard;
-      if (Date.now() > deadline) throw new Error(`did not hear ${what}\n${await this.log()}`);
-      // The recorder writes on its own; a file has no event for "more came".
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
+      return { samples: samples.subarray(-Math.round(rate / 2)), rate };
+    };
+    const pleases = (heard) => heard.samples.length >= heard.rate / 2 && accept(heard);
+    const missing = async () => `did not hear ${what}\n${await this.log()}`;
+    return eventually(newest, pleases, missing, timeout);
   }
 
   async stop() {

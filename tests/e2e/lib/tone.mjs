@@ -60,7 +60,10 @@ export function readWav(bytes, { growing = false, channel = 0 } = {}) {
       };
     }
     if (id === "data")
-      return { rate: format.rate, samples: pcm(bytes, body, growing ? 0 : size, { ...format, channel }) };
+      return {
+        rate: format.rate,
+        samples: pcm(bytes, body, growing ? 0 : size, { ...format, channel }),
+      };
     offset = body + size + (size % 2);
   }
   if (growing) return { rate: format.rate, samples: new Float32Array(0) };
