@@ -6,8 +6,10 @@
 //! depend on it for their tests only.
 //!
 //! Central types: [`ScriptedPeer`] speaks raw SIP text to anything that is an [`Engine`];
-//! [`Pair`] is two user agents with a [`SimNet`] between them.
+//! [`Pair`] is two user agents with a [`SimNet`] between them; [`CountingAllocator`] counts what a
+//! thread allocates.
 
+mod allocations;
 mod clock;
 mod engine;
 mod pair;
@@ -18,6 +20,7 @@ mod scripted_peer;
 mod sim_net;
 mod tone;
 
+pub use allocations::{CountingAllocator, allocations};
 pub use clock::VirtualClock;
 pub use engine::Engine;
 pub use pair::Pair;

@@ -1,10 +1,7 @@
 //! A packet through the packet I/O costs no allocation.
 
-#![allow(unsafe_code, reason = "an allocator that counts has to be one")]
-
 use offhook_net::packet_io::{Arrival, PacketIo, PacketIoKind, open};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use offhook_testkit::{CountingAllocator, allocations};
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::time::{Duration, Instant};
 
@@ -14,28 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const PAIRS: u32 = 20;
 const PACKETS: u32 = 10;
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn add_socket(io: &mut dyn PacketIo, token: u32) -> SocketAddr {
     let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback");
@@ -72,8 +49,8 @@ fn sending_and_receiving_allocate_nothing() {
             .collect();
         // Lists find their size in the beginning.
         (0..10).for_each(|_| round(&mut *io, &receivers));
-        let before = ALLOCATIONS.get();
+        let before = allocations();
         (0..50).for_each(|_| round(&mut *io, &receivers));
-        assert_eq!(ALLOCATIONS.get() - before, 0, "{kind:?}, 10,000 packets");
+        assert_eq!(allocations() - before, 0, "{kind:?}, 10,000 packets");
     }
 }

@@ -3,16 +3,14 @@
 //!
 //! `cargo run --release -p offhook-sip --example parse_cost`
 
-#![allow(unsafe_code, reason = "a global allocator that counts cannot be written without")]
 #![allow(clippy::print_stdout, reason = "the figures are the output")]
 
-use std::alloc::{GlobalAlloc, Layout, System};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use bytes::Bytes;
 use offhook_sip::{HeaderError, Message};
+use offhook_testkit::{CountingAllocator, allocations};
 
 static INVITE: &[u8] = include_bytes!("../tests/data/invite_1300.sip");
 
@@ -20,26 +18,8 @@ static INVITE: &[u8] = include_bytes!("../tests/data/invite_1300.sip");
 const ROUNDS: u32 = 200_000;
 const MEASUREMENTS: u32 = 7;
 
-struct Counting;
-
-static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
-
-// SAFETY: every call is handed to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.fetch_add(1, Ordering::Relaxed);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `System.alloc` above.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 fn main() {
     let datagram = Bytes::from_static(INVITE);
@@ -82,9 +62,9 @@ fn proxy_headers(message: &Message) -> Result<usize, HeaderError> {
 
 /// Prints the best mean time and the allocations of one round.
 fn report(what: &str, mut work: impl FnMut() -> usize) {
-    let before = ALLOCATIONS.load(Ordering::Relaxed);
+    let before = allocations();
     black_box(work());
-    let allocations = ALLOCATIONS.load(Ordering::Relaxed) - before;
+    let count = allocations() - before;
     let mut best_ns = f64::INFINITY;
     for _ in 0..MEASUREMENTS {
         let start = Instant::now();
@@ -93,5 +73,5 @@ fn report(what: &str, mut work: impl FnMut() -> usize) {
         }
         best_ns = best_ns.min(start.elapsed().as_secs_f64() * 1e9 / f64::from(ROUNDS));
     }
-    println!("{what}: {best_ns:.0} ns, {allocations} allocations");
+    println!("{what}: {best_ns:.0} ns, {count} allocations");
 }

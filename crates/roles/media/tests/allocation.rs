@@ -1,7 +1,5 @@
 //! A packet on its way through costs no allocation.
 
-#![allow(unsafe_code, reason = "an allocator that counts has to be one")]
-
 mod world;
 
 use offhook_audio::Codec;
@@ -11,36 +9,15 @@ use offhook_bus::{
 };
 use offhook_media::state::Output;
 use offhook_rtc::Component;
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+use offhook_testkit::{CountingAllocator, allocations};
 use std::time::Duration;
 use world::{Protection, World};
 
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: every call is handed on to the system's allocator unchanged.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps the contract of `alloc`.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the caller keeps the contract of `dealloc`.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
 #[global_allocator]
-static ALLOCATOR: Counting = Counting;
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Sends a second of speech from one party to the other and counts what the engine allocates.
-fn allocations_of_a_second(world: &mut World, party: usize) -> usize {
+fn allocations_of_a_second(world: &mut World, party: usize) -> u64 {
     let (leg, source) = (world.parties[party].leg, world.parties[party].address);
     let packets: Vec<Vec<u8>> = (0..50)
         .map(|_| {
@@ -51,7 +28,7 @@ fn allocations_of_a_second(world: &mut World, party: usize) -> usize {
         })
         .collect();
     let mut sent = 0;
-    let before = ALLOCATIONS.get();
+    let before = allocations();
     for mut packet in packets {
         world.now += Duration::from_millis(20);
         world.engine.handle_packet(leg, Component::Rtp, source, &mut packet, world.now);
@@ -63,7 +40,7 @@ fn allocations_of_a_second(world: &mut World, party: usize) -> usize {
             }
         }
     }
-    let allocations = ALLOCATIONS.get() - before;
+    let allocations = allocations() - before;
     assert!(sent >= 45, "{sent} packets were passed on");
     allocations
 }
@@ -82,7 +59,7 @@ fn a_conference_allocates_nothing_per_frame() {
     for _ in 0..20 {
         allocations_of_a_second(&mut world, 0);
     }
-    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, 0)).sum::<usize>();
+    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, 0)).sum::<u64>();
     assert!(allocations <= 5, "{allocations} for 500 frames of five members");
 }
 
@@ -105,7 +82,7 @@ fn a_recording_allocates_for_pieces_and_not_for_packets() {
     for _ in 0..20 {
         allocations_of_a_second(&mut world, a);
     }
-    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<usize>();
+    let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<u64>();
     assert!((1..=500).contains(&allocations), "{allocations} for 500 packets in 100 pieces");
 }
 
@@ -129,7 +106,7 @@ fn relaying_and_transcoding_allocate_nothing() {
         for _ in 0..20 {
             allocations_of_a_second(&mut world, a);
         }
-        let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<usize>();
+        let allocations = (0..10).map(|_| allocations_of_a_second(&mut world, a)).sum::<u64>();
         let allowed = if codec_a == codec_b || codec_a != Codec::Opus { 0 } else { 5 };
         assert!(
             allocations <= allowed,
