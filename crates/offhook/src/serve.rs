@@ -4,10 +4,7 @@ use crate::config::Config;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
-use offhook_bus::{
-    Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaEvents, Outbox, Shared,
-    SwitchOrder, queue,
-};
+use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
 use offhook_model::CallRecord;
 use offhook_ng_door::NgDoor;
 use offhook_speech::Speech;
@@ -16,6 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::JoinHandle;
 
@@ -51,7 +49,11 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
         .await
         .context("the media path does not work")?;
-    let ng = open_ng(&config.ng, media_commands.0.clone(), door_events.1).await?;
+    let door_links = offhook_ng_door::Links {
+        media_commands: media_commands.0.clone(),
+        media_events: door_events.1,
+    };
+    let ng = open_ng(&config.ng, door_links, media.runtime()).await?;
     let to_media = media_commands.0.clone();
     let media_is_running = move || !to_media.is_closed();
     let links = offhook_switch::Links {
@@ -108,14 +110,13 @@ fn speech(config: &Config) -> anyhow::Result<Arc<Speech>> {
 /// The door for RTPengine's clients, unless it is switched off.
 async fn open_ng(
     config: &offhook_ng_door::Config,
-    media_commands: Outbox<MediaCommand>,
-    media_events: Inbox<MediaEvent>,
+    links: offhook_ng_door::Links,
+    beside: &Handle,
 ) -> anyhow::Result<Option<NgDoor>> {
     if !config.enabled {
         return Ok(None);
     }
-    let links = offhook_ng_door::Links { media_commands, media_events };
-    Ok(Some(offhook_ng_door::start(config, links).await?))
+    Ok(Some(offhook_ng_door::start(config, links, beside).await?))
 }
 
 /// Shows the calls in progress in the database.

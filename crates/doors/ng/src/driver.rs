@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::net::{TcpListener, UdpSocket};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -66,13 +67,14 @@ impl Drop for NgDoor {
     }
 }
 
-/// Opens the door.
+/// Opens the door. Its requests are served by `beside`, the runtime of whatever takes its commands: a thread
+/// less that each request has to wake.
 ///
 /// # Errors
 /// When a port cannot be had; the message names the key of the configuration.
-pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
+pub async fn start(config: &Config, links: Links, beside: &Handle) -> anyhow::Result<NgDoor> {
     let address = SocketAddr::new(config.bind, config.port);
-    let socket = UdpSocket::bind(address).await;
+    let socket = bind(address);
     let socket = socket.with_context(|| format!("ng.bind and ng.port: UDP {address}"))?;
     let (asked, inbox) = mpsc::channel(ASKED_WAITING_MAX);
     let mut addresses = Addresses { udp: socket.local_addr()?, tcp: None, http: None };
@@ -90,16 +92,26 @@ pub async fn start(config: &Config, links: Links) -> anyhow::Result<NgDoor> {
         addresses.http = Some(listener.local_addr()?);
         tasks.push(tokio::spawn(web::serve(listener, asked)));
     }
+    let socket = {
+        let _beside = beside.enter();
+        Arc::new(UdpSocket::from_std(socket)?)
+    };
     let driver = Driver {
         door: Door::new(settings(config)),
         links,
-        socket: Arc::new(socket),
+        socket,
         cache: ReplyCache::new(),
         pending: HashMap::new(),
         next_request: 0,
     };
-    tasks.push(tokio::spawn(driver.run(inbox)));
+    tasks.push(beside.spawn(driver.run(inbox)));
     Ok(NgDoor { addresses, tasks })
+}
+
+fn bind(address: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
+    let socket = std::net::UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
 }
 
 fn settings(config: &Config) -> Settings {

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpStream, UdpSocket};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message as Frame;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -24,7 +25,9 @@ async fn rig() -> Rig {
     let (media_commands, commands) = queue(64);
     let (events, media_events) = queue(64);
     let config = Config { bind: LOOPBACK, port: 0, ..Config::default() };
-    let door = start(&config, Links { media_commands, media_events }).await.expect("a door");
+    let door = start(&config, Links { media_commands, media_events }, &Handle::current())
+        .await
+        .expect("a door");
     Rig { door, _media: (commands, events) }
 }
 
@@ -155,7 +158,7 @@ async fn a_port_that_is_taken_is_named_by_its_key() {
     let (_events, media_events) = queue(1);
     let port = rig.door.addresses().udp.port();
     let config = Config { bind: LOOPBACK, port, ..Config::default() };
-    let refused = start(&config, Links { media_commands, media_events }).await;
+    let refused = start(&config, Links { media_commands, media_events }, &Handle::current()).await;
     let text = format!("{:#}", refused.expect_err("taken"));
     assert!(text.contains("ng.port") && text.contains(&port.to_string()), "{text}");
 }

@@ -28,6 +28,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use worker::{Worker, WorkerHandle};
 
@@ -45,8 +46,18 @@ pub(crate) enum Notice {
 /// The running media role. Dropping it stops its threads; legs that are left end without a word.
 #[derive(Debug)]
 pub struct Media {
+    runtime: Handle,
     stop: Option<oneshot::Sender<()>>,
     threads: Vec<JoinHandle<()>>,
+}
+
+impl Media {
+    /// The runtime of the thread that takes the commands, for a client whose requests wait for the answers:
+    /// there neither has to wake the other's thread. Its tasks end with the role.
+    #[must_use]
+    pub fn runtime(&self) -> &Handle {
+        &self.runtime
+    }
 }
 
 impl Drop for Media {
@@ -97,10 +108,11 @@ pub fn start(
     drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
     let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
-    threads.push(dispatcher.start(commands, notices_inbox, stopped)?);
+    let (runtime, thread) = dispatcher.start(commands, notices_inbox, stopped)?;
+    threads.push(thread);
     // The dispatcher is joined first: it is what tells the others to stop.
     threads.reverse();
-    Ok(Media { stop: Some(stop), threads })
+    Ok(Media { runtime, stop: Some(stop), threads })
 }
 
 fn check(config: &Config) -> anyhow::Result<()> {

@@ -19,10 +19,13 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 
 /// How long a media thread may take to give up a leg. It answers within microseconds unless it is dead.
 const SURRENDER_TIMEOUT: Duration = Duration::from_secs(2);
+/// Commands that are taken to the media threads before these are woken.
+const COMMANDS_AT_ONCE_MAX: usize = 64;
 
 pub(crate) struct Dispatcher {
     bind: IpAddr,
@@ -31,6 +34,8 @@ pub(crate) struct Dispatcher {
     ports: Option<PortPool>,
     legs_max: usize,
     workers: Vec<WorkerHandle>,
+    /// Which media threads have messages that they were not woken for.
+    to_wake: Vec<bool>,
     leg_counts: Vec<usize>,
     placements: HashMap<LegId, Placement>,
     conferences: Homes,
@@ -60,6 +65,7 @@ impl Dispatcher {
             ports: (!by_kernel).then(pool),
             legs_max: config.legs_max,
             leg_counts: vec![0; workers.len()],
+            to_wake: vec![false; workers.len()],
             workers,
             placements: HashMap::new(),
             conferences: Homes::default(),
@@ -72,12 +78,14 @@ impl Dispatcher {
         commands: Inbox<MediaCommand>,
         notices: mpsc::Receiver<Notice>,
         stopped: oneshot::Receiver<()>,
-    ) -> anyhow::Result<JoinHandle<()>> {
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-        std::thread::Builder::new()
+    ) -> anyhow::Result<(Handle, JoinHandle<()>)> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let handle = runtime.handle().clone();
+        let thread = std::thread::Builder::new()
             .name("media-dispatcher".to_owned())
             .spawn(move || runtime.block_on(self.run(commands, notices, stopped)))
-            .context("starting the media dispatcher")
+            .context("starting the media dispatcher")?;
+        Ok((handle, thread))
     }
 
     async fn run(
@@ -92,13 +100,36 @@ impl Dispatcher {
                 _ = &mut stopped => break,
                 Some(notice) = notices.recv() => self.handle_notice(notice),
                 command = commands.recv() => match command {
-                    Some(command) => self.handle_command(command),
+                    Some(command) => self.handle_commands(command, &mut commands),
                     None => break,
                 },
             }
+            self.wake_workers();
         }
         for worker in &self.workers {
             worker.send(Message::Stop);
+        }
+    }
+
+    /// What comes together is taken on together, so that a media thread is woken once for it.
+    fn handle_commands(&mut self, first: MediaCommand, commands: &mut Inbox<MediaCommand>) {
+        self.handle_command(first);
+        for _ in 1..COMMANDS_AT_ONCE_MAX {
+            let Some(command) = commands.try_recv() else { return };
+            self.handle_command(command);
+        }
+    }
+
+    fn put(&mut self, worker: usize, message: Message) {
+        self.workers[worker].put(message);
+        self.to_wake[worker] = true;
+    }
+
+    fn wake_workers(&mut self) {
+        for (worker, is_to_wake) in self.workers.iter().zip(&mut self.to_wake) {
+            if std::mem::take(is_to_wake) {
+                worker.wake();
+            }
         }
     }
 
@@ -106,9 +137,9 @@ impl Dispatcher {
         match notice {
             Notice::Closed(leg) => self.forget(leg),
             Notice::Sound(fetched) => {
-                if let Some(placement) = self.placements.get(&fetched.leg) {
+                if let Some(placement) = self.placements.get(&fetched.leg).copied() {
                     let (leg, ticket, sound) = (fetched.leg, fetched.ticket, fetched.sound);
-                    self.workers[placement.worker].send(Message::Sound { leg, ticket, sound });
+                    self.put(placement.worker, Message::Sound { leg, ticket, sound });
                 }
             }
         }
@@ -208,7 +239,7 @@ impl Dispatcher {
         self.placements.insert(leg, Placement { worker, port });
         self.leg_counts[worker] += 1;
         self.show();
-        self.workers[worker].send(Message::Add { leg, sockets, addresses, seed });
+        self.put(worker, Message::Add { leg, sockets, addresses, seed });
         Ok(())
     }
 
@@ -256,7 +287,7 @@ impl Dispatcher {
             tracing::warn!(leg = %id, "a leg could not be moved");
             return;
         };
-        self.workers[at].send(Message::Adopt { leg, sockets });
+        self.put(at, Message::Adopt { leg, sockets });
         self.leg_counts[from] -= 1;
         self.leg_counts[at] += 1;
         if let Some(placement) = self.placements.get_mut(&id) {
@@ -264,25 +295,25 @@ impl Dispatcher {
         }
     }
 
-    fn pass(&self, leg: LegId, command: MediaCommand) {
-        match self.placements.get(&leg) {
+    fn pass(&mut self, leg: LegId, command: MediaCommand) {
+        match self.placements.get(&leg).copied() {
             Some(placement) => self.pass_to_worker(placement.worker, command),
             None => self.refuse_unknown(leg, &command),
         }
     }
 
-    fn pass_to_conference(&self, conference: ConferenceId, command: MediaCommand) {
+    fn pass_to_conference(&mut self, conference: ConferenceId, command: MediaCommand) {
         match self.conferences.of(conference) {
             Some(worker) => self.pass_to_worker(worker, command),
             None => self.refuse_unknown(LegId::default(), &command),
         }
     }
 
-    fn pass_to_worker(&self, worker: usize, command: MediaCommand) {
+    fn pass_to_worker(&mut self, worker: usize, command: MediaCommand) {
         match seed() {
             Ok(seed) => {
                 let command = Box::new(command);
-                self.workers[worker].send(Message::Command { command, seed });
+                self.put(worker, Message::Command { command, seed });
             }
             Err(error) => tracing::error!(%error, "a command is lost"),
         }

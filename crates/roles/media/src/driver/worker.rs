@@ -15,7 +15,7 @@ use offhook_speech::Pcm;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
@@ -49,11 +49,29 @@ pub(crate) struct WorkerHandle {
 }
 
 impl WorkerHandle {
-    /// Hands over a message. It waits while the thread's queue is full, which keeps the order.
+    /// Hands over a message and wakes the thread.
     pub(crate) fn send(&self, message: Message) {
-        if self.messages.send(message).is_err() {
+        self.put(message);
+        self.wake();
+    }
+
+    /// Hands over a message that the thread may find late: [`Self::wake`] is for when the last is put. It
+    /// waits while the thread's queue is full, which keeps the order.
+    pub(crate) fn put(&self, message: Message) {
+        let put = match self.messages.try_send(message) {
+            Err(TrySendError::Full(message)) => {
+                self.wake();
+                self.messages.send(message).is_ok()
+            }
+            put => put.is_ok(),
+        };
+        if !put {
             tracing::error!("a media thread is gone");
         }
+    }
+
+    /// The thread looks at what was put.
+    pub(crate) fn wake(&self) {
         self.waker.wake();
     }
 }
