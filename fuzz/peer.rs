@@ -98,6 +98,7 @@ impl Pair {
             rtcp: Some(address),
             rtcp_mux: true,
             payload_types: 1,
+            is_rtp: true,
             security: Security::Dtls { role, stack, fingerprints },
             ice: with_ice.then(|| IceRemote {
                 credentials: credentials(if other == 0 { 0 } else { 1 }),

@@ -10,6 +10,7 @@ mod report;
 mod work;
 
 pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
+pub use description::SECTIONS_MAX;
 
 use call::Call;
 use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
@@ -93,6 +94,9 @@ pub struct Totals {
     pub octets: u64,
     /// Packets that were dropped.
     pub errors: u64,
+    /// Sections of offers that were rejected: too many, without a port of their own, or of a protocol that
+    /// cannot be passed on.
+    pub sections_refused: u64,
 }
 
 /// The door. See the crate's documentation.

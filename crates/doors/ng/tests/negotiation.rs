@@ -63,7 +63,8 @@ fn a_phone_is_not_shown_what_a_browser_said() {
         assert!(!sdp.contains(gone), "{gone} in {sdp}");
     }
     assert!(sdp.contains("m=audio 30000 RTP/AVP 111 0\r\nc=IN IP4 192.0.2.1\r\n"), "{sdp}");
-    assert!(sdp.contains("m=video 0 ") && sdp.contains("a=group:BUNDLE 0\r\n"), "{sdp}");
+    assert!(sdp.contains("m=video 30002 RTP/AVP 96\r\nc=IN IP4 192.0.2.1\r\n"), "{sdp}");
+    assert!(sdp.contains("a=group:BUNDLE 0\r\n"), "{sdp}");
     assert!(!world.terms()[0].rtcp_mux);
 }
 

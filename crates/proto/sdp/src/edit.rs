@@ -96,6 +96,15 @@ impl<'a> DescriptionEditor<'a> {
 
     /// Takes `mid`s out of the session's groups (RFC 9143 7); a group that has none left goes.
     pub fn remove_from_groups(&mut self, mids: &[String]) {
+        self.remove_from_groups_of(None, mids);
+    }
+
+    /// Takes `mid`s out of the session's bundles alone: their sections have a transport of their own.
+    pub fn remove_from_bundles(&mut self, mids: &[String]) {
+        self.remove_from_groups_of(Some("BUNDLE"), mids);
+    }
+
+    fn remove_from_groups_of(&mut self, wanted: Option<&str>, mids: &[String]) {
         let line_end = self.session.line_end;
         self.session.lines.retain_mut(|line| {
             let text = String::from_utf8_lossy(line).into_owned();
@@ -103,6 +112,9 @@ impl<'a> DescriptionEditor<'a> {
             let is_gone = |mid: &&str| mids.iter().any(|gone| gone == mid);
             let mut words = group.split_ascii_whitespace();
             let semantics = words.next().unwrap_or_default();
+            if wanted.is_some_and(|wanted| wanted != semantics) {
+                return true;
+            }
             let (gone, left): (Vec<_>, Vec<_>) = words.partition(is_gone);
             if !gone.is_empty() {
                 let group = format!("a=group:{semantics} {}{line_end}", left.join(" "));
@@ -373,6 +385,8 @@ mod tests {
     fn groups_lose_what_is_rejected() {
         let text = edited(|editor| editor.remove_from_groups(&["1".to_owned()]));
         assert!(text.contains("a=group:BUNDLE 0\r\n"), "{text}");
+        let text = edited(|editor| editor.remove_from_bundles(&["0".to_owned()]));
+        assert!(text.contains("a=group:BUNDLE 1\r\n"), "{text}");
         let all = ["0".to_owned(), "1".to_owned()];
         assert!(!edited(|editor| editor.remove_from_groups(&all)).contains("group"));
     }

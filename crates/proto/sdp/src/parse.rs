@@ -11,7 +11,7 @@ pub const LINES_MAX: usize = 4_000;
 /// Bytes of one line.
 pub const LINE_BYTES_MAX: usize = 8 * 1024;
 /// Media sections of a description.
-pub const MEDIA_SECTIONS_MAX: usize = 64;
+pub const MEDIA_SECTIONS_MAX: usize = 128;
 /// Formats of one media section.
 pub const FORMATS_MAX: usize = 256;
 

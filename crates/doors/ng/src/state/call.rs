@@ -4,7 +4,7 @@ use super::RequestId;
 use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -47,8 +47,14 @@ pub(super) struct Party {
     pub(super) via_branch: Option<String>,
     pub(super) label: Option<String>,
     pub(super) created_s: u64,
-    /// The leg towards this party.
+    /// The leg towards this party in the section in which it speaks.
     pub(super) leg: Option<LegId>,
+    /// The place of that section in the description.
+    pub(super) leg_section: usize,
+    /// The legs of other sections, by their places.
+    pub(super) further_legs: BTreeMap<usize, LegId>,
+    /// What the sections are that were negotiated, by their places.
+    pub(super) media: BTreeMap<usize, Media>,
     /// The last description that it offered.
     pub(super) offer: Option<Offered>,
     /// Whether its speech is not passed on.
@@ -59,6 +65,16 @@ pub(super) struct Party {
     pub(super) protocol: String,
     /// The other side.
     pub(super) partner: Option<PartyId>,
+}
+
+/// What a section is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Media {
+    /// `audio`, `video`, `image` and so on.
+    pub(super) kind: String,
+    pub(super) protocol: String,
+    /// What is spoken in a section that is passed on as it is.
+    pub(super) codec: Option<String>,
 }
 
 /// A description that a party offered.
@@ -78,6 +94,46 @@ impl Party {
     /// The tag by which it is shown.
     pub(super) fn tag(&self) -> &str {
         self.tags.last().map_or("", String::as_str)
+    }
+
+    /// The leg of a section.
+    pub(super) fn leg_of(&self, section: usize) -> Option<LegId> {
+        if section == self.leg_section && self.leg.is_some() {
+            return self.leg;
+        }
+        self.further_legs.get(&section).copied()
+    }
+
+    /// The party speaks in this section from here on. Each section keeps the leg that it has.
+    pub(super) fn speak_in(&mut self, section: usize) {
+        if section == self.leg_section {
+            return;
+        }
+        if let Some(leg) = self.leg.take() {
+            self.further_legs.insert(self.leg_section, leg);
+        }
+        self.leg = self.further_legs.remove(&section);
+        self.leg_section = section;
+    }
+
+    pub(super) fn set_leg(&mut self, section: usize, leg: LegId) {
+        if section == self.leg_section {
+            self.leg = Some(leg);
+        } else {
+            self.further_legs.insert(section, leg);
+        }
+    }
+
+    /// Forgets a leg that is gone.
+    pub(super) fn lose_leg(&mut self, leg: LegId) {
+        self.leg = self.leg.filter(|known| *known != leg);
+        self.further_legs.retain(|_, known| *known != leg);
+    }
+
+    /// The legs of all its sections, with the places of these.
+    pub(super) fn legs(&self) -> impl Iterator<Item = (usize, LegId)> {
+        let further = self.further_legs.iter().map(|(section, leg)| (*section, *leg));
+        self.leg.map(|leg| (self.leg_section, leg)).into_iter().chain(further)
     }
 
     fn is_tagged(&self) -> bool {
@@ -168,7 +224,7 @@ impl Call {
 
     /// The legs of all its parties.
     pub(super) fn legs(&self) -> Vec<LegId> {
-        self.parties.iter().filter_map(|party| party.leg).collect()
+        self.parties.iter().flat_map(Party::legs).map(|(_, leg)| leg).collect()
     }
 }
 
@@ -223,5 +279,23 @@ mod tests {
             assert!(call.offerer(&number.to_string(), 0).is_some());
         }
         assert_eq!(call.offerer("one more", 0), None);
+    }
+
+    #[test]
+    fn each_section_keeps_its_leg_wherever_the_party_speaks() {
+        let mut party = Party::default();
+        party.set_leg(0, LegId(1));
+        party.set_leg(1, LegId(2));
+        party.speak_in(1);
+        assert_eq!(
+            (party.leg, party.leg_of(0), party.leg_of(1)),
+            (Some(LegId(2)), Some(LegId(1)), Some(LegId(2)))
+        );
+        party.speak_in(2);
+        assert_eq!((party.leg, party.leg_of(1)), (None, Some(LegId(2))));
+        party.speak_in(0);
+        assert_eq!((party.leg, party.legs().count()), (Some(LegId(1)), 2));
+        party.lose_leg(LegId(1));
+        assert_eq!(party.leg_of(0), None);
     }
 }

@@ -191,8 +191,8 @@ fn gates(
     for id in parties {
         let party = &mut call.parties[id];
         set(party);
-        if let Some(leg) = party.leg {
-            let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
+        let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
+        for (_, leg) in party.legs() {
             commands.push(MediaCommand::Gate { leg, speech, dtmf });
         }
     }

@@ -173,8 +173,14 @@ impl Door {
             return;
         }
         if parties.len() < call.parties.len() {
-            let legs: Vec<_> =
-                parties.iter().filter_map(|id| call.parties[*id].leg.take()).collect();
+            let legs: Vec<_> = parties
+                .iter()
+                .flat_map(|id| call.parties[*id].legs())
+                .map(|(_, leg)| leg)
+                .collect();
+            for leg in &legs {
+                parties.iter().for_each(|id| call.parties[*id].lose_leg(*leg));
+            }
             for id in parties {
                 call.parties[*id].tags.clear();
                 call.parties[*id].partner = None;

@@ -1,16 +1,20 @@
 //! Offers and answers.
 
-use super::call::{Offered, PartyId};
-use super::description::{self, Edit, Said};
-use super::work::{AnswerTask, OfferTask, Refusal, Task, refuse};
-use super::{Door, RequestId, TimerName, codecs, reason};
-use offhook_bus::{MediaCommand, MediaEvent};
+use super::call::{Media, Offered, PartyId};
+use super::codecs::{self, Answered};
+use super::description::{self, Edit, Passage, SECTIONS_MAX, Said, SectionEdit};
+use super::work::{
+    AnswerTask, AnsweredSection, OfferTask, OfferedSection, Outcome, Refusal, Task, refuse,
+};
+use super::{Door, RequestId, TimerName, reason};
+use offhook_bus::{MediaCommand, MediaEvent, Terms};
 use offhook_model::LegId;
-use offhook_ng::{AddressFamily, Dictionary, Flags, Reply, Request, Value};
-use offhook_sdp::{EditedFormat, SessionDescription};
+use offhook_ng::{AddressFamily, Dictionary, Flags, Reply, Request, Switches, Value};
+use offhook_sdp::{EditedFormat, MediaDescription, MediaKind, SessionDescription};
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Flags beside the media that are counted when they mean nothing here.
 fn note_unknown(flags: &Flags) {
@@ -72,27 +76,94 @@ impl Door {
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         let said = Said::read(said).map_err(refuse)?;
         let flags = self.with_interface(request.flags, 1)?;
-        if said.is_without_audio() {
-            return Err(refuse("the audio section of the offer is not in use"));
+        if !said.uses(said.index) {
+            return Err(refuse("no section of the offer is in use"));
         }
-        let formats = codecs::offered(&said.formats(), &flags.codec);
-        if formats.is_empty() {
-            return Err(refuse("no codec is left to offer"));
-        }
+        let passages = self.offered_passages(&said, &flags)?;
         let (to_tag, via_branch) = (request.to_tag.as_deref(), request.via_branch.as_deref());
-        let (offerer, receiver) = self.parties(call_id, &from_tag, to_tag, via_branch, now)?;
-        let Some(call) = self.calls.get(call_id) else { return Err(refuse("Unknown call-id")) };
-        let partner = call.parties[offerer].leg;
-        let terms = description::offer_terms(&said, &flags, &formats, partner).map_err(refuse)?;
-        let known = call.parties[receiver].leg;
-        let leg = known.unwrap_or_else(|| self.new_leg(call_id));
-        self.note_offer(call_id, (offerer, receiver), leg, &said, &flags);
+        let between = self.parties(call_id, &from_tag, to_tag, via_branch, now)?;
+        let offers = self.offers(call_id, between.0, &said, &flags, passages)?;
+        self.note_offer(call_id, between, &said, &flags);
         self.keep(call_id);
-        self.tell(MediaCommand::OfferOn { leg, terms });
-        let is_new_leg = known.is_none();
-        let task = OfferTask { offerer, receiver, leg, is_new_leg, said, flags, formats };
+        let sections = self.offer_sections(call_id, between.1, offers);
+        let task = OfferTask { receiver: between.1, said, flags, sections };
         self.start_work(call_id, id, Task::Offer(Box::new(task)), now);
         Ok(())
+    }
+
+    /// The sections of an offer that are passed: that in which the parties speak, and as many others as there
+    /// may be and can be.
+    fn offered_passages(&mut self, said: &Said, flags: &Flags) -> Result<Vec<Passage>, Refusal> {
+        let mut passages =
+            vec![description::offered_passage(said, said.index, flags).map_err(refuse)?];
+        let sections = said.description.media.iter().enumerate();
+        for (index, _) in
+            sections.filter(|(index, section)| *index != said.index && section.is_in_use())
+        {
+            let passage = if !said.uses(index) {
+                Err("the section has no port of its own (bundle-only)".to_owned())
+            } else if passages.len() >= SECTIONS_MAX {
+                Err(format!("there are more than {SECTIONS_MAX} sections"))
+            } else {
+                description::offered_passage(said, index, flags)
+            };
+            match passage {
+                Ok(passage) => passages.push(passage),
+                Err(reason) => self.count_refused_section(index, &reason),
+            }
+        }
+        passages.sort_by_key(|passage| passage.index);
+        Ok(passages)
+    }
+
+    fn count_refused_section(&mut self, index: usize, reason: &str) {
+        tracing::debug!(index, reason, "a section is rejected");
+        self.totals.sections_refused += 1;
+        metrics::counter!("offhook_ng_sections_refused_total").increment(1);
+    }
+
+    /// The terms on which each section is offered to the other side.
+    fn offers(
+        &mut self,
+        call_id: &str,
+        offerer: PartyId,
+        said: &Said,
+        flags: &Flags,
+        passages: Vec<Passage>,
+    ) -> Result<Vec<(Passage, Terms)>, Refusal> {
+        let mut offers = Vec::new();
+        for passage in passages {
+            let call = self.calls.get(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
+            let partner = call.parties[offerer].leg_of(passage.index);
+            match description::offer_terms(said, flags, &passage, partner) {
+                Ok(terms) => offers.push((passage, terms)),
+                Err(reason) if passage.index == said.index => return Err(refuse(reason)),
+                Err(reason) => self.count_refused_section(passage.index, &reason),
+            }
+        }
+        Ok(offers)
+    }
+
+    /// Offers each section on the leg that it has, or on one of its own.
+    fn offer_sections(
+        &mut self,
+        call_id: &str,
+        receiver: PartyId,
+        offers: Vec<(Passage, Terms)>,
+    ) -> Vec<OfferedSection> {
+        let mut sections = Vec::new();
+        for (passage, terms) in offers {
+            let known = self.calls.get(call_id);
+            let known = known.and_then(|call| call.parties[receiver].leg_of(passage.index));
+            let leg = known.unwrap_or_else(|| self.new_leg(call_id));
+            if let Some(call) = self.calls.get_mut(call_id) {
+                call.parties[receiver].set_leg(passage.index, leg);
+            }
+            self.tell(MediaCommand::OfferOn { leg, terms });
+            let is_new_leg = known.is_none();
+            sections.push(OfferedSection { passage, leg, is_new_leg, outcome: None });
+        }
+        sections
     }
 
     fn parties(
@@ -116,7 +187,6 @@ impl Door {
         &mut self,
         call_id: &str,
         (offerer, receiver): (PartyId, PartyId),
-        leg: LegId,
         said: &Said,
         flags: &Flags,
     ) {
@@ -133,10 +203,13 @@ impl Door {
         if from.partner.is_none() {
             from.partner = Some(receiver);
         }
+        let section = said.section();
+        from.media = media(said, |section| section.protocol.as_str());
         let to = &mut call.parties[receiver];
-        to.leg = Some(leg);
+        to.speak_in(said.index);
         to.partner = Some(offerer);
-        to.protocol = description::protocol(said, flags).to_owned();
+        to.protocol = description::protocol(section, flags).to_owned();
+        to.media = media(said, |section| description::protocol(section, flags));
         to.label = flags.set_label.clone().or(to.label.take());
     }
 
@@ -153,33 +226,62 @@ impl Door {
         task: &mut OfferTask,
         event: MediaEvent,
     ) -> bool {
-        if event.leg() != Some(task.leg) {
+        let mut sections = task.sections.iter_mut();
+        let Some(section) = sections.find(|section| event.leg() == Some(section.leg)) else {
             return false;
-        }
-        let formats = Some(task.formats.as_slice());
-        let protocol = description::protocol(&task.said, &task.flags);
-        let edit = Edit { formats, protocol, flags: &task.flags, is_answer: false };
-        let reply = match event {
-            MediaEvent::Described { sdp, .. } => edited(&task.said, &sdp, &edit),
-            MediaEvent::Refused { why, .. } => {
-                if task.is_new_leg {
-                    self.lose_leg(call_id, task.receiver, task.leg);
-                }
-                Reply::error(reason(&why))
-            }
+        };
+        section.outcome = match event {
+            MediaEvent::Described { sdp, .. } => Some(described(&sdp)),
+            MediaEvent::Refused { why, .. } => Some(Err(reason(&why))),
             _ => return false,
         };
-        tracing::debug!(offerer = task.offerer, receiver = task.receiver, "an offer is passed on");
-        self.reply(id, reply);
-        self.forget_if_empty(call_id);
+        if task.sections.iter().any(|section| section.outcome.is_none()) {
+            return false;
+        }
+        self.finish_offer(call_id, id, task);
         true
     }
 
-    /// The leg was not made.
+    /// Replies with what the media role has described. Sections that it refuses are rejected, unless it is
+    /// the one in which the parties speak.
+    fn finish_offer(&mut self, call_id: &str, id: RequestId, task: &OfferTask) {
+        let failed = failed(&task.said, task.sections.iter().map(|s| (&s.passage, &s.outcome)));
+        for section in task.sections.iter().filter(|section| section.is_new_leg) {
+            match &section.outcome {
+                Some(Ok(_)) if failed.is_some() => {
+                    self.tell(MediaCommand::Release { leg: section.leg });
+                    self.lose_leg(call_id, task.receiver, section.leg);
+                }
+                Some(Err(_)) => {
+                    self.legs.remove(&section.leg);
+                    self.lose_leg(call_id, task.receiver, section.leg);
+                }
+                Some(Ok(_)) | None => {}
+            }
+        }
+        for section in &task.sections {
+            if let (Some(Err(reason)), None) = (&section.outcome, failed) {
+                self.count_refused_section(section.passage.index, reason);
+            }
+        }
+        let reply = match failed {
+            Some(reason) => Reply::error(reason),
+            None => {
+                let outcomes = task.sections.iter().map(|section| {
+                    let theirs = &task.said.description.media[section.passage.index];
+                    let protocol = description::protocol(theirs, &task.flags);
+                    (&section.passage, &section.outcome, protocol)
+                });
+                edited(&task.said, outcomes, &task.flags, false)
+            }
+        };
+        self.reply(id, reply);
+        self.forget_if_empty(call_id);
+    }
+
     fn lose_leg(&mut self, call_id: &str, party: PartyId, leg: LegId) {
-        self.legs.remove(&leg);
         if let Some(call) = self.calls.get_mut(call_id) {
-            call.parties[party].leg = None;
+            call.parties[party].lose_leg(leg);
         }
     }
 
@@ -194,79 +296,137 @@ impl Door {
         let from_tag = tag(&request.from_tag).ok_or_else(|| refuse("No from-tag in message"))?;
         let to_tag = tag(&request.to_tag).ok_or_else(|| refuse("No to-tag in message"))?;
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
-        let said = Said::read(said).map_err(refuse)?;
-        let flags = request.flags;
         let no_offer = || refuse("there is no offer that this could answer");
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         let offerer = call.party_with_tag(&from_tag).ok_or_else(no_offer)?;
         let offered = call.parties[offerer].offer.clone().ok_or_else(no_offer)?;
-        let flags = answer_interface(flags, &offered);
+        let flags = answer_interface(request.flags, &offered);
+        let offer = Said::read(offered.sdp.clone()).map_err(refuse)?;
+        let said = Said::read_at(said, offer.index).map_err(refuse)?;
         let via_branch = request.via_branch.as_deref();
         let answerer = call.answerer(offerer, &to_tag, via_branch).ok_or_else(no_offer)?;
-        let answer_leg = call.parties[answerer].leg.ok_or_else(no_offer)?;
+        if call.parties[answerer].legs().next().is_none() {
+            return Err(no_offer());
+        }
         call.parties[offerer].partner = Some(answerer);
         call.parties[answerer].partner = Some(offerer);
-        let known = call.parties[offerer].leg;
+        call.parties[offerer].speak_in(offer.index);
         self.keep(call_id);
-        if said.is_without_audio() {
-            self.refuse_audio(id, answer_leg, &said);
+        let between = (offerer, answerer);
+        self.take_back_refused(call_id, answerer, &offer, &said);
+        let sections = self.put_in_force(call_id, between, (&offer, &offered), &said, &flags);
+        if sections.is_empty() {
+            let sdp = Value::Text(Cow::Owned(description::refused(&said)));
+            self.reply(id, Reply::ok(Dictionary::new().with("sdp", sdp)));
             return Ok(());
         }
-        let offer_leg = known.unwrap_or_else(|| self.new_leg(call_id));
-        if let Some(call) = self.calls.get_mut(call_id) {
-            call.parties[offerer].leg = Some(offer_leg);
-        }
-        let task = self.put_in_force(&offered, said, flags, answer_leg, offer_leg)?;
+        self.watch_silence(call_id, &sections, now);
+        let records = flags.switches.record_call || offered.flags.switches.record_call;
+        let task = AnswerTask { said, flags, sections, records };
         self.start_work(call_id, id, Task::Answer(Box::new(task)), now);
         Ok(())
     }
 
-    /// The answer refuses the audio: so does what the offerer sees.
-    fn refuse_audio(&mut self, id: RequestId, leg: LegId, said: &Said) {
-        self.tell(MediaCommand::Rollback { leg });
-        let sdp = Value::Text(Cow::Owned(description::refused(said)));
-        self.reply(id, Reply::ok(Dictionary::new().with("sdp", sdp)));
+    /// What was offered and is not in use in the answer, or is not offered any longer, is not passed.
+    fn take_back_refused(&mut self, call_id: &str, answerer: PartyId, offer: &Said, said: &Said) {
+        let Some(call) = self.calls.get(call_id) else { return };
+        let legs: Vec<_> = call.parties[answerer].legs().collect();
+        for (index, leg) in legs {
+            if offer.uses(index) && said.uses(index) {
+                continue;
+            }
+            self.tell(MediaCommand::Rollback { leg });
+            if index != offer.index {
+                self.tell(MediaCommand::Unbridge { leg });
+            }
+        }
     }
 
+    /// Puts every section of an answer in force that was offered and is in use.
     fn put_in_force(
         &mut self,
-        offered: &Offered,
-        said: Said,
-        flags: Flags,
-        answer_leg: LegId,
-        offer_leg: LegId,
-    ) -> Result<AnswerTask, Refusal> {
-        let offer = Said::read(offered.sdp.clone()).map_err(refuse)?;
-        let chosen = codecs::answered(
-            &offer.formats(),
-            &said.formats(),
-            &offered.flags.codec,
-            flags.switches,
-        );
-        let kept: Vec<_> = chosen.kept.into_iter().map(EditedFormat::kept).collect();
-        let source = signalled_address(&offered.flags);
-        let offer_text = offer.audio_alone(Some(&kept), None, source);
-        let answer = said.audio_alone(None, None, signalled_address(&flags));
-        let terms = description::answer_terms(&said, &offered.flags, &flags, Some(answer_leg));
-        self.tell(MediaCommand::AcceptAnswer { leg: answer_leg, answer });
-        self.tell(MediaCommand::AnswerOn { leg: offer_leg, offer: offer_text, terms });
-        self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
-        let records = flags.switches.record_call || offered.flags.switches.record_call;
-        Ok(AnswerTask {
-            records,
-            answer_leg,
-            offer_leg,
-            said,
-            flags,
-            formats: chosen.edited,
-            protocol: offer.section().protocol.as_str().to_owned(),
-            is_agreed: false,
-            described: None,
-            refused: None,
-        })
+        call_id: &str,
+        (offerer, answerer): (PartyId, PartyId),
+        (offer, offered): (&Said, &Offered),
+        said: &Said,
+        flags: &Flags,
+    ) -> Vec<AnsweredSection> {
+        let mut sections = Vec::new();
+        for index in offer.used().filter(|index| said.uses(*index)) {
+            let Some(call) = self.calls.get(call_id) else { break };
+            let Some(answer_leg) = call.parties[answerer].leg_of(index) else { continue };
+            let known = call.parties[offerer].leg_of(index);
+            let offer_leg = known.unwrap_or_else(|| self.new_leg(call_id));
+            let (passage, kept) = answered_passage(offer, offered, said, index, flags.switches);
+            if let Some(call) = self.calls.get_mut(call_id) {
+                let codec = if passage.is_opaque { first_codec(said, index) } else { None };
+                call.parties[offerer].set_leg(index, offer_leg);
+                for party in [offerer, answerer] {
+                    if let Some(media) = call.parties[party].media.get_mut(&index) {
+                        media.codec.clone_from(&codec);
+                    }
+                }
+            }
+            let legs = (answer_leg, offer_leg);
+            self.tell_answer(legs, (offer, offered), said, flags, &passage, kept.as_deref());
+            self.gate_new_leg(call_id, offerer, offer_leg, known.is_none());
+            let protocol = offer.description.media[index].protocol.as_str().to_owned();
+            sections.push(AnsweredSection {
+                passage,
+                answer_leg,
+                offer_leg,
+                protocol,
+                is_agreed: false,
+                is_described: false,
+                outcome: None,
+            });
+        }
+        sections
     }
 
-    /// Whether the answer is done. Both legs say something, and in this order.
+    fn tell_answer(
+        &mut self,
+        (answer_leg, offer_leg): (LegId, LegId),
+        (offer, offered): (&Said, &Offered),
+        said: &Said,
+        flags: &Flags,
+        passage: &Passage,
+        kept: Option<&[EditedFormat]>,
+    ) {
+        let index = passage.index;
+        let source = signalled_address(&offered.flags);
+        let offer_text = offer.alone(index, kept, None, source);
+        let answer = said.alone(index, None, None, signalled_address(flags));
+        let partner = Some(answer_leg);
+        let terms = description::answer_terms(said, index, &offered.flags, flags, partner);
+        let terms = Terms { is_opaque: passage.is_opaque, ..terms };
+        self.tell(match passage.is_opaque {
+            true => MediaCommand::AcceptOpaqueAnswer { leg: answer_leg, answer },
+            false => MediaCommand::AcceptAnswer { leg: answer_leg, answer },
+        });
+        self.tell(MediaCommand::AnswerOn { leg: offer_leg, offer: offer_text, terms });
+        self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
+    }
+
+    /// A party that is blocked is blocked on a leg that is made later, too.
+    fn gate_new_leg(&mut self, call_id: &str, party: PartyId, leg: LegId, is_new: bool) {
+        let Some(call) = self.calls.get(call_id) else { return };
+        let party = &call.parties[party];
+        let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
+        if is_new && !(speech && dtmf) {
+            self.tell(MediaCommand::Gate { leg, speech, dtmf });
+        }
+    }
+
+    /// The media role tells of silence where it understands speech; elsewhere it is asked.
+    fn watch_silence(&mut self, call_id: &str, sections: &[AnsweredSection], now: Instant) {
+        let limit = Duration::from_secs(u64::from(self.settings.silence_timeout_s));
+        if !limit.is_zero() && sections.iter().any(|section| section.passage.is_opaque) {
+            self.set_timer(call_id, TimerName::Silence, now + limit);
+        }
+    }
+
+    /// Whether the answer is done. Both legs of each section say something, and in this order.
     pub(super) fn answer_goes_on(
         &mut self,
         call_id: &str,
@@ -275,51 +435,139 @@ impl Door {
         event: MediaEvent,
         now: Instant,
     ) -> bool {
+        let Some(leg) = event.leg() else { return false };
+        let mut sections = task.sections.iter_mut();
+        let is_of =
+            |section: &&mut AnsweredSection| [section.answer_leg, section.offer_leg].contains(&leg);
+        let Some(section) = sections.find(is_of) else { return false };
         match event {
-            MediaEvent::Agreed { leg } if leg == task.answer_leg => task.is_agreed = true,
-            MediaEvent::Described { leg, sdp } if leg == task.offer_leg => {
-                task.described = Some(sdp);
+            MediaEvent::Agreed { leg } if leg == section.answer_leg => section.is_agreed = true,
+            MediaEvent::Described { leg, sdp } if leg == section.offer_leg => {
+                section.is_described = true;
+                section.outcome.get_or_insert_with(|| described(&sdp));
             }
             MediaEvent::Refused { leg, why } => {
-                task.refused.get_or_insert(reason(&why));
-                if leg == task.answer_leg {
-                    task.is_agreed = true;
-                } else {
-                    task.described.get_or_insert_default();
+                section.is_agreed |= leg == section.answer_leg;
+                section.is_described |= leg == section.offer_leg;
+                if !matches!(section.outcome, Some(Err(_))) {
+                    section.outcome = Some(Err(reason(&why)));
                 }
             }
             _ => return false,
         }
-        let Some(sdp) = task.described.as_ref().filter(|_| task.is_agreed) else { return false };
-        let reply = match &task.refused {
+        if !task.sections.iter().all(AnsweredSection::is_done) {
+            return false;
+        }
+        self.finish_answer(call_id, id, task, now);
+        true
+    }
+
+    /// Replies with what the media role has described. A section that it refuses is rejected, unless it is
+    /// the one in which the parties speak.
+    fn finish_answer(&mut self, call_id: &str, id: RequestId, task: &AnswerTask, now: Instant) {
+        let failed = failed(&task.said, task.sections.iter().map(|s| (&s.passage, &s.outcome)));
+        let reply = match failed {
             Some(reason) => Reply::error(reason),
             None => {
-                let (formats, protocol) = (task.formats.as_deref(), task.protocol.as_str());
-                let flags = &task.flags;
-                edited(&task.said, sdp, &Edit { formats, protocol, flags, is_answer: true })
+                let outcomes = task
+                    .sections
+                    .iter()
+                    .map(|section| (&section.passage, &section.outcome, section.protocol.as_str()));
+                edited(&task.said, outcomes, &task.flags, true)
             }
         };
         self.reply(id, reply);
-        if task.records && task.refused.is_none() {
-            self.record_from_here(call_id, task.offer_leg, now);
+        if failed.is_some() {
+            return;
         }
-        true
+        let spoken = task.sections.iter().find(|section| !section.passage.is_opaque);
+        if let Some(section) = spoken.filter(|_| task.records) {
+            self.record_from_here(call_id, section.offer_leg, now);
+        }
     }
 }
 
-/// The reply with the edited description.
-fn edited(said: &Said, ours: &str, edit: &Edit<'_>) -> Reply {
-    let ours = SessionDescription::parse(ours.as_bytes()).ok();
-    let own_address = ours.as_ref().and_then(description::own_address);
-    let family = edit.flags.address_family.filter(|_| edit.flags.media_address.is_none());
+/// Why the section in which the parties speak is refused, when it is.
+fn failed<'a>(
+    said: &Said,
+    mut outcomes: impl Iterator<Item = (&'a Passage, &'a Option<Outcome>)>,
+) -> Option<&'a str> {
+    outcomes.find_map(|(passage, outcome)| match outcome {
+        Some(Err(reason)) if passage.index == said.index => Some(reason.as_str()),
+        _ => None,
+    })
+}
+
+/// What the media role has described.
+fn described(sdp: &str) -> Outcome {
+    let ours = SessionDescription::parse(sdp.as_bytes());
+    ours.map_err(|_| "the media role described nothing".to_owned())
+}
+
+/// What the sections of a description are.
+fn media<'a>(
+    said: &'a Said,
+    protocol: impl Fn(&'a MediaDescription) -> &'a str,
+) -> BTreeMap<usize, Media> {
+    let media = |index: usize| {
+        let section = &said.description.media[index];
+        let (kind, protocol) = (section.kind.as_str().to_owned(), protocol(section).to_owned());
+        (index, Media { kind, protocol, codec: None })
+    };
+    said.used().map(media).collect()
+}
+
+/// What is spoken first in a section.
+fn first_codec(said: &Said, index: usize) -> Option<String> {
+    let first = said.formats(index).into_iter().next()?;
+    first.name().map(str::to_owned)
+}
+
+/// How an answer's section is passed, and which of the offer's formats stay.
+fn answered_passage(
+    offer: &Said,
+    offered: &Offered,
+    said: &Said,
+    index: usize,
+    switches: Switches,
+) -> (Passage, Option<Vec<EditedFormat>>) {
+    let is_opaque = |formats| (Passage { index, is_opaque: true, formats }, None);
+    if index != offer.index || offer.description.media[index].kind != MediaKind::Audio {
+        return is_opaque(None);
+    }
+    let flags = &offered.flags.codec;
+    let (theirs, answer) = (offer.formats(index), said.formats(index));
+    match codecs::answered(&theirs, &answer, flags, switches) {
+        Answered::PassedOn => is_opaque(None),
+        Answered::Spoken { kept, edited } => {
+            let kept = kept.into_iter().map(EditedFormat::kept).collect();
+            (Passage { index, is_opaque: false, formats: edited }, Some(kept))
+        }
+    }
+}
+
+/// The reply with the edited description. Sections without a description of ours are rejected.
+fn edited<'a>(
+    said: &Said,
+    outcomes: impl Iterator<Item = (&'a Passage, &'a Option<Outcome>, &'a str)>,
+    flags: &Flags,
+    is_answer: bool,
+) -> Reply {
+    let sections: Vec<_> = outcomes
+        .filter_map(|(passage, outcome, protocol)| match outcome {
+            Some(Ok(ours)) => Some(SectionEdit { passage, ours, protocol }),
+            Some(Err(_)) | None => None,
+        })
+        .collect();
+    let own_address = sections.first().and_then(|section| description::own_address(section.ours));
+    let family = flags.address_family.filter(|_| flags.media_address.is_none());
     if let (Some(family), Some(address)) = (family, own_address)
         && (family == AddressFamily::V4) != address.is_ipv4()
     {
         return Reply::error("there is no address of the address-family that is asked for");
     }
-    let sdp = ours.and_then(|ours| description::edited(said, &ours, edit));
-    match sdp {
+    match description::edited(said, &Edit { sections, flags, is_answer }) {
         Some(sdp) => Reply::ok(Dictionary::new().with("sdp", Value::Text(Cow::Owned(sdp)))),
-        None => Reply::error("the media role described no audio"),
+        None => Reply::error("the media role described nothing"),
     }
 }

@@ -46,8 +46,7 @@ impl Door {
         });
         let mut tags = Dictionary::new();
         for party in parties {
-            let measure = party.leg.and_then(|leg| measures.get(&leg));
-            tags.push(party.tag(), party_report(call, party, measure, now_s));
+            tags.push(party.tag(), party_report(call, party, measures, now_s));
         }
         let keys = keys
             .number("created", call.created.as_secs())
@@ -92,7 +91,7 @@ impl Door {
 fn party_report(
     call: &Call,
     party: &Party,
-    measure: Option<&LegMeasure>,
+    measures: &HashMap<LegId, LegMeasure>,
     now_s: u64,
 ) -> Value<'static> {
     let mut keys = Dictionary::new().text("tag", party.tag()).number("created", party.created_s);
@@ -111,11 +110,15 @@ fn party_report(
             .with("subscriptions", Value::List(vec![relation.clone()]))
             .with("subscribers", Value::List(vec![relation]));
     }
-    let medias = measure.map(|measure| media_report(party, measure, now_s));
-    keys.with("medias", Value::List(medias.into_iter().collect())).into()
+    let mut legs: Vec<_> = party.legs().collect();
+    legs.sort_unstable();
+    let medias = legs.into_iter().filter_map(|(section, leg)| {
+        Some(media_report(party, section, measures.get(&leg)?, now_s))
+    });
+    keys.with("medias", Value::List(medias.collect())).into()
 }
 
-fn media_report(party: &Party, measure: &LegMeasure, now_s: u64) -> Value<'static> {
+fn media_report(party: &Party, section: usize, measure: &LegMeasure, now_s: u64) -> Value<'static> {
     let received = Dictionary::new()
         .number("packets", measure.report.packets_received)
         .number("bytes", measure.octets_received)
@@ -137,11 +140,15 @@ fn media_report(party: &Party, measure: &LegMeasure, now_s: u64) -> Value<'stati
         .with("flags", Value::List(vec![Value::text("RTP")]))
         .with("stats", received.into())
         .with("stats_out", sent.into());
+    let known = party.media.get(&section);
+    let kind = known.map_or("audio", |media| media.kind.as_str()).to_owned();
+    let protocol = known.map_or_else(|| party.protocol.clone(), |media| media.protocol.clone());
     let mut media = Dictionary::new()
-        .number("index", 1)
-        .text("type", "audio")
-        .text("protocol", party.protocol.clone());
-    if let Some(codec) = &measure.report.codec {
+        .number("index", section + 1)
+        .text("type", kind)
+        .text("protocol", protocol);
+    let passed_on = known.and_then(|media| media.codec.as_ref());
+    if let Some(codec) = measure.report.codec.as_ref().or(passed_on) {
         media = media.text("codec", codec.clone());
     }
     media.with("streams", Value::List(vec![stream.into()])).into()

@@ -2,10 +2,10 @@
 
 use super::RequestId;
 use super::call::PartyId;
-use super::description::Said;
+use super::description::{Passage, Said};
 use offhook_model::{LegId, LegMeasure};
 use offhook_ng::{Flags, Reply};
-use offhook_sdp::EditedFormat;
+use offhook_sdp::SessionDescription;
 use std::collections::HashMap;
 
 /// The request of a call that is being worked on. Further ones of the call wait.
@@ -24,34 +24,60 @@ pub(super) enum Task {
     Record(RecordTask),
 }
 
-/// An offer waits for the description of the leg to the other side.
+/// Our description of a section, or why there is none.
+pub(super) type Outcome = Result<SessionDescription, String>;
+
+/// An offer waits for the descriptions of the legs to the other side.
 #[derive(Debug)]
 pub(super) struct OfferTask {
-    pub(super) offerer: PartyId,
     pub(super) receiver: PartyId,
+    pub(super) said: Said,
+    pub(super) flags: Flags,
+    pub(super) sections: Vec<OfferedSection>,
+}
+
+/// A section of an offer.
+#[derive(Debug)]
+pub(super) struct OfferedSection {
+    pub(super) passage: Passage,
     pub(super) leg: LegId,
     /// Whether the leg is there for this offer alone so far.
     pub(super) is_new_leg: bool,
-    pub(super) said: Said,
-    pub(super) flags: Flags,
-    pub(super) formats: Vec<EditedFormat>,
+    /// Our description, or why there is none.
+    pub(super) outcome: Option<Outcome>,
 }
 
-/// An answer waits until it is in force on its own leg, and for the description of the leg to the offerer.
+/// An answer waits until it is in force on its own legs, and for the descriptions of the legs to the offerer.
 #[derive(Debug)]
 pub(super) struct AnswerTask {
-    pub(super) answer_leg: LegId,
-    pub(super) offer_leg: LegId,
     pub(super) said: Said,
     pub(super) flags: Flags,
-    pub(super) formats: Option<Vec<EditedFormat>>,
+    pub(super) sections: Vec<AnsweredSection>,
     /// Whether the call is recorded from here on.
     pub(super) records: bool,
+}
+
+/// A section of an answer.
+#[derive(Debug)]
+pub(super) struct AnsweredSection {
+    pub(super) passage: Passage,
+    pub(super) answer_leg: LegId,
+    pub(super) offer_leg: LegId,
     /// The protocol of the offer that is answered.
     pub(super) protocol: String,
+    /// Whether the answer is in force on its own leg, or refused there.
     pub(super) is_agreed: bool,
-    pub(super) described: Option<String>,
-    pub(super) refused: Option<String>,
+    /// Whether the leg to the offerer has a description, or was refused one.
+    pub(super) is_described: bool,
+    /// Our description, or why there is none.
+    pub(super) outcome: Option<Outcome>,
+}
+
+impl AnsweredSection {
+    /// Both legs have said something.
+    pub(super) fn is_done(&self) -> bool {
+        self.is_agreed && self.is_described
+    }
 }
 
 /// A recording waits for its file.

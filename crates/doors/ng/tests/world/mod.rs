@@ -120,7 +120,8 @@ impl World {
         let leg = match command {
             MediaCommand::OfferOn { leg, .. }
             | MediaCommand::AnswerOn { leg, .. }
-            | MediaCommand::AcceptAnswer { leg, .. } => *leg,
+            | MediaCommand::AcceptAnswer { leg, .. }
+            | MediaCommand::AcceptOpaqueAnswer { leg, .. } => *leg,
             MediaCommand::Measure { leg } => {
                 let measure = Some(Box::new(self.measure.clone()));
                 return Some(MediaEvent::Measured { leg: *leg, measure });
@@ -186,14 +187,18 @@ impl World {
 /// A description of the media role: the section it was shown, with its own address, port and keys.
 fn described(like: &str, port: u16, terms: &Terms, is_offer: bool) -> String {
     let like = SessionDescription::parse(like.as_bytes()).expect("a description");
-    let (_, section) = like.audio().expect("an audio section");
-    assert_eq!(like.media.len(), 1, "the media role sees the audio alone");
+    let (_, section) = like.first_in_use().expect("a section");
+    assert_eq!(like.media.len(), 1, "the media role sees one section alone");
     let mut ours = section.clone();
     ours.port = port;
     ours.lines.retain(|line| {
         let name = line.as_attribute().map(|(name, _)| name);
         name.is_none_or(|name| matches!(name, "rtpmap" | "fmtp" | "sendrecv" | "sendonly"))
     });
+    if !ours.protocol.is_rtp() {
+        let head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";
+        return format!("{head}{ours}");
+    }
     ours.lines.retain(|line| line.kind != b'c');
     let is_dtls_offer = is_offer && terms.security == Security::Dtls;
     let mut group = String::new();
