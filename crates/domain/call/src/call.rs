@@ -387,6 +387,9 @@ fn refusal(why: &MediaRefusal) -> Failure {
         MediaRefusal::Exhausted => {
             Failure::new(HangupCause::SWITCH_CONGESTION, "No media port is free")
         }
+        MediaRefusal::Overloaded => {
+            Failure::new(HangupCause::SWITCH_CONGESTION, "No capacity for transcoding")
+        }
         MediaRefusal::NoSuchLeg => {
             Failure::new(HangupCause::NORMAL_TEMPORARY_FAILURE, "Media is not available")
         }

@@ -284,6 +284,9 @@ pub enum MediaRefusal {
     NotAcceptable(String),
     /// No port or no capacity is left (503).
     Exhausted,
+    /// The two legs that are to be bridged have no codec in common, and there is no capacity for transcoding
+    /// (503).
+    Overloaded,
     /// The leg is not known, or is not in a state for the command.
     NoSuchLeg,
 }

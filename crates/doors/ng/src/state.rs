@@ -397,6 +397,7 @@ fn reason(why: &MediaRefusal) -> String {
     match why {
         MediaRefusal::Malformed(text) | MediaRefusal::NotAcceptable(text) => text.clone(),
         MediaRefusal::Exhausted => "Ran out of ports".to_owned(),
+        MediaRefusal::Overloaded => "there is no capacity left for transcoding".to_owned(),
         MediaRefusal::NoSuchLeg => "there is no offer that this could answer".to_owned(),
     }
 }

@@ -5,6 +5,7 @@
 
 mod agreed;
 mod bridge;
+mod capacity;
 mod conference;
 mod delay_line;
 mod description;
@@ -36,8 +37,9 @@ pub use recorded::Recorded;
 pub use seed::{SEED_BYTES, Seed};
 pub use settings::{Clock, LegAddresses, Settings};
 
-use agreed::PayloadKind;
+use agreed::{Agreed, PayloadKind};
 use bridge::Scratch;
+use capacity::{Admission, Capacity, Work};
 use conference::Conference;
 use leg::Outgoing;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
@@ -94,6 +96,7 @@ pub struct Engine {
     timers: Timers,
     outgoing: Outgoing,
     scratch: Box<Scratch>,
+    capacity: Capacity,
     next_ticket: u64,
 }
 
@@ -106,11 +109,17 @@ pub struct Counts {
     pub sent: u64,
     /// Datagrams dropped, by the word of [`offhook_rtc::Refusal`].
     pub refused: HashMap<&'static str, u64>,
+    /// Transcoding and mixing that the thread had no room for, by what it was wanted for.
+    pub overloaded: HashMap<&'static str, u64>,
 }
 
 impl Counts {
     fn refuse(&mut self, why: &'static str) {
         *self.refused.entry(why).or_default() += 1;
+    }
+
+    fn overload(&mut self, work: Work) {
+        *self.overloaded.entry(work.as_str()).or_default() += 1;
     }
 }
 
@@ -119,6 +128,7 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            capacity: Capacity::new(settings.load_max),
             settings,
             legs: LegMap::default(),
             conferences: HashMap::new(),
@@ -138,13 +148,30 @@ impl Engine {
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
-        let Counts { received, sent, refused } = &self.outgoing.counts;
-        *received > 0 || *sent > 0 || !refused.is_empty()
+        let Counts { received, sent, refused, overloaded } = &self.outgoing.counts;
+        *received > 0 || *sent > 0 || !refused.is_empty() || !overloaded.is_empty()
     }
 
     /// What was counted since the last time.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.outgoing.counts)
+    }
+
+    /// The load of the thread over about the last second, as a share of its time from 0 to 1.
+    pub fn handle_load(&mut self, load: f64) {
+        self.capacity.handle_measured(load);
+    }
+
+    /// Whether no transcoding or mixing is taken on, however little it costs.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.capacity.is_short_of(0.0)
+    }
+
+    /// Whether more load is expected than was measured, so that [`Self::handle_load`] is wanted.
+    #[must_use]
+    pub fn is_load_settling(&self) -> bool {
+        self.capacity.is_settling()
     }
 
     /// Makes a leg, before the first description of it.
@@ -236,7 +263,8 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.answer(offer, seed, &self.settings, now) {
+        let admission = Admission { capacity: &mut self.capacity, partner: None };
+        match leg.answer(offer, seed, &self.settings, admission, now) {
             Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
             Err(why) => self.refuse(id, why),
         }
@@ -258,10 +286,12 @@ impl Engine {
     }
 
     fn answer_on(&mut self, id: LegId, offer: &str, terms: &Terms, seed: &Seed, now: Instant) {
+        let partner = self.agreed_with(terms.partner);
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.answer_on(offer, terms, seed, &self.settings, now) {
+        let admission = Admission { capacity: &mut self.capacity, partner };
+        match leg.answer_on(offer, terms, seed, &self.settings, admission, now) {
             Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
             Err(why) => self.refuse(id, why),
         }
@@ -286,17 +316,28 @@ impl Engine {
     }
 
     fn accept_answer(&mut self, id: LegId, answer: &str, now: Instant) {
+        let partner = self.legs.get(&id).and_then(|leg| leg.expected_partner());
+        let partner = self.agreed_with(partner);
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.accept_answer(answer, now) {
+        let admission = Admission { capacity: &mut self.capacity, partner };
+        match leg.accept_answer(answer, admission, now) {
             Ok(()) => self.outgoing.event(MediaEvent::Agreed { leg: id }),
             Err(why) => self.refuse(id, why),
         }
         self.handle_agreement(id, now);
     }
 
+    /// What was agreed on with a leg.
+    fn agreed_with(&self, leg: Option<LegId>) -> Option<Agreed> {
+        self.legs.get(&leg?)?.agreed().cloned()
+    }
+
     fn refuse(&mut self, leg: LegId, why: MediaRefusal) {
+        if why == MediaRefusal::Overloaded {
+            self.outgoing.counts.overload(Work::Bridge);
+        }
         self.outgoing.event(MediaEvent::Refused { leg, why });
     }
 

@@ -39,11 +39,21 @@ impl LocalSide {
         }
     }
 
-    /// All that the leg can do, for an answer to choose from.
-    pub(crate) fn for_answer(&self, settings: &Settings, offer: &SessionDescription) -> LocalMedia {
+    /// All that the leg can do, for an answer to choose from; a frugal one takes G.711, which every device
+    /// has and which costs nothing to speak of, where it is offered.
+    pub(crate) fn for_answer(
+        &self,
+        settings: &Settings,
+        offer: &SessionDescription,
+        is_frugal: bool,
+    ) -> LocalMedia {
         // Our agent has one component, so that ICE is only spoken where RTCP shares its port.
         let speaks_ice = offer.audio().is_some_and(|(_, section)| section.has_rtcp_mux());
-        self.media(settings, speaks_ice, None)
+        let mut local = self.media(settings, speaks_ice, None);
+        if is_frugal && offers_g711(offer) {
+            local.codecs.retain(|codec| is_g711(codec.format));
+        }
+        local
     }
 
     /// What an offer of ours holds.
@@ -93,6 +103,15 @@ impl LocalSide {
                 .collect(),
         }
     }
+}
+
+fn is_g711(format: AudioFormat) -> bool {
+    matches!(format, AudioFormat::PCMU | AudioFormat::PCMA)
+}
+
+fn offers_g711(offer: &SessionDescription) -> bool {
+    let mut formats = offer.audio().into_iter().flat_map(|(_, section)| section.rtpmaps());
+    formats.any(|map| AudioFormat::from_rtpmap(&map).is_some_and(is_g711))
 }
 
 fn codecs(preferred: Option<AudioFormat>) -> Vec<LocalCodec> {

@@ -2,6 +2,7 @@
 
 use super::{Leg, Program};
 use crate::state::agreed::Agreed;
+use crate::state::capacity::Admission;
 use crate::state::description;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
@@ -16,11 +17,14 @@ impl Leg {
         offer: &str,
         seed: &Seed,
         settings: &Settings,
+        admission: Admission<'_>,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
         let offer = description::parse(offer)?;
-        let local = |leg: &Self| leg.local.for_answer(settings, &offer);
-        self.answer_as(&offer, local, seed, settings, now)
+        // Whoever has a codec already keeps it: its bridge may pass packets on as they are.
+        let is_frugal = self.agreed.is_none() && admission.is_frugal();
+        let local = |leg: &Self| leg.local.for_answer(settings, &offer, is_frugal);
+        self.answer_as(&offer, local, seed, settings, admission, now)
     }
 
     /// Answers with what `local` gives, which it is asked for when our ICE credentials stand.
@@ -30,6 +34,7 @@ impl Leg {
         local: impl FnOnce(&Self) -> LocalMedia,
         seed: &Seed,
         settings: &Settings,
+        admission: Admission<'_>,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
         let credentials = self.local.credentials.clone();
@@ -46,13 +51,13 @@ impl Leg {
         if is_restart {
             self.peer.restart_ice(self.local.credentials.clone());
         }
-        self.agree(&negotiated, now)?;
+        self.agree(&negotiated, admission, now)?;
         Ok(answer.to_string())
     }
 
     /// Whether the offer has ICE credentials that are others than before, so that ours must change too.
     fn restarts_ice(&self, offer: &SessionDescription, settings: &Settings) -> bool {
-        let local = self.local.for_answer(settings, offer);
+        let local = self.local.for_answer(settings, offer, false);
         let Ok((_, negotiated)) = offhook_sdp::answer(offer, &local) else { return false };
         let ice = Remote::from_negotiated(&negotiated).ice;
         ice.is_some_and(|ice| self.peer.is_ice_restart(&ice))
@@ -64,6 +69,7 @@ impl Leg {
         preferred: Option<AudioFormat>,
         settings: &Settings,
     ) -> Result<String, MediaRefusal> {
+        self.expected_partner = policy.prefer_codec_of.or(self.expected_partner);
         let (speaks_ice, sdp_policy) = match self.session.negotiated() {
             Some(agreed) => (agreed.ice.is_some(), offhook_sdp::OfferPolicy::like(agreed)),
             None => {
@@ -76,25 +82,35 @@ impl Leg {
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
     }
 
-    pub(crate) fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<(), MediaRefusal> {
+    pub(crate) fn accept_answer(
+        &mut self,
+        answer: &str,
+        admission: Admission<'_>,
+        now: Instant,
+    ) -> Result<(), MediaRefusal> {
         let answer = description::parse(answer)?;
         let negotiated = self.session.handle_answer(&answer);
         let negotiated = negotiated.map_err(|error| description::not_agreed(&error))?.clone();
-        self.agree(&negotiated, now)
+        self.agree(&negotiated, admission, now)
     }
 
     pub(crate) fn rollback(&mut self) {
         self.session.handle_refusal();
     }
 
-    /// Puts a negotiation's result in force.
-    pub(super) fn agree(
+    /// Puts a negotiation's result in force. The first one is refused when the thread has no room for what
+    /// follows from it; a call that runs is never broken.
+    fn agree(
         &mut self,
         negotiated: &Negotiated,
+        mut admission: Admission<'_>,
         now: Instant,
     ) -> Result<(), MediaRefusal> {
         let unusable = |why: &str| MediaRefusal::NotAcceptable(why.to_owned());
         let agreed = Agreed::new(negotiated).ok_or_else(|| unusable("the codec is not known"))?;
+        if self.agreed.is_none() && !admission.admits(&agreed) {
+            return Err(MediaRefusal::Overloaded);
+        }
         let remote = Remote::from_negotiated(negotiated);
         self.peer.set_remote(&remote, now).map_err(|error| unusable(&error.to_string()))?;
         self.timeline.set_clock_rate(agreed.codec.clock_rate());
