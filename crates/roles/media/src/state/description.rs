@@ -4,6 +4,7 @@ use super::seed::Seed;
 use super::settings::{LegAddresses, Settings};
 use offhook_audio::Codec;
 use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as BusSecurity};
+use offhook_model::AudioVerdict;
 use offhook_rtc::IceCredentials;
 use offhook_sdp::{
     AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
@@ -155,6 +156,29 @@ pub(crate) fn codec_of(format: AudioFormat) -> Option<Codec> {
 pub(crate) fn parse(text: &str) -> Result<SessionDescription, MediaRefusal> {
     let parsed = SessionDescription::parse(text.as_bytes());
     parsed.map_err(|error| MediaRefusal::Malformed(error.to_string()))
+}
+
+/// Why there is no agreement with the party whose description this is. Ours are the codecs and the protection
+/// that we have named.
+pub(crate) fn nothing_in_common(
+    error: &NegotiationError,
+    theirs: &SessionDescription,
+    ours: impl FnOnce() -> (Vec<String>, String),
+) -> MediaRefusal {
+    let verdict = match error {
+        NegotiationError::NoCommonCodec => {
+            AudioVerdict::NoCommonCodec { theirs: theirs.audio_formats(), ours: ours().0 }
+        }
+        NegotiationError::SecurityUnavailable | NegotiationError::UnsupportedProtocol(_) => {
+            AudioVerdict::NoCommonProtection { theirs: theirs.audio_protection(), ours: ours().1 }
+        }
+        NegotiationError::NoAudio
+        | NegotiationError::SectionMismatch
+        | NegotiationError::AudioRefused
+        | NegotiationError::OfferPending
+        | NegotiationError::NoOffer => return not_agreed(error),
+    };
+    MediaRefusal::NothingInCommon { text: error.to_string(), verdict: Box::new(verdict) }
 }
 
 /// Why there is no agreement.

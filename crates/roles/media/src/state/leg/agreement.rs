@@ -46,7 +46,8 @@ impl Leg {
         let answered = self.session.answer(offer, &local);
         let (answer, negotiated) = answered.map_err(|error| {
             self.local.credentials = credentials;
-            description::not_agreed(&error)
+            let ours = || (local.format_names(), local.protection());
+            description::nothing_in_common(&error, offer, ours)
         })?;
         if is_restart {
             self.peer.restart_ice(self.local.credentials.clone());
@@ -89,8 +90,16 @@ impl Leg {
         now: Instant,
     ) -> Result<(), MediaRefusal> {
         let answer = description::parse(answer)?;
-        let negotiated = self.session.handle_answer(&answer);
-        let negotiated = negotiated.map_err(|error| description::not_agreed(&error))?.clone();
+        let ours = self.session.local().cloned();
+        let negotiated = self.session.handle_answer(&answer).map_err(|error| {
+            let ours = || {
+                ours.map_or_else(Default::default, |ours| {
+                    (ours.audio_formats(), ours.audio_protection())
+                })
+            };
+            description::nothing_in_common(&error, &answer, ours)
+        })?;
+        let negotiated = negotiated.clone();
         self.agree(&negotiated, admission, now)
     }
 
