@@ -322,6 +322,9 @@ impl Call {
             return;
         };
         let failure = refusal(why);
+        if let MediaRefusal::NothingInCommon { verdict, .. } = why {
+            state.not_agreed = Some(verdict.clone());
+        }
         match state.describing.take() {
             Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
             Some(Describing::Offer) => {
@@ -381,11 +384,14 @@ fn refusal(why: &MediaRefusal) -> Failure {
             cause: HangupCause::PROTOCOL_ERROR,
             reason: format!("Bad SDP: {text}"),
         },
-        MediaRefusal::NotAcceptable(text) => {
+        MediaRefusal::NotAcceptable(text) | MediaRefusal::NothingInCommon { text, .. } => {
             Failure::new(HangupCause::INCOMPATIBLE_DESTINATION, text)
         }
         MediaRefusal::Exhausted => {
             Failure::new(HangupCause::SWITCH_CONGESTION, "No media port is free")
+        }
+        MediaRefusal::Overloaded => {
+            Failure::new(HangupCause::SWITCH_CONGESTION, "No capacity for transcoding")
         }
         MediaRefusal::NoSuchLeg => {
             Failure::new(HangupCause::NORMAL_TEMPORARY_FAILURE, "Media is not available")

@@ -2,8 +2,10 @@ use crate::leg::{Attempt, Describing, Signalling};
 use crate::script::Script;
 use crate::{Action, Call, Failure, LegAction, Route};
 use offhook_model::{
-    Binding, HangupCause, IceRole, LegId, MediaCommand, OfferPolicy, Party, Security, Transport,
+    AudioVerdict, Binding, HangupCause, IceRole, LegId, MediaCommand, OfferPolicy, Party, Security,
+    Transport,
 };
+use offhook_sdp::SessionDescription;
 use serde::{Deserialize, Serialize};
 
 /// The most bindings of one extension that are rung at once.
@@ -106,7 +108,8 @@ impl Call {
     pub(crate) fn send_invite(&mut self, leg: LegId, offer: String) {
         let (caller, caller_name) = self.shown_caller();
         let Some(state) = self.leg_mut(leg) else { return };
-        let Some(attempt) = &state.attempt else { return };
+        let Some(attempt) = &mut state.attempt else { return };
+        attempt.offered.extend(summary(&offer));
         let route = attempt.route.clone();
         state.signalling = Signalling::Inviting;
         self.signal(leg, LegAction::Invite { route, caller, caller_name, offer });
@@ -163,6 +166,8 @@ impl Call {
         let (target, otherwise) = (dial.target.clone(), dial.otherwise.clone());
         self.answered_by = Some(target);
         self.script = Script::Talking { with: leg };
+        // What another device refused is of no consequence.
+        self.legs.values_mut().for_each(|leg| leg.not_agreed = None);
         self.answer_caller(now_ms);
         self.join();
         self.publish();
@@ -183,6 +188,13 @@ impl Call {
         state.signalling = Signalling::Ended;
         let number = state.number.clone();
         let attempt = state.attempt.take();
+        if let Some(attempt) = attempt.as_ref().filter(|attempt| attempt.policies.is_empty())
+            && is_about_media(failure.status)
+            && by == Party::Callee
+        {
+            let (status, offers) = (failure.status, attempt.offered.clone());
+            state.not_agreed = Some(Box::new(AudioVerdict::OffersRefused { status, offers }));
+        }
         self.release_media(leg);
         let Script::Dialling(dial) = &mut self.script else { return };
         dial.attempts.retain(|attempt| *attempt != leg);
@@ -289,6 +301,12 @@ fn failure_rank(status: u16) -> u8 {
     }
 }
 
+/// What an offer of ours says, in words.
+fn summary(offer: &str) -> Option<String> {
+    let offer = SessionDescription::parse(offer.as_bytes()).ok()?;
+    Some(format!("{} ({})", offer.audio_protection(), offer.audio_formats().join(", ")))
+}
+
 fn attempt(binding: &Binding) -> Attempt {
     Attempt {
         route: Route {
@@ -297,6 +315,7 @@ fn attempt(binding: &Binding) -> Attempt {
             reliable: binding.transport.is_reliable(),
         },
         policies: policies(binding.transport),
+        offered: Vec::new(),
     }
 }
 

@@ -1,5 +1,5 @@
 use crate::Route;
-use offhook_model::{Direction, LegId, LegRecord, OfferPolicy, StreamReport};
+use offhook_model::{AudioVerdict, Direction, LegId, LegRecord, OfferPolicy, StreamReport};
 use serde::{Deserialize, Serialize};
 
 /// Where a leg's signalling stands.
@@ -52,6 +52,8 @@ pub struct Leg {
     /// The media role was asked to release the leg.
     pub(crate) releasing: bool,
     pub(crate) report: Option<StreamReport>,
+    /// Why no audio could be agreed on.
+    pub(crate) not_agreed: Option<Box<AudioVerdict>>,
     /// Of an outgoing leg: where it goes, and the offers to try after this one was refused.
     pub(crate) attempt: Option<Attempt>,
 }
@@ -62,6 +64,8 @@ pub(crate) struct Attempt {
     pub(crate) route: Route,
     /// Offers that have not been tried, best first.
     pub(crate) policies: Vec<OfferPolicy>,
+    /// What was offered so far, in words.
+    pub(crate) offered: Vec<String>,
 }
 
 impl Leg {
@@ -85,6 +89,7 @@ impl Leg {
             has_media: false,
             releasing: false,
             report: None,
+            not_agreed: None,
             attempt: None,
         }
     }
@@ -104,7 +109,14 @@ impl Leg {
             number: self.number.clone(),
             sip_call_id: self.sip_call_id.clone(),
             sip_status: self.sip_status,
-            stream: self.report.clone(),
+            stream: self.stream(),
         }
+    }
+
+    /// What was measured, with the reason why nothing could be.
+    fn stream(&self) -> Option<StreamReport> {
+        let Some(verdict) = &self.not_agreed else { return self.report.clone() };
+        let report = self.report.clone().unwrap_or_default();
+        Some(StreamReport { verdict: report.verdict.or_else(|| Some(verdict.clone())), ..report })
     }
 }

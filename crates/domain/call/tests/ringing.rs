@@ -3,7 +3,9 @@
 mod rig;
 
 use offhook_call::{LegAction, LegInput};
-use offhook_model::{HangupCause, Party, Security, Transport};
+use offhook_model::{
+    AudioVerdict, HangupCause, MediaCommand, MediaEvent, MediaRefusal, Party, Security, Transport,
+};
 use rig::{CALLER, Rig, START_MS, binding, extension};
 
 fn failure(status: u16) -> LegInput {
@@ -134,4 +136,69 @@ fn an_answer_without_sdp_is_a_fault_of_the_device() {
     let callee = rig.invited()[0];
     rig.say(callee, LegInput::Accepted(None));
     assert_eq!(rig.cause(), Some(HangupCause::PROTOCOL_ERROR));
+}
+
+/// Lets the media role describe the last leg that it was asked to make an offer for.
+fn describe_offer(rig: &mut Rig, profile: &str) {
+    let leg = rig.commands.iter().rev().find_map(|command| match command {
+        MediaCommand::Offer { leg, .. } => Some(*leg),
+        _ => None,
+    });
+    let leg = leg.expect("it was asked for an offer");
+    let sdp = format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+         m=audio 4000 {profile} 9 0\r\n"
+    );
+    rig.media(MediaEvent::Described { leg, sdp });
+}
+
+/// A call whose device refuses what it is offered until these offers are spent.
+fn refusing(profiles: &[&str]) -> Rig {
+    let mut rig = Rig::of_slow_media(Some("offer"), extension("1001"), vec![phone()]);
+    rig.media(MediaEvent::Described { leg: CALLER, sdp: "answer".into() });
+    for profile in profiles {
+        describe_offer(&mut rig, profile);
+        let device = *rig.invited().last().expect("an invitation");
+        rig.say(device, failure(488));
+    }
+    rig
+}
+
+#[test]
+fn a_device_that_refuses_every_offer_leaves_a_verdict_with_all_of_them() {
+    let mut rig = refusing(&["RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"]);
+    rig.advance(5_000);
+    let record = rig.record.expect("finished");
+    let (leg, verdict) = record.verdict().expect("a verdict");
+    let offers = ["RTP/AVP", "RTP/SAVP", "UDP/TLS/RTP/SAVPF"];
+    let offers = offers.map(|profile| format!("{profile} without keys (G722, PCMU)")).into();
+    assert_eq!(*verdict, AudioVerdict::OffersRefused { status: 488, offers });
+    assert_eq!(leg.sip_status, Some(488));
+}
+
+#[test]
+fn a_description_that_has_nothing_in_common_leaves_a_verdict() {
+    let mut rig = Rig::of_slow_media(Some("offer"), extension("1001"), vec![phone()]);
+    let theirs = vec!["G729".to_owned()];
+    let verdict = Box::new(AudioVerdict::NoCommonCodec { theirs, ours: vec![] });
+    let why = MediaRefusal::NothingInCommon { text: "none".into(), verdict: verdict.clone() };
+    rig.media(MediaEvent::Refused { leg: CALLER, why });
+    rig.media(MediaEvent::Released { leg: CALLER, report: None });
+    let record = rig.record.expect("finished");
+    assert_eq!(record.sip_status, Some(488));
+    assert_eq!(record.verdict().map(|(_, found)| found), Some(&*verdict));
+}
+
+#[test]
+fn an_offer_that_is_taken_after_others_were_refused_leaves_no_verdict() {
+    let mut rig = refusing(&["RTP/AVP"]);
+    describe_offer(&mut rig, "RTP/SAVP");
+    let device = *rig.invited().last().expect("an invitation");
+    rig.say(device, LegInput::Accepted(Some("answer".into())));
+    rig.media(MediaEvent::Agreed { leg: device });
+    rig.say(device, LegInput::HungUp(HangupCause::NORMAL_CLEARING));
+    rig.advance(5_000);
+    let record = rig.record.expect("finished");
+    assert!(record.answered_at_ms.is_some());
+    assert_eq!(record.verdict(), None);
 }

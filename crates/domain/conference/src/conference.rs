@@ -1,7 +1,7 @@
 use crate::caller::{Caller, Entrance, PIN_DIGITS_MAX, Stage, asks_for_pin, entrance};
 use offhook_model::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, HangupCause, LegId,
-    MediaCommand,
+    ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, HangupCause, JoinRefusal,
+    LegId, MediaCommand,
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +19,7 @@ const WRONG_PIN: &str = "tts:That is not the PIN.";
 const ALONE: &str = "tts:You are the first in this conference.";
 const LOCKED: &str = "tts:This conference is locked. Goodbye.";
 const FULL: &str = "tts:This conference is full. Goodbye.";
+const BUSY: &str = "tts:All lines are busy. Please try again later. Goodbye.";
 const REFUSED: &str = "tts:You cannot join this conference. Goodbye.";
 const MUTED: &str = "tts:You are muted.";
 const UNMUTED: &str = "tts:You are no longer muted.";
@@ -177,7 +178,13 @@ impl Conference {
                     caller.is_speaking = *speaks;
                 }
             }
-            ConferenceEvent::Refused { leg } => self.turn_away(*leg, FULL),
+            ConferenceEvent::Refused { leg, why } => {
+                let prompt = match why {
+                    JoinRefusal::Full | JoinRefusal::NoSuchLeg => FULL,
+                    JoinRefusal::Overloaded => BUSY,
+                };
+                self.turn_away(*leg, prompt);
+            }
             ConferenceEvent::PlayFinished => {}
         }
     }

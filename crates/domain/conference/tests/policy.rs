@@ -4,8 +4,8 @@
 
 use offhook_conference::{Conference, NotThere, Output};
 use offhook_model::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, HangupCause, LegId,
-    MediaCommand, MemberRole,
+    ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, HangupCause, JoinRefusal,
+    LegId, MediaCommand, MemberRole,
 };
 
 const A: LegId = LegId(1);
@@ -196,9 +196,16 @@ fn who_speaks_and_whom_the_media_role_refuses() {
     rig.join(A);
     rig.conference.handle_media(&ConferenceEvent::Speaking { leg: A, speaks: true });
     assert!(rig.conference.members().all(|member| member.is_speaking));
-    rig.conference.handle_media(&ConferenceEvent::Refused { leg: A });
-    assert_eq!(rig.outputs(), ["play 1 tts:This conference is full. Goodbye."]);
-    assert_eq!(rig.finish(A), ["hang up 1"]);
+    for (why, prompt) in [
+        (JoinRefusal::Full, "This conference is full. Goodbye."),
+        (JoinRefusal::Overloaded, "All lines are busy. Please try again later. Goodbye."),
+    ] {
+        let mut rig = Rig::new(|_| {});
+        rig.join(A);
+        rig.conference.handle_media(&ConferenceEvent::Refused { leg: A, why });
+        assert_eq!(rig.outputs(), [format!("play 1 tts:{prompt}")]);
+        assert_eq!(rig.finish(A), ["hang up 1"]);
+    }
 }
 
 #[test]

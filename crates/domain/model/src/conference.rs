@@ -139,9 +139,23 @@ pub enum ConferenceEvent {
     },
     /// What was played has ended.
     PlayFinished,
-    /// The leg was not taken in: it does not exist, or the conference is full.
+    /// The leg was not taken in.
     Refused {
         /// The leg.
         leg: LegId,
+        /// Why.
+        why: JoinRefusal,
     },
+}
+
+/// Why a leg was not taken into a conference.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum JoinRefusal {
+    /// It does not exist.
+    NoSuchLeg,
+    /// The conference has as many members as it may have.
+    Full,
+    /// The media role has no room for more mixing.
+    Overloaded,
 }

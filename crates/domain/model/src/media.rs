@@ -1,6 +1,6 @@
 use crate::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand, RecordingEvent,
-    RecordingSource, StreamReport,
+    AudioVerdict, ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand,
+    RecordingEvent, RecordingSource, StreamReport,
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -301,8 +301,18 @@ pub enum MediaRefusal {
     Malformed(String),
     /// Nothing in common: no codec, no acceptable protection; the text says what was missing (488).
     NotAcceptable(String),
+    /// Nothing in common (488), and it is known what each side has.
+    NothingInCommon {
+        /// What was missing.
+        text: String,
+        /// What each side has.
+        verdict: Box<AudioVerdict>,
+    },
     /// No port or no capacity is left (503).
     Exhausted,
+    /// The two legs that are to be bridged have no codec in common, and there is no capacity for transcoding
+    /// (503).
+    Overloaded,
     /// The leg is not known, or is not in a state for the command.
     NoSuchLeg,
 }

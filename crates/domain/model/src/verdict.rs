@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::SocketAddr;
 
-/// Why audio was missing or one-way on a leg, as far as the media itself tells: what was seen, and what to
+/// Why audio was missing or one-way on a leg, or why none could be agreed on: what was seen, and what to
 /// change. There is none for a leg whose audio came.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
@@ -45,6 +45,27 @@ pub enum AudioVerdict {
         /// How many.
         packets: u64,
     },
+    /// The two descriptions have no speech codec in common, so that the call was refused.
+    NoCommonCodec {
+        /// The codecs of the party's description.
+        theirs: Vec<String>,
+        /// Ours.
+        ours: Vec<String>,
+    },
+    /// The party's description asks for a protection that we do not have, or lacks one that is needed.
+    NoCommonProtection {
+        /// The profile and keys of the party's description.
+        theirs: String,
+        /// Ours.
+        ours: String,
+    },
+    /// The party's device refused every offer as not acceptable.
+    OffersRefused {
+        /// The SIP status of the last refusal.
+        status: u16,
+        /// What was offered, one entry for each offer.
+        offers: Vec<String>,
+    },
     /// Nothing at all came from the party.
     NothingReceived {
         /// Where our packets went.
@@ -72,6 +93,9 @@ impl AudioVerdict {
             Self::CodecMismatch { .. } => "codec_mismatch",
             Self::WrongKeys { .. } => "wrong_keys",
             Self::WrongSource { .. } => "wrong_source",
+            Self::NoCommonCodec { .. } => "no_common_codec",
+            Self::NoCommonProtection { .. } => "no_common_protection",
+            Self::OffersRefused { .. } => "offers_refused",
             Self::NothingReceived { .. } => "nothing_received",
             Self::SilentSender { .. } => "silent_sender",
         }
@@ -105,6 +129,15 @@ impl AudioVerdict {
             }
             Self::WrongSource { expected: None, seen, packets } => {
                 format!("{packets} packets came from {seen}, which is not the party, and were refused.")
+            }
+            Self::NoCommonCodec { theirs, ours } => {
+                format!("The party has {}, this side {}.", any(theirs), any(ours))
+            }
+            Self::NoCommonProtection { theirs, ours } => {
+                format!("The party's description says {theirs}; this side has {ours}.")
+            }
+            Self::OffersRefused { status, offers } => {
+                format!("The device answered {status} to what was offered: {}.", any(offers))
             }
             Self::NothingReceived { sent_to, packets_sent, seconds } => {
                 let to = sent_to.map(|to| format!(" to {to}")).unwrap_or_default();
@@ -144,6 +177,18 @@ impl AudioVerdict {
                 "Another device or a NAT with changing ports sends to this port: let the device keep one \
                  port, or use SRTP, which is recognised by its keys."
             }
+            Self::NoCommonCodec { .. } => {
+                "Allow a codec in the device's settings that both sides have: PCMU and PCMA are known \
+                 everywhere."
+            }
+            Self::NoCommonProtection { .. } => {
+                "Let the device use SDES with one of the suites named here, DTLS-SRTP, or plain RTP; a \
+                 profile with SAVP needs keys, which an intermediary may have taken out."
+            }
+            Self::OffersRefused { .. } => {
+                "Compare the device's codecs and its setting for encrypted media with what was offered, and \
+                 allow one of them."
+            }
             Self::NothingReceived { .. } => {
                 "Open the media ports (UDP) on the way from the device to the server, and check that \
                  media.advertise names an address the device can reach."
@@ -159,6 +204,11 @@ impl fmt::Display for AudioVerdict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// The names of a list, which may be empty.
+fn any(names: &[String]) -> String {
+    if names.is_empty() { "nothing".to_owned() } else { names.join(", ") }
 }
 
 fn list(addresses: &[SocketAddr]) -> String {
@@ -181,6 +231,9 @@ mod tests {
                 reason: "the peer sent the alert bad_certificate".to_owned(),
             },
             AudioVerdict::CodecMismatch { payload_type: 18, packets: 3, agreed: "PCMU".to_owned() },
+            AudioVerdict::NoCommonCodec { theirs: vec!["G729".to_owned()], ours: vec![] },
+            AudioVerdict::NoCommonProtection { theirs: "RTP/SAVP".to_owned(), ours: String::new() },
+            AudioVerdict::OffersRefused { status: 488, offers: vec!["RTP/AVP".to_owned()] },
             AudioVerdict::WrongKeys { packets: 3 },
             AudioVerdict::WrongSource { expected: None, seen: address, packets: 3 },
             AudioVerdict::WrongSource { expected: Some(address), seen: address, packets: 3 },

@@ -400,7 +400,11 @@ fn no_such_call(request: &Request) -> Refusal {
 fn reason(why: &MediaRefusal) -> String {
     match why {
         MediaRefusal::Malformed(text) | MediaRefusal::NotAcceptable(text) => text.clone(),
+        MediaRefusal::NothingInCommon { text, verdict } => {
+            format!("{text}: {}", verdict.evidence().trim_end_matches('.'))
+        }
         MediaRefusal::Exhausted => "Ran out of ports".to_owned(),
+        MediaRefusal::Overloaded => "there is no capacity left for transcoding".to_owned(),
         MediaRefusal::NoSuchLeg => "there is no offer that this could answer".to_owned(),
     }
 }

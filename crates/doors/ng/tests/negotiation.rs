@@ -237,6 +237,9 @@ fn what_the_media_role_refuses_is_told_with_its_reason() {
     world.offer("", PHONE);
     world.refuse_next = Some(MediaRefusal::NotAcceptable("no common codec".to_owned()));
     assert_eq!(error_of(&world.answer("", OTHER)), "no common codec");
+    world.refuse_next = Some(MediaRefusal::Overloaded);
+    let reason = "there is no capacity left for transcoding";
+    assert_eq!(error_of(&world.answer("", OTHER)), reason);
     assert_eq!(text_of(&world.answer("", OTHER), "result"), "ok");
 }
 

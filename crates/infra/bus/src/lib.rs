@@ -13,9 +13,9 @@ mod shared;
 
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
-    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, MemberRole, RecordingCommand,
-    RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout, RecordingMark,
-    RecordingSource, RecordingSummary,
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MemberRole,
+    RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
+    RecordingMark, RecordingSource, RecordingSummary,
 };
 pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,

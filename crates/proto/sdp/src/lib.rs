@@ -28,6 +28,7 @@ mod opaque;
 mod parse;
 mod section;
 mod session;
+mod summary;
 
 pub use answer::answer;
 pub use attribute::{
@@ -67,6 +68,7 @@ pub fn fuzz(input: &[u8]) {
     let again = SessionDescription::parse(printed.as_bytes());
     debug_assert_eq!(again.as_ref(), Ok(&description));
     let local = LocalMedia::for_fuzzing();
+    std::hint::black_box((description.audio_formats(), description.audio_protection()));
     if let Ok((answer, _)) = answer(&description, &local) {
         debug_assert_eq!(answer.media.len(), description.media.len());
     }

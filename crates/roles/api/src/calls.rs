@@ -100,7 +100,8 @@ pub(crate) struct Call {
 #[derive(Serialize, ToSchema)]
 pub(crate) struct Verdict {
     /// `private_address`, `unreachable_candidates`, `dtls_failed`, `codec_mismatch`, `wrong_keys`,
-    /// `wrong_source`, `nothing_received` or `silent_sender`.
+    /// `wrong_source`, `nothing_received`, `silent_sender`, `no_common_codec`, `no_common_protection` or
+    /// `offers_refused`.
     #[schema(example = "nothing_received")]
     code: String,
     /// The place of that party's leg among the call's, from 0 for the caller's.

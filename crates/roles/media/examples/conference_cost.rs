@@ -45,6 +45,7 @@ fn spent(codec: Codec, payload_type: u8, members: u64, speaking: u64) -> anyhow:
         silent_after: None,
         hold_music: true,
         inband_dtmf: InbandDtmf::default(),
+        load_max: None,
     };
     let mut engine = Engine::new(settings);
     let mut now = Instant::now();

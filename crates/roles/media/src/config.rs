@@ -12,6 +12,9 @@ pub const PORT_MAX: u16 = 40_000;
 pub const LEGS_MAX: usize = 4_000;
 /// Seconds without a packet before a leg is reported silent, unless configured otherwise.
 pub const SILENT_AFTER_S: u32 = 30;
+/// Percent of its time that a media thread may have work, unless configured otherwise, before it takes on no
+/// further transcoding and mixing.
+pub const LOAD_MAX_PERCENT: u8 = 85;
 
 /// How the media threads reach their packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -74,6 +77,9 @@ pub struct Config {
     /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
     /// party; `always`; or `never`.
     pub inband_dtmf: InbandDtmf,
+    /// How many percent of its time a media thread may have work before it takes on no further transcoding
+    /// and mixing: such calls are refused, those that run go on. Zero for no limit.
+    pub load_max_percent: u8,
 }
 
 impl Default for Config {
@@ -93,6 +99,7 @@ impl Default for Config {
             recordings_keep_days: 0,
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
+            load_max_percent: LOAD_MAX_PERCENT,
         }
     }
 }

@@ -6,6 +6,7 @@
 
 mod dispatcher;
 mod homes;
+mod load;
 mod measures;
 mod prompt_files;
 mod recorder;
@@ -123,6 +124,11 @@ fn check(config: &Config) -> anyhow::Result<()> {
         config.port_min,
         config.port_max
     );
+    anyhow::ensure!(
+        config.load_max_percent <= 100,
+        "media.load_max_percent ({}) is a share of a thread's time: 1 to 100, or 0 for no limit",
+        config.load_max_percent
+    );
     Ok(())
 }
 
@@ -134,7 +140,12 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         hold_music: config.hold_music,
         inband_dtmf: config.inband_dtmf,
+        load_max: load_max(config),
     })
+}
+
+fn load_max(config: &Config) -> Option<f64> {
+    (config.load_max_percent > 0).then(|| f64::from(config.load_max_percent) / 100.0)
 }
 
 fn thread_count(config: &Config) -> usize {

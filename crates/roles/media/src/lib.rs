@@ -15,6 +15,8 @@ pub mod recorder;
 mod self_check;
 pub mod state;
 
-pub use config::{Config, LEGS_MAX, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S};
+pub use config::{
+    Config, LEGS_MAX, LOAD_MAX_PERCENT, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S,
+};
 pub use driver::{Media, start};
 pub use self_check::self_check;

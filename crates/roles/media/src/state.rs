@@ -5,6 +5,7 @@
 
 mod agreed;
 mod bridge;
+mod capacity;
 mod conference;
 mod delay_line;
 mod description;
@@ -37,8 +38,9 @@ pub use recorded::Recorded;
 pub use seed::{SEED_BYTES, Seed};
 pub use settings::{Clock, LegAddresses, Settings};
 
-use agreed::PayloadKind;
+use agreed::{Agreed, PayloadKind};
 use bridge::Scratch;
+use capacity::{Admission, Capacity, Work};
 use conference::Conference;
 use leg::Outgoing;
 use offhook_bus::{MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Terms};
@@ -96,6 +98,7 @@ pub struct Engine {
     timers: Timers,
     outgoing: Outgoing,
     scratch: Box<Scratch>,
+    capacity: Capacity,
     next_ticket: u64,
 }
 
@@ -109,11 +112,17 @@ pub struct Counts {
     /// Datagrams dropped, by the word of [`offhook_rtc::Refusal`]; `too_long` and `unsent` are those that
     /// an opaque leg could not pass on.
     pub refused: HashMap<&'static str, u64>,
+    /// Transcoding and mixing that the thread had no room for, by what it was wanted for.
+    pub overloaded: HashMap<&'static str, u64>,
 }
 
 impl Counts {
     fn refuse(&mut self, why: &'static str) {
         *self.refused.entry(why).or_default() += 1;
+    }
+
+    fn overload(&mut self, work: Work) {
+        *self.overloaded.entry(work.as_str()).or_default() += 1;
     }
 }
 
@@ -122,6 +131,7 @@ impl Engine {
     #[must_use]
     pub fn new(settings: Settings) -> Self {
         Self {
+            capacity: Capacity::new(settings.load_max),
             settings,
             legs: LegMap::default(),
             conferences: HashMap::new(),
@@ -141,13 +151,30 @@ impl Engine {
     /// Whether anything was counted since [`Engine::take_counts`] was called last.
     #[must_use]
     pub fn has_counts(&self) -> bool {
-        let Counts { received, sent, refused } = &self.outgoing.counts;
-        *received > 0 || *sent > 0 || !refused.is_empty()
+        let Counts { received, sent, refused, overloaded } = &self.outgoing.counts;
+        *received > 0 || *sent > 0 || !refused.is_empty() || !overloaded.is_empty()
     }
 
     /// What was counted since the last time.
     pub fn take_counts(&mut self) -> Counts {
         std::mem::take(&mut self.outgoing.counts)
+    }
+
+    /// The load of the thread over about the last second, as a share of its time from 0 to 1.
+    pub fn handle_load(&mut self, load: f64) {
+        self.capacity.handle_measured(load);
+    }
+
+    /// Whether no transcoding or mixing is taken on, however little it costs.
+    #[must_use]
+    pub fn is_overloaded(&self) -> bool {
+        self.capacity.is_short_of(0.0)
+    }
+
+    /// Whether more load is expected than was measured, so that [`Self::handle_load`] is wanted.
+    #[must_use]
+    pub fn is_load_settling(&self) -> bool {
+        self.capacity.is_settling()
     }
 
     /// Makes a leg, before the first description of it.
@@ -190,10 +217,12 @@ impl Engine {
             MediaCommand::Answer { leg, offer } => self.answer(leg, &offer, seed, now),
             MediaCommand::Offer { leg, policy } => self.offer(leg, &policy),
             MediaCommand::AcceptAnswer { leg, answer } => {
-                self.accept_answer(leg, now, |leg| leg.accept_answer(&answer, now));
+                self.accept_answer(leg, now, |leg, admission| {
+                    leg.accept_answer(&answer, admission, now)
+                });
             }
             MediaCommand::AcceptOpaqueAnswer { leg, answer } => {
-                self.accept_answer(leg, now, |leg| leg.accept_opaque_answer(&answer, now));
+                self.accept_answer(leg, now, |leg, _| leg.accept_opaque_answer(&answer, now));
             }
             MediaCommand::AnswerOn { leg, offer, terms } => {
                 self.answer_on(leg, &offer, &terms, seed, now);
@@ -247,7 +276,8 @@ impl Engine {
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.answer(offer, seed, &self.settings, now) {
+        let admission = Admission { capacity: &mut self.capacity, partner: None };
+        match leg.answer(offer, seed, &self.settings, admission, now) {
             Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
             Err(why) => self.refuse(id, why),
         }
@@ -269,10 +299,12 @@ impl Engine {
     }
 
     fn answer_on(&mut self, id: LegId, offer: &str, terms: &Terms, seed: &Seed, now: Instant) {
+        let partner = self.agreed_with(terms.partner);
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.answer_on(offer, terms, seed, &self.settings, now) {
+        let admission = Admission { capacity: &mut self.capacity, partner };
+        match leg.answer_on(offer, terms, seed, &self.settings, admission, now) {
             Ok(sdp) => self.outgoing.event(MediaEvent::Described { leg: id, sdp }),
             Err(why) => self.refuse(id, why),
         }
@@ -300,19 +332,30 @@ impl Engine {
         &mut self,
         id: LegId,
         now: Instant,
-        accept: impl FnOnce(&mut Leg) -> Result<(), MediaRefusal>,
+        accept: impl FnOnce(&mut Leg, Admission<'_>) -> Result<(), MediaRefusal>,
     ) {
+        let partner = self.legs.get(&id).and_then(|leg| leg.expected_partner());
+        let partner = self.agreed_with(partner);
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match accept(leg) {
+        let admission = Admission { capacity: &mut self.capacity, partner };
+        match accept(leg, admission) {
             Ok(()) => self.outgoing.event(MediaEvent::Agreed { leg: id }),
             Err(why) => self.refuse(id, why),
         }
         self.handle_agreement(id, now);
     }
 
+    /// What was agreed on with a leg.
+    fn agreed_with(&self, leg: Option<LegId>) -> Option<Agreed> {
+        self.legs.get(&leg?)?.agreed().cloned()
+    }
+
     fn refuse(&mut self, leg: LegId, why: MediaRefusal) {
+        if why == MediaRefusal::Overloaded {
+            self.outgoing.counts.overload(Work::Bridge);
+        }
         self.outgoing.event(MediaEvent::Refused { leg, why });
     }
 

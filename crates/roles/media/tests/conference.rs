@@ -4,8 +4,8 @@ mod world;
 
 use offhook_audio::Codec;
 use offhook_bus::{
-    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, MediaCommand, MediaEvent,
-    MemberRole,
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand,
+    MediaEvent, MemberRole,
 };
 use offhook_model::LegId;
 use std::time::Duration;
@@ -290,14 +290,14 @@ fn what_is_not_there_cannot_join_and_a_full_conference_refuses() {
     let mut world = World::new();
     let leg = LegId(99);
     order(&mut world, ConferenceCommand::Join { leg, role: MemberRole::TALKS });
-    assert!(took(&mut world, ConferenceEvent::Refused { leg }));
+    assert!(took(&mut world, ConferenceEvent::Refused { leg, why: JoinRefusal::NoSuchLeg }));
     let parties: Vec<usize> =
         (0..251).map(|_| world.add_party(Protection::Plain, Codec::Pcmu)).collect();
     for party in parties {
         join(&mut world, party, MemberRole::TALKS);
     }
     let last = world.parties[250].leg;
-    assert!(took(&mut world, ConferenceEvent::Refused { leg: last }));
+    assert!(took(&mut world, ConferenceEvent::Refused { leg: last, why: JoinRefusal::Full }));
     assert!(world.events.is_empty(), "{:?}", world.events);
 }
 

@@ -4,8 +4,8 @@ mod role;
 
 use offhook_audio::{Tone, ToneGenerator, goertzel};
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, MediaCommand, MediaEvent, MediaRefusal,
-    MemberRole, RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat,
+    ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand, MediaEvent,
+    MediaRefusal, MemberRole, RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat,
     RecordingLayout, RecordingSource, queue,
 };
 use offhook_media::{Config, self_check, start};
@@ -77,7 +77,7 @@ async fn legs_of_different_threads_meet_in_a_conference() {
     talk(&mut [(b, 740.0)]);
     let leg = LegId(99);
     role.send(join(leg));
-    let event = ConferenceEvent::Refused { leg };
+    let event = ConferenceEvent::Refused { leg, why: JoinRefusal::NoSuchLeg };
     role.event(|seen| *seen == MediaEvent::Conference { conference, event: event.clone() }).await;
 }
 

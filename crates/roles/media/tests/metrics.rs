@@ -4,8 +4,8 @@ mod role;
 
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use offhook_bus::{
-    ConferenceCommand, ConferenceId, MediaCommand, MediaEvent, MemberRole, RecordingCommand,
-    RecordingFormat, RecordingLayout, RecordingSource,
+    ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand, MediaEvent,
+    MemberRole, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
 };
 use offhook_media::{Config, PacketIoChoice};
 use offhook_model::LegId;
@@ -16,7 +16,7 @@ use std::time::Instant;
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 15] = [
+const SERIES: [&str; 17] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -32,7 +32,32 @@ const SERIES: [&str; 15] = [
     "offhook_recording_bytes_total",
     "offhook_recordings_failed_total",
     "offhook_conferences",
+    "offhook_media_thread_load{thread=\"0\"}",
+    "offhook_media_transcoding_refused_total{what=\"conference\"}",
 ];
+
+/// Lets parties join a conference until there is no capacity left for one of them.
+async fn exhaust_capacity(role: &mut Role) {
+    let conference = ConferenceId(2);
+    let legs = 10..40;
+    for number in legs.clone() {
+        role.call(number).await.expect("a leg");
+    }
+    for leg in legs.clone().map(LegId) {
+        let command = ConferenceCommand::Join { leg, role: MemberRole::TALKS };
+        role.send(MediaCommand::Conference { conference, command });
+    }
+    let is_refused = |event: &MediaEvent| match event {
+        MediaEvent::Conference { event: ConferenceEvent::Refused { why, .. }, .. } => {
+            *why == JoinRefusal::Overloaded
+        }
+        _ => false,
+    };
+    role.event(is_refused).await;
+    for number in legs {
+        role.release(LegId(number)).await;
+    }
+}
 
 /// Asks for a recording and waits until it has begun or failed.
 async fn record(role: &mut Role, leg: LegId, path: &str) {
@@ -70,7 +95,8 @@ async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
     let folder = std::env::temp_dir().join(format!("offhook-metrics-{}", std::process::id()));
     let packet_io = PacketIoChoice::Epoll;
-    let mut role = role(&Config { recordings: Some(folder.clone()), packet_io, ..config() });
+    let recordings = Some(folder.clone());
+    let mut role = role(&Config { recordings, packet_io, load_max_percent: 1, ..config() });
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
     record(&mut role, staying.leg, "staying.wav").await;
@@ -92,6 +118,7 @@ async fn a_call_moves_every_series() {
     // This one is counted and not yet handed over when the thread's last leg ends.
     garbage();
     let silent = role.call(2).await.expect("a leg");
+    exhaust_capacity(&mut role).await;
     let listener = role.call(3).await.expect("a leg");
     let prompts = vec!["file:missing".to_owned(), "tone:440,100".to_owned()];
     role.send(MediaCommand::Play { leg: listener.leg, prompts, repeat: false });

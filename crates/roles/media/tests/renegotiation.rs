@@ -137,7 +137,7 @@ fn what_cannot_be_agreed_on_is_refused_with_the_reason() {
     let offer = "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
                  m=audio 4000 RTP/AVP 18\r\n";
     world.command(MediaCommand::Answer { leg, offer: offer.to_owned() });
-    refused(&mut world, |why| matches!(why, MediaRefusal::NotAcceptable(_)));
+    refused(&mut world, |why| matches!(why, MediaRefusal::NothingInCommon { .. }));
     world.command(MediaCommand::AcceptAnswer { leg, answer: offer.to_owned() });
     refused(&mut world, |why| *why == MediaRefusal::NoSuchLeg);
     world.command(MediaCommand::Echo { leg, delay_ms: 0 });

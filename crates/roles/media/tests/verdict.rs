@@ -3,8 +3,8 @@
 mod world;
 
 use offhook_audio::Codec;
-use offhook_bus::{MediaCommand, MediaEvent};
-use offhook_model::{AudioVerdict, StreamReport};
+use offhook_bus::{IceRole, MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Security};
+use offhook_model::{AudioVerdict, LegId, StreamReport};
 use offhook_rtc::Component;
 use offhook_sdp::Direction;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -197,4 +197,70 @@ fn bursts_and_the_clocks_drift_are_reported_when_they_were_measured() {
         (unmeasured.burst_ratio, unmeasured.clock_drift_ppm, unmeasured.mos),
         (None, None, None)
     );
+}
+
+/// The verdict with which a description was refused.
+fn refusal(world: &mut World, leg: LegId) -> AudioVerdict {
+    let refused = world.events.drain(..).find_map(|event| match event {
+        MediaEvent::Refused { leg: of, why: MediaRefusal::NothingInCommon { verdict, .. } } => {
+            (of == leg).then_some(*verdict)
+        }
+        _ => None,
+    });
+    refused.expect("it was refused with a verdict")
+}
+
+/// A party's offer whose audio section is this.
+fn offer_of(section: &str) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 198.51.100.7\r\ns=-\r\nc=IN IP4 198.51.100.7\r\nt=0 0\r\n{section}"
+    )
+}
+
+#[test]
+fn an_offer_without_a_codec_of_ours_is_refused_with_what_both_have() {
+    let mut world = World::new();
+    let party = world.add_party(Protection::Plain, Codec::Pcmu);
+    let leg = world.parties[party].leg;
+    let offer = offer_of(
+        "m=audio 4000 RTP/AVP 18 97 101\r\na=rtpmap:97 iLBC/8000\r\n\
+         a=rtpmap:101 telephone-event/8000\r\n",
+    );
+    world.command(MediaCommand::Answer { leg, offer });
+    let found = refusal(&mut world, leg);
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let expected = AudioVerdict::NoCommonCodec {
+        theirs: names(&["G729", "iLBC"]),
+        ours: names(&["opus", "G722", "PCMU", "PCMA"]),
+    };
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_offer_whose_keys_we_do_not_have_is_refused_with_what_both_have() {
+    let mut world = World::new();
+    let party = world.add_party(Protection::Plain, Codec::Pcmu);
+    let leg = world.parties[party].leg;
+    let offer =
+        offer_of("m=audio 4000 RTP/SAVP 0\r\na=crypto:1 F8_128_HMAC_SHA1_80 inline:AAAA\r\n");
+    world.command(MediaCommand::Answer { leg, offer });
+    let found = refusal(&mut world, leg);
+    let AudioVerdict::NoCommonProtection { theirs, ours } = &found else { panic!("{found:?}") };
+    assert_eq!(theirs, "RTP/SAVP with F8_128_HMAC_SHA1_80");
+    assert!(ours.contains("AES_CM_128_HMAC_SHA1_80") && ours.ends_with("DTLS-SRTP"), "{ours}");
+}
+
+#[test]
+fn an_answer_without_a_codec_of_our_offer_is_refused_with_what_both_have() {
+    let mut world = World::new();
+    let party = world.add_party(Protection::Plain, Codec::Pcmu);
+    let leg = world.parties[party].leg;
+    let (security, ice) = (Security::Plain, IceRole::None);
+    let policy = OfferPolicy { security, ice, prefer_codec_of: None };
+    world.command(MediaCommand::Offer { leg, policy });
+    let answer = offer_of("m=audio 4000 RTP/AVP 18\r\n");
+    world.command(MediaCommand::AcceptAnswer { leg, answer });
+    let found = refusal(&mut world, leg);
+    let AudioVerdict::NoCommonCodec { theirs, ours } = &found else { panic!("{found:?}") };
+    assert_eq!((theirs.join(" ").as_str(), ours.len()), ("G729", 4));
 }

@@ -26,6 +26,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+/// When a caller who found no room may try again, in seconds.
+const RETRY_AFTER: (&str, &str) = ("Retry-After", "10");
+
 /// What the switch wants done, in order.
 #[derive(Debug)]
 pub enum Output {
@@ -247,7 +250,7 @@ impl Switch {
         now: Instant,
     ) {
         if self.draining || self.calls.len() >= self.calls_max {
-            let headers = [("Retry-After", "10")];
+            let headers = [RETRY_AFTER];
             let code = StatusCode::SERVICE_UNAVAILABLE;
             let answered = self.agent.reject(handle, code, None, &headers, now);
             signalling::note("reject", answered);

@@ -4,7 +4,7 @@ mod desk;
 
 use bytes::Bytes;
 use desk::{Desk, SDP, invite, within};
-use offhook_model::{HangupCause, Party};
+use offhook_model::{HangupCause, MediaRefusal, Party};
 use offhook_testkit::Engine;
 use std::time::{Duration, Instant};
 
@@ -101,4 +101,23 @@ fn the_clock_is_set_while_nobody_talks() {
     let [record] = &peer.engine.records[..] else { panic!("one record") };
     assert!((50_000_000..50_060_000).contains(&record.started_at_ms));
     assert!(record.talk_ms < 60_000, "{}", record.talk_ms);
+}
+
+#[test]
+fn a_caller_for_whom_there_is_no_capacity_is_told_when_to_try_again() {
+    let mut peer = Desk::peer();
+    peer.engine.refuse_answer = Some(MediaRefusal::Overloaded);
+    peer.say(&invite("1001", Some("1002"), Some(SDP)));
+    peer.expect("SIP/2.0 100");
+    let out = peer.expect("INVITE sip:1001@127.0.0.3:5070");
+    let contact = "Contact: <sip:1001@127.0.0.3:5070>\nContent-Type: application/sdp\n\n";
+    peer.reply(&out, "200 OK", "callee", &format!("{contact}{SDP}\n"));
+    peer.expect("ACK");
+    let bye = peer.expect("BYE");
+    peer.reply(&bye, "200 OK", "callee", "");
+    let told = peer.expect("SIP/2.0 503").to_string();
+    assert!(told.contains("Retry-After: 10\r\n"), "{told}");
+    let record = peer.engine.records.last().expect("a record");
+    let expected = (HangupCause::SWITCH_CONGESTION, Some(503), Party::System);
+    assert_eq!((record.cause, record.sip_status, record.hung_up_by), expected);
 }

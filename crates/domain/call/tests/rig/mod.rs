@@ -46,6 +46,20 @@ pub struct Rig {
 
 impl Rig {
     pub fn new(offer: Option<&str>, decision: Decision, bindings: Vec<Binding>) -> Self {
+        Self::with(offer, decision, bindings, false)
+    }
+
+    /// The media role says nothing of itself.
+    pub fn of_slow_media(offer: Option<&str>, decision: Decision, bindings: Vec<Binding>) -> Self {
+        Self::with(offer, decision, bindings, true)
+    }
+
+    fn with(
+        offer: Option<&str>,
+        decision: Decision,
+        bindings: Vec<Binding>,
+        media_is_slow: bool,
+    ) -> Self {
         let incoming = Incoming {
             call: CallRef::from_bits(7),
             serial: 7,
@@ -70,7 +84,7 @@ impl Rig {
             commands: Vec::new(),
             record: None,
             joined: Vec::new(),
-            media_is_slow: false,
+            media_is_slow,
             held_back: VecDeque::new(),
         };
         rig.run();

@@ -9,8 +9,8 @@ use crate::ports::PortPool;
 use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
 use anyhow::Context;
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, Inbox, MediaCommand, MediaEvent, MediaEvents, MediaRefusal,
-    RecordingCommand, RecordingEvent, RecordingFailure, RecordingSummary,
+    ConferenceCommand, ConferenceEvent, Inbox, JoinRefusal, MediaCommand, MediaEvent, MediaEvents,
+    MediaRefusal, RecordingCommand, RecordingEvent, RecordingFailure, RecordingSummary,
 };
 use offhook_model::{ConferenceId, LegId, RecordingSource};
 use std::collections::HashMap;
@@ -253,10 +253,13 @@ impl Dispatcher {
         }
     }
 
-    /// The thread of the leg it will be bridged to, or the one with the fewest legs.
+    /// The thread of the leg it will be bridged to, or the one with the fewest legs among those that are not
+    /// overloaded.
     fn place(&self, partner: Option<LegId>) -> usize {
         let partner = partner.and_then(|partner| self.placements.get(&partner));
-        let least = || (0..self.workers.len()).min_by_key(|worker| self.leg_counts[*worker]);
+        let cost =
+            |worker: &usize| (self.workers[*worker].is_overloaded(), self.leg_counts[*worker]);
+        let least = || (0..self.workers.len()).min_by_key(cost);
         partner.map(|placement| placement.worker).or_else(least).unwrap_or_default()
     }
 
@@ -332,7 +335,7 @@ impl Dispatcher {
                 conference,
                 command: ConferenceCommand::Join { leg, .. },
             } => {
-                let event = ConferenceEvent::Refused { leg: *leg };
+                let event = ConferenceEvent::Refused { leg: *leg, why: JoinRefusal::NoSuchLeg };
                 self.tell(MediaEvent::Conference { conference: *conference, event });
             }
             MediaCommand::Record { source, command: RecordingCommand::Start { path, .. } } => {

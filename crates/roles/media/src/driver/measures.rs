@@ -19,6 +19,15 @@ pub(crate) fn count(counts: Counts) {
     for (why, refused) in counts.refused {
         metrics::counter!("offhook_rtp_packets_refused_total", "why" => why).increment(refused);
     }
+    for (what, refused) in counts.overloaded {
+        metrics::counter!("offhook_media_transcoding_refused_total", "what" => what)
+            .increment(refused);
+    }
+}
+
+/// Shows the share of its time, from 0 to 1, in which a thread has work.
+pub(crate) fn show_load(thread: usize, load: f64) {
+    metrics::gauge!("offhook_media_thread_load", "thread" => thread.to_string()).set(load);
 }
 
 fn packets(direction: &'static str, packets: u64) {

@@ -1,6 +1,7 @@
 //! One media thread.
 
 use super::Notice;
+use super::load::{self, LoadMeter};
 use super::measures;
 use super::recorder::RecorderLink;
 use super::sockets::Sockets;
@@ -15,6 +16,7 @@ use offhook_speech::Pcm;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -46,6 +48,7 @@ pub(crate) enum Message {
 pub(crate) struct WorkerHandle {
     messages: SyncSender<Message>,
     waker: Waker,
+    is_overloaded: Arc<AtomicBool>,
 }
 
 impl WorkerHandle {
@@ -74,6 +77,11 @@ impl WorkerHandle {
     pub(crate) fn wake(&self) {
         self.waker.wake();
     }
+
+    /// Whether the thread takes on no further transcoding and mixing.
+    pub(crate) fn is_overloaded(&self) -> bool {
+        self.is_overloaded.load(Ordering::Relaxed)
+    }
 }
 
 pub(crate) struct Worker {
@@ -89,6 +97,10 @@ pub(crate) struct Worker {
     sounds: Sounds,
     recorder: RecorderLink,
     counted_at: Instant,
+    load: LoadMeter,
+    /// Shown to whoever chooses a thread.
+    is_overloaded: Arc<AtomicBool>,
+    number: usize,
 }
 
 /// Where a leg's packets come and go.
@@ -121,6 +133,9 @@ impl Worker {
             sounds,
             recorder,
             counted_at: Instant::now(),
+            load: LoadMeter::new(Instant::now()),
+            is_overloaded: Arc::default(),
+            number: 0,
         }
     }
 
@@ -132,6 +147,8 @@ impl Worker {
     ) -> anyhow::Result<(WorkerHandle, JoinHandle<()>)> {
         let (messages, inbox) = sync_channel(MESSAGES_MAX);
         let waker = self.io.waker();
+        let is_overloaded = Arc::clone(&self.is_overloaded);
+        self.number = number;
         let thread = std::thread::Builder::new()
             .name(format!("media-{number}"))
             .spawn(move || {
@@ -139,18 +156,21 @@ impl Worker {
                 self.run(&inbox);
             })
             .context("starting a media thread")?;
-        Ok((WorkerHandle { messages, waker }, thread))
+        Ok((WorkerHandle { messages, waker, is_overloaded }, thread))
     }
 
     fn run(&mut self, inbox: &Receiver<Message>) {
         loop {
-            let timeout = self.timeout(Instant::now());
+            let now = Instant::now();
+            self.load.handle_wait(now);
+            let timeout = self.timeout(now);
             if let Err(error) = self.io.wait(timeout) {
                 tracing::error!(%error, "waiting for packets failed");
                 return;
             }
             // What came within a millisecond came at once.
             let now = Instant::now();
+            self.measure_load(now);
             if self.receive(inbox, now).is_err() {
                 return;
             }
@@ -162,10 +182,20 @@ impl Worker {
     /// Whatever was counted is handed over in time, also after the last leg has ended.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
-        if !self.engine.has_counts() && !self.recorder.is_holding() {
+        let is_loaded = self.load.is_loaded() || self.engine.is_load_settling();
+        if !self.engine.has_counts() && !self.recorder.is_holding() && !is_loaded {
             return next;
         }
-        Some(next.map_or(COUNTS_INTERVAL, |next| next.min(COUNTS_INTERVAL)))
+        let interval = COUNTS_INTERVAL.min(load::INTERVAL);
+        Some(next.map_or(interval, |next| next.min(interval)))
+    }
+
+    fn measure_load(&mut self, now: Instant) {
+        if let Some(load) = self.load.handle_woken(now) {
+            self.engine.handle_load(load);
+            self.is_overloaded.store(self.engine.is_overloaded(), Ordering::Relaxed);
+            measures::show_load(self.number, load);
+        }
     }
 
     /// Handles what the wait has found.

@@ -4,12 +4,15 @@ mod shared;
 mod tap;
 
 use super::agreed::FRAME_MS;
+use super::capacity::{Work, cost_of};
 use super::leg::{CLOCK_LAG_MAX, FRAME, Leg, Outgoing};
 use super::notice::Notice;
 use super::player::{Played, Player, SoundWanted};
 use super::{Engine, Output};
 use offhook_audio::{Activity, Codec, Fade, Mixer, Reach, Resampler};
-use offhook_bus::{Audience, ConferenceCommand, ConferenceEvent, MediaEvent, MemberRole};
+use offhook_bus::{
+    Audience, ConferenceCommand, ConferenceEvent, JoinRefusal, MediaEvent, MemberRole,
+};
 use offhook_model::{ConferenceId, LegId};
 use offhook_speech::Pcm;
 use shared::SharedEncoder;
@@ -345,9 +348,8 @@ impl Engine {
         if self.conference_of(leg_id) == Some(id) {
             return self.set_role(id, leg_id, role);
         }
-        let count = self.conferences.get(&id).map_or(0, |conference| conference.members.len());
-        if !self.legs.contains_key(&leg_id) || count >= MEMBERS_MAX {
-            let event = ConferenceEvent::Refused { leg: leg_id };
+        if let Err(why) = self.admit_member(id, leg_id) {
+            let event = ConferenceEvent::Refused { leg: leg_id, why };
             return self.outgoing.event(MediaEvent::Conference { conference: id, event });
         }
         self.detach(leg_id, now);
@@ -367,6 +369,21 @@ impl Engine {
             leg.set_membership(Some(Membership { conference: id, is_heard }));
         }
         self.settle(leg_id, now);
+    }
+
+    /// Whether the leg can be taken in. Whoever has talked with somebody is, whatever the load: the call runs.
+    fn admit_member(&mut self, id: ConferenceId, leg: LegId) -> Result<(), JoinRefusal> {
+        let count = self.conferences.get(&id).map_or(0, |conference| conference.members.len());
+        let leg = self.legs.get(&leg).ok_or(JoinRefusal::NoSuchLeg)?;
+        if count >= MEMBERS_MAX {
+            return Err(JoinRefusal::Full);
+        }
+        let cost = leg.agreed().map_or(0.0, |agreed| cost_of(agreed.codec));
+        if !leg.has_talked() && !self.capacity.admit(cost) {
+            self.outgoing.counts.overload(Work::Conference);
+            return Err(JoinRefusal::Overloaded);
+        }
+        Ok(())
     }
 
     fn set_role(&mut self, id: ConferenceId, leg_id: LegId, role: MemberRole) {

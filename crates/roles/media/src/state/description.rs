@@ -4,6 +4,7 @@ use super::seed::Seed;
 use super::settings::{LegAddresses, Settings};
 use offhook_audio::Codec;
 use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as BusSecurity};
+use offhook_model::AudioVerdict;
 use offhook_rtc::IceCredentials;
 use offhook_sdp::{
     AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
@@ -39,11 +40,21 @@ impl LocalSide {
         }
     }
 
-    /// All that the leg can do, for an answer to choose from.
-    pub(crate) fn for_answer(&self, settings: &Settings, offer: &SessionDescription) -> LocalMedia {
+    /// All that the leg can do, for an answer to choose from; a frugal one takes G.711, which every device
+    /// has and which costs nothing to speak of, where it is offered.
+    pub(crate) fn for_answer(
+        &self,
+        settings: &Settings,
+        offer: &SessionDescription,
+        is_frugal: bool,
+    ) -> LocalMedia {
         // Our agent has one component, so that ICE is only spoken where RTCP shares its port.
         let speaks_ice = offer.audio().is_some_and(|(_, section)| section.has_rtcp_mux());
-        self.media(settings, speaks_ice, None)
+        let mut local = self.media(settings, speaks_ice, None);
+        if is_frugal && offers_g711(offer) {
+            local.codecs.retain(|codec| is_g711(codec.format));
+        }
+        local
     }
 
     /// What an offer of ours holds.
@@ -95,6 +106,15 @@ impl LocalSide {
     }
 }
 
+fn is_g711(format: AudioFormat) -> bool {
+    matches!(format, AudioFormat::PCMU | AudioFormat::PCMA)
+}
+
+fn offers_g711(offer: &SessionDescription) -> bool {
+    let mut formats = offer.audio().into_iter().flat_map(|(_, section)| section.rtpmaps());
+    formats.any(|map| AudioFormat::from_rtpmap(&map).is_some_and(is_g711))
+}
+
 fn codecs(preferred: Option<AudioFormat>) -> Vec<LocalCodec> {
     let others = FORMATS.into_iter().filter(|format| Some(*format) != preferred);
     let known = preferred.filter(|format| FORMATS.contains(format));
@@ -136,6 +156,29 @@ pub(crate) fn codec_of(format: AudioFormat) -> Option<Codec> {
 pub(crate) fn parse(text: &str) -> Result<SessionDescription, MediaRefusal> {
     let parsed = SessionDescription::parse(text.as_bytes());
     parsed.map_err(|error| MediaRefusal::Malformed(error.to_string()))
+}
+
+/// Why there is no agreement with the party whose description this is. Ours are the codecs and the protection
+/// that we have named.
+pub(crate) fn nothing_in_common(
+    error: &NegotiationError,
+    theirs: &SessionDescription,
+    ours: impl FnOnce() -> (Vec<String>, String),
+) -> MediaRefusal {
+    let verdict = match error {
+        NegotiationError::NoCommonCodec => {
+            AudioVerdict::NoCommonCodec { theirs: theirs.audio_formats(), ours: ours().0 }
+        }
+        NegotiationError::SecurityUnavailable | NegotiationError::UnsupportedProtocol(_) => {
+            AudioVerdict::NoCommonProtection { theirs: theirs.audio_protection(), ours: ours().1 }
+        }
+        NegotiationError::NoAudio
+        | NegotiationError::SectionMismatch
+        | NegotiationError::AudioRefused
+        | NegotiationError::OfferPending
+        | NegotiationError::NoOffer => return not_agreed(error),
+    };
+    MediaRefusal::NothingInCommon { text: error.to_string(), verdict: Box::new(verdict) }
 }
 
 /// Why there is no agreement.

@@ -77,6 +77,10 @@ pub struct Leg {
     program: Program,
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
+    /// The leg that this one will be bridged to, as far as whoever described it knows.
+    expected_partner: Option<LegId>,
+    /// Whether it was bridged or mixed before.
+    has_talked: bool,
     membership: Option<Membership>,
     tap: Option<Tap>,
     /// Tells the party that it is recorded.
@@ -160,6 +164,8 @@ impl Leg {
             program: Program::None,
             hold_music: None,
             partner: None,
+            expected_partner: None,
+            has_talked: false,
             membership: None,
             tap: None,
             notice: Notice::default(),
@@ -198,12 +204,23 @@ impl Leg {
         self.partner
     }
 
+    /// The leg that this one is bridged to, or will be.
+    pub(crate) fn expected_partner(&self) -> Option<LegId> {
+        self.partner.or(self.expected_partner)
+    }
+
+    /// Whether the party talks with somebody or did so: its call runs.
+    pub(crate) fn has_talked(&self) -> bool {
+        self.has_talked
+    }
+
     pub(crate) fn membership(&self) -> Option<Membership> {
         self.membership
     }
 
     pub(crate) fn set_membership(&mut self, membership: Option<Membership>) {
         self.membership = membership;
+        self.has_talked |= membership.is_some();
         self.speech = None;
         self.timeline.interrupt();
         if membership.is_some() {
@@ -305,6 +322,7 @@ impl Leg {
 
     pub(crate) fn set_partner(&mut self, partner: Option<LegId>) {
         self.partner = partner;
+        self.has_talked |= partner.is_some();
         self.speech = None;
         self.timeline.interrupt();
         if partner.is_some() {

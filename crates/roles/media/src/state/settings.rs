@@ -19,6 +19,9 @@ pub struct Settings {
     pub hold_music: bool,
     /// When keys are listened for in what a party says.
     pub inband_dtmf: InbandDtmf,
+    /// The load of a thread, as a share of its time from 0 to 1, above which it takes on no transcoding and
+    /// no mixing; `None` for no limit.
+    pub load_max: Option<f64>,
 }
 
 /// The ports of one leg.

@@ -126,6 +126,7 @@ impl World {
             silent_after: None,
             hold_music: true,
             inband_dtmf: InbandDtmf::Needed,
+            load_max: None,
         };
         change(&mut settings);
         let now = Instant::now();
@@ -233,7 +234,7 @@ impl World {
     }
 
     /// Our latest description of the leg.
-    fn described(&mut self, wanted: LegId) -> Option<String> {
+    pub fn described(&mut self, wanted: LegId) -> Option<String> {
         let place = self.events.iter().rposition(
             |event| matches!(event, MediaEvent::Described { leg, .. } if *leg == wanted),
         )?;
@@ -472,7 +473,7 @@ impl Party {
         self.agree(negotiated, now);
     }
 
-    fn answer(&mut self, offer: &str, now: Instant) -> String {
+    pub fn answer(&mut self, offer: &str, now: Instant) -> String {
         self.answers.push(offer.to_owned());
         let offer = SessionDescription::parse(offer.as_bytes()).expect("our offer parses");
         let (answer, negotiated) = self.session.answer(&offer, &self.local).expect("an answer");

@@ -1,6 +1,6 @@
 //! Between a call's words and the user agent's.
 
-use super::{Edge, Output, Switch};
+use super::{Edge, Output, RETRY_AFTER, Switch};
 use crate::identity::{dialled, refer_target};
 use crate::info::{dtmf_keys, dtmf_relay, takes_info};
 use bytes::Bytes;
@@ -200,12 +200,7 @@ impl Switch {
             LegAction::Invite { .. } => Ok(()),
             LegAction::Ring => self.agent.ring(handle, StatusCode::RINGING, None, &[], now),
             LegAction::Accept(sdp) => self.agent.accept(handle, Some(sdp.into()), &[], now),
-            LegAction::Reject(failure) => {
-                let why = failure.cause.reason_header();
-                let code = status(failure.status);
-                let reason = Some(failure.reason.as_str());
-                self.agent.reject(handle, code, reason, &[("Reason", &why)], now)
-            }
+            LegAction::Reject(failure) => self.turn_away(handle, &failure, now),
             LegAction::HangUp(cause) => {
                 self.agent.hang_up(handle, Some(&cause.reason_header()), now)
             }
@@ -223,6 +218,20 @@ impl Switch {
             LegAction::NotifyRefer(code) => self.notify_refer(handle, code, now),
         };
         note("signal a leg", done);
+    }
+
+    /// Who finds no room is told when to try again (RFC 3261 section 21.5.4).
+    fn turn_away(
+        &mut self,
+        handle: LegHandle,
+        failure: &Failure,
+        now: Instant,
+    ) -> Result<(), CommandError> {
+        let why = failure.cause.reason_header();
+        let code = status(failure.status);
+        let headers = [("Reason", why.as_str()), RETRY_AFTER];
+        let used = if code == StatusCode::SERVICE_UNAVAILABLE { 2 } else { 1 };
+        self.agent.reject(handle, code, Some(&failure.reason), &headers[..used], now)
     }
 
     /// Sends an INVITE; a call that cannot be placed hears so at once.

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
     Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
-    MediaCommand, MediaEvent, Secret, Service, StreamReport, Transport,
+    MediaCommand, MediaEvent, MediaRefusal, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -22,6 +22,8 @@ pub struct Desk {
     pub commands: Vec<MediaCommand>,
     pub records: Vec<CallRecord>,
     pub live: Vec<LiveCall>,
+    /// What the media role refuses the next answer with.
+    pub refuse_answer: Option<MediaRefusal>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -49,6 +51,7 @@ impl Desk {
             commands: Vec::new(),
             records: Vec::new(),
             live: Vec::new(),
+            refuse_answer: None,
             sent: VecDeque::new(),
             now,
         }
@@ -80,7 +83,10 @@ impl Desk {
             MediaCommand::Answer { leg, .. } | MediaCommand::Offer { leg, .. } => {
                 MediaEvent::Described { leg, sdp: "v=0\r\ns=media\r\n".into() }
             }
-            MediaCommand::AcceptAnswer { leg, .. } => MediaEvent::Agreed { leg },
+            MediaCommand::AcceptAnswer { leg, .. } => match self.refuse_answer.take() {
+                Some(why) => MediaEvent::Refused { leg, why },
+                None => MediaEvent::Agreed { leg },
+            },
             MediaCommand::Release { leg } => {
                 MediaEvent::Released { leg, report: Some(StreamReport::default()) }
             }

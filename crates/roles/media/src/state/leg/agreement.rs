@@ -2,14 +2,13 @@
 
 use super::{Leg, Program};
 use crate::state::agreed::Agreed;
+use crate::state::capacity::Admission;
 use crate::state::description;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, OfferPolicy};
 use offhook_rtc::Remote;
-use offhook_sdp::{
-    AudioFormat, LocalMedia, Negotiated, NegotiationError, SessionDescription, Transport,
-};
+use offhook_sdp::{AudioFormat, LocalMedia, Negotiated, SessionDescription, Transport};
 use std::time::Instant;
 
 impl Leg {
@@ -18,11 +17,14 @@ impl Leg {
         offer: &str,
         seed: &Seed,
         settings: &Settings,
+        admission: Admission<'_>,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
         let offer = description::parse(offer)?;
-        let local = |leg: &Self| leg.local.for_answer(settings, &offer);
-        self.answer_as(&offer, local, seed, settings, now)
+        // Whoever has a codec already keeps it: its bridge may pass packets on as they are.
+        let is_frugal = self.agreed.is_none() && admission.is_frugal();
+        let local = |leg: &Self| leg.local.for_answer(settings, &offer, is_frugal);
+        self.answer_as(&offer, local, seed, settings, admission, now)
     }
 
     /// Answers with what `local` gives, which it is asked for when our ICE credentials stand.
@@ -32,15 +34,19 @@ impl Leg {
         local: impl FnOnce(&Self) -> LocalMedia,
         seed: &Seed,
         settings: &Settings,
+        admission: Admission<'_>,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
-        let trial = offhook_sdp::answer(offer, &self.local.for_answer(settings, offer));
+        let trial = offhook_sdp::answer(offer, &self.local.for_answer(settings, offer, false));
         let trial = trial.ok().map(|(_, negotiated)| negotiated.transport());
         let (answer, negotiated) = self.with_credentials(trial.as_ref(), seed, |leg| {
             let local = local(leg);
-            leg.session.answer(offer, &local)
+            leg.session.answer(offer, &local).map_err(|error| {
+                let ours = || (local.format_names(), local.protection());
+                description::nothing_in_common(&error, offer, ours)
+            })
         })?;
-        self.agree(&negotiated, now)?;
+        self.agree(&negotiated, admission, now)?;
         Ok(answer.to_string())
     }
 
@@ -50,7 +56,7 @@ impl Leg {
         &mut self,
         trial: Option<&Transport>,
         seed: &Seed,
-        negotiate: impl FnOnce(&mut Self) -> Result<T, NegotiationError>,
+        negotiate: impl FnOnce(&mut Self) -> Result<T, MediaRefusal>,
     ) -> Result<T, MediaRefusal> {
         let ice = trial.and_then(|trial| Remote::from_transport(trial).ice);
         let is_restart = ice.is_some_and(|ice| self.peer.is_ice_restart(&ice));
@@ -58,9 +64,8 @@ impl Leg {
         if is_restart {
             self.local.credentials = seed.ice_credentials();
         }
-        let negotiated = negotiate(self).map_err(|error| {
+        let negotiated = negotiate(self).inspect_err(|_| {
             self.local.credentials = credentials;
-            description::not_agreed(&error)
         })?;
         if is_restart {
             self.peer.restart_ice(self.local.credentials.clone());
@@ -74,6 +79,7 @@ impl Leg {
         preferred: Option<AudioFormat>,
         settings: &Settings,
     ) -> Result<String, MediaRefusal> {
+        self.expected_partner = policy.prefer_codec_of.or(self.expected_partner);
         let (speaks_ice, sdp_policy) = match self.session.negotiated() {
             Some(agreed) => (agreed.ice.is_some(), offhook_sdp::OfferPolicy::like(agreed)),
             None => {
@@ -87,28 +93,46 @@ impl Leg {
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
     }
 
-    pub(crate) fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<(), MediaRefusal> {
+    pub(crate) fn accept_answer(
+        &mut self,
+        answer: &str,
+        admission: Admission<'_>,
+        now: Instant,
+    ) -> Result<(), MediaRefusal> {
         if self.is_offer_opaque {
             return self.accept_opaque_answer(answer, now);
         }
         let answer = description::parse(answer)?;
-        let negotiated = self.session.handle_answer(&answer);
-        let negotiated = negotiated.map_err(|error| description::not_agreed(&error))?.clone();
-        self.agree(&negotiated, now)
+        let ours = self.session.local().cloned();
+        let negotiated = self.session.handle_answer(&answer).map_err(|error| {
+            let ours = || {
+                ours.map_or_else(Default::default, |ours| {
+                    (ours.audio_formats(), ours.audio_protection())
+                })
+            };
+            description::nothing_in_common(&error, &answer, ours)
+        })?;
+        let negotiated = negotiated.clone();
+        self.agree(&negotiated, admission, now)
     }
 
     pub(crate) fn rollback(&mut self) {
         self.session.handle_refusal();
     }
 
-    /// Puts a negotiation's result in force.
-    pub(super) fn agree(
+    /// Puts a negotiation's result in force. The first one is refused when the thread has no room for what
+    /// follows from it; a call that runs is never broken.
+    fn agree(
         &mut self,
         negotiated: &Negotiated,
+        mut admission: Admission<'_>,
         now: Instant,
     ) -> Result<(), MediaRefusal> {
         let unusable = |why: &str| MediaRefusal::NotAcceptable(why.to_owned());
         let agreed = Agreed::new(negotiated).ok_or_else(|| unusable("the codec is not known"))?;
+        if self.agreed.is_none() && !admission.admits(&agreed) {
+            return Err(MediaRefusal::Overloaded);
+        }
         let remote = Remote::from_negotiated(negotiated);
         self.peer.set_remote(&remote, now).map_err(|error| unusable(&error.to_string()))?;
         self.timeline.set_clock_rate(agreed.codec.clock_rate());

@@ -9,7 +9,7 @@ use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, Terms};
 use offhook_rtc::Remote;
 use offhook_rtp::RtpPacket;
-use offhook_sdp::{MediaDescription, NegotiationError, OfferPolicy, SessionDescription, Transport};
+use offhook_sdp::{MediaDescription, OfferPolicy, SessionDescription, Transport};
 use std::time::Instant;
 
 impl Leg {
@@ -53,7 +53,8 @@ impl Leg {
         let trial = trial.map(|(_, transport)| transport);
         let (answer, transport) = self.with_credentials(trial.as_ref(), seed, |leg| {
             let local = leg.local_on(terms, like, section, settings);
-            leg.session.answer_opaque(offer, like, &local)
+            let answered = leg.session.answer_opaque(offer, like, &local);
+            answered.map_err(|error| description::not_agreed(&error))
         })?;
         self.agree_opaque(&transport, now)?;
         Ok(answer.to_string())

@@ -1,6 +1,7 @@
 //! Descriptions whose content the client of the role decides.
 
 use super::Leg;
+use crate::state::capacity::Admission;
 use crate::state::description;
 use crate::state::inband::InbandDtmf;
 use crate::state::seed::Seed;
@@ -42,6 +43,7 @@ impl Leg {
         terms: &Terms,
         seed: &Seed,
         settings: &Settings,
+        admission: Admission<'_>,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
         let offer = description::parse(offer)?;
@@ -57,7 +59,7 @@ impl Leg {
             codecs,
             ..leg.local_on(terms, &like, section, settings)
         };
-        self.answer_as(&offer, local, seed, settings, now)
+        self.answer_as(&offer, local, seed, settings, admission, now)
     }
 
     /// An offer of ours that waits for its answer is withdrawn; one that follows is of speech.
@@ -68,6 +70,7 @@ impl Leg {
 
     /// A proxy's parties hear each other as if nobody stood between them.
     pub(super) fn serve_proxy(&mut self, terms: &Terms) {
+        self.expected_partner = terms.partner.or(self.expected_partner);
         self.peer.set_source_rule(match terms.sources {
             SourceRule::Latch => offhook_rtc::SourceRule::Latch,
             SourceRule::Follow => offhook_rtc::SourceRule::Follow,
