@@ -5,6 +5,7 @@
 //! everything an operator can set.
 
 mod config;
+mod recordings;
 mod serve;
 
 use clap::{Args, Parser, Subcommand};
@@ -35,6 +36,23 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Works with the files of recordings.
+    Recording {
+        #[command(subcommand)]
+        command: RecordingCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum RecordingCommand {
+    /// Writes an encrypted recording to standard output as it can be played.
+    Decrypt {
+        /// The recording.
+        file: PathBuf,
+        /// The file of the key that it was encrypted with; several, when it may have been any of them.
+        #[arg(long, value_name = "FILE", required = true)]
+        key_file: Vec<PathBuf>,
     },
 }
 
@@ -80,8 +98,11 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { place, demo } => serve::run(place.load(demo)?, demo),
+        Command::Recording { command: RecordingCommand::Decrypt { file, key_file } } => {
+            recordings::decrypt(&file, &key_file, &mut std::io::stdout().lock())
+        }
         Command::Config { command: ConfigCommand::Check(place) } => {
-            place.load(false)?;
+            recordings::load_keys(&place.load(false)?.media.recordings_key_file)?;
             say("the configuration is valid");
             Ok(())
         }

@@ -1,11 +1,12 @@
 //! The life of the server: start every role, say `ready`, wait, drain, stop.
 
 use crate::config::Config;
+use crate::recordings::load_keys;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
 use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
-use offhook_model::CallRecord;
+use offhook_model::LogEntry;
 use offhook_ng_door::NgDoor;
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
@@ -27,6 +28,7 @@ pub(crate) fn run(config: Config, demo: bool) -> anyhow::Result<()> {
 }
 
 async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
+    let recording_keys = load_keys(&config.media.recordings_key_file)?;
     let metrics = offhook_telemetry::start(&config.telemetry)?;
     let mut signals = Signals::new()?;
     let store = open_store(&config.data_dir, demo).await?;
@@ -39,7 +41,13 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
+    let media = offhook_media::start(
+        &media_config,
+        media_commands.1,
+        media_events_out,
+        speech,
+        recording_keys.clone(),
+    )?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -77,6 +85,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
         recordings,
+        recording_keys,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(
@@ -137,7 +146,7 @@ fn with_folders(config: &Config) -> (offhook_media::Config, PathBuf) {
 }
 
 /// The queue of records as a stream, which is what the store reads.
-fn stream(records: Inbox<CallRecord>) -> impl Stream<Item = CallRecord> {
+fn stream(records: Inbox<LogEntry>) -> impl Stream<Item = LogEntry> {
     futures_util::stream::unfold(records, |mut inbox| async move {
         inbox.recv().await.map(|record| (record, inbox))
     })

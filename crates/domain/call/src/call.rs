@@ -111,6 +111,18 @@ impl Call {
         self.caller
     }
 
+    /// Who placed the call: number or user name.
+    #[must_use]
+    pub fn caller_number(&self) -> &str {
+        self.legs.get(&self.caller).map(|leg| leg.number.as_str()).unwrap_or_default()
+    }
+
+    /// The number as dialled.
+    #[must_use]
+    pub fn dialled(&self) -> &str {
+        &self.dialled
+    }
+
     /// The account that a leg's party has: the one it proved, or the extension that was rung.
     #[must_use]
     pub fn account(&self, leg: LegId) -> Option<&str> {
@@ -172,7 +184,8 @@ impl Call {
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Conference { .. }
-            | MediaEvent::Recording { .. } => {}
+            | MediaEvent::Recording { .. }
+            | MediaEvent::RecordingsExpired { .. } => {}
         }
     }
 
@@ -211,19 +224,22 @@ impl Call {
         Some(id)
     }
 
-    pub(crate) fn publish(&mut self) {
+    /// Says again how the call stands.
+    pub fn publish(&mut self) {
         let state = match self.answered_at_ms {
             Some(_) => CallState::Answered,
             None => CallState::Ringing,
         };
         let live = LiveCall {
             call: self.call.clone(),
-            caller: self.legs.get(&self.caller).map(|leg| leg.number.clone()).unwrap_or_default(),
+            caller: self.caller_number().to_owned(),
             dialled: self.dialled.clone(),
             answered_by: self.answered_by.clone(),
             state,
             started_at_ms: self.started_at_ms,
             answered_at_ms: self.answered_at_ms,
+            recording: None,
+            supervisors: Vec::new(),
         };
         self.act(Action::Live(live));
     }

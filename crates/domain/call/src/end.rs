@@ -141,7 +141,7 @@ impl Call {
         let answered = self.answered_at_ms;
         CallRecord {
             call: self.call.clone(),
-            caller: self.legs.get(&self.caller).map(|leg| leg.number.clone()).unwrap_or_default(),
+            caller: self.caller_number().to_owned(),
             caller_name: self.caller_name.clone(),
             dialled: self.dialled.clone(),
             answered_by: answered.and(self.answered_by.clone()),
@@ -154,6 +154,7 @@ impl Call {
             sip_status: ending.sip_status,
             hung_up_by: ending.by,
             legs: self.legs.values().map(Leg::record).collect(),
+            recordings: Vec::new(),
         }
     }
 }

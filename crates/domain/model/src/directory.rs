@@ -1,6 +1,6 @@
 use crate::{Aor, ConferenceSettings};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What proves that a device is who it says: never printed, never serialised to the outside.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,55 @@ pub struct Extension {
     pub secret: Secret,
     /// How long its devices ring before the caller is told that nobody answers.
     pub ring_timeout_s: u32,
+    /// Which of its calls are recorded.
+    pub record: RecordPolicy,
+}
+
+/// Which calls of an extension are recorded without being asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordPolicy {
+    /// None.
+    #[default]
+    None,
+    /// Those that it answers.
+    Inbound,
+    /// Those that it places.
+    Outbound,
+    /// All.
+    All,
+}
+
+impl RecordPolicy {
+    /// The word that is stored.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+            Self::All => "all",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::None, Self::Inbound, Self::Outbound, Self::All];
+        all.into_iter().find(|policy| policy.as_str() == word)
+    }
+
+    /// Whether a call that the extension answers is recorded.
+    #[must_use]
+    pub fn takes_inbound(self) -> bool {
+        matches!(self, Self::Inbound | Self::All)
+    }
+
+    /// Whether a call that the extension places is recorded.
+    #[must_use]
+    pub fn takes_outbound(self) -> bool {
+        matches!(self, Self::Outbound | Self::All)
+    }
 }
 
 /// What a service number does. Each is one of the numbers of the demo's dial plan.
@@ -102,6 +151,10 @@ pub struct Directory {
     pub extensions: BTreeMap<String, Extension>,
     /// Service numbers.
     pub services: BTreeMap<String, Service>,
+    /// The service numbers whose calls are recorded.
+    pub recorded_services: BTreeSet<String>,
+    /// The extensions of those who may supervise calls.
+    pub supervisors: BTreeSet<String>,
     /// What a guest may dial.
     pub guest_policy: GuestPolicy,
 }
@@ -112,6 +165,18 @@ impl Directory {
     pub fn aor(&self, number: &str) -> Option<Aor> {
         let extension = self.extensions.get(number)?;
         Aor::new(&extension.number, &self.domain).ok()
+    }
+}
+
+impl Directory {
+    /// Whether a call is recorded without being asked for that this account has placed and this number has
+    /// answered.
+    #[must_use]
+    pub fn records(&self, account: Option<&str>, answered_by: &str) -> bool {
+        let policy = |number: &str| self.extensions.get(number).map(|known| known.record);
+        account.and_then(policy).is_some_and(RecordPolicy::takes_outbound)
+            || policy(answered_by).is_some_and(RecordPolicy::takes_inbound)
+            || self.recorded_services.contains(answered_by)
     }
 }
 
@@ -127,6 +192,51 @@ mod tests {
         assert!(!policy.allows("555123"));
         assert!(!policy.allows("60001"));
         assert!(!policy.allows("555abcd"));
+    }
+
+    #[test]
+    fn a_call_is_recorded_for_either_side_or_for_the_number() {
+        use RecordPolicy::{All, Inbound, None, Outbound};
+        let extension = |(number, record): (&str, RecordPolicy)| {
+            let secret = Secret::Password("secret".into());
+            let (number, display_name) = (number.to_owned(), String::new());
+            let made = Extension {
+                number: number.clone(),
+                display_name,
+                secret,
+                ring_timeout_s: 20,
+                record,
+            };
+            (number, made)
+        };
+        let directory = Directory {
+            extensions: [("1", None), ("2", Inbound), ("3", Outbound), ("4", All)]
+                .map(extension)
+                .into(),
+            recorded_services: ["6000".to_owned()].into(),
+            ..Directory::default()
+        };
+        for (account, answered_by, is_recorded) in [
+            ("1", "1", false),
+            ("1", "2", true),
+            ("2", "1", false),
+            ("3", "1", true),
+            ("1", "3", false),
+            ("4", "1", true),
+            ("1", "4", true),
+            ("1", "6000", true),
+            ("1", "9196", false),
+        ] {
+            assert_eq!(
+                directory.records(Some(account), answered_by),
+                is_recorded,
+                "{account} to {answered_by}"
+            );
+        }
+        assert!(!directory.records(Option::None, "1"));
+        for policy in [None, Inbound, Outbound, All] {
+            assert_eq!(RecordPolicy::parse(policy.as_str()), Some(policy));
+        }
     }
 
     #[test]

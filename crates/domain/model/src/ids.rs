@@ -48,6 +48,40 @@ impl fmt::Display for LegId {
     }
 }
 
+/// A recording: the call's reference and its number among the call's recordings, from 1.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RecordingId(String);
+
+impl RecordingId {
+    /// Names a call's recording.
+    #[must_use]
+    pub fn new(call: &CallRef, number: u32) -> Self {
+        Self(format!("{call}-{number}"))
+    }
+
+    /// Takes a name that was printed before; `None` when it could not be one.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let (call, number) = text.split_once('-')?;
+        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+        let call = CallRef::parse(call).filter(|_| is_number)?;
+        number.parse().ok().map(|number| Self::new(&call, number))
+    }
+
+    /// The name.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RecordingId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -57,5 +91,14 @@ mod tests {
         let call = CallRef::from_bits(0xfeed_0000_0000_0000_0000_0000_0000_0001);
         assert_eq!(CallRef::parse(&call.to_string()), Some(call));
         assert_eq!(CallRef::parse("../../etc/passwd"), None);
+    }
+
+    #[test]
+    fn a_recordings_name_survives_printing() {
+        let id = RecordingId::new(&CallRef::from_bits(7), 12);
+        assert_eq!(RecordingId::parse(id.as_str()), Some(id.clone()));
+        for text in ["", "7-1", "../x-1", &format!("{id}/.."), &format!("{}-+1", "0".repeat(32))] {
+            assert_eq!(RecordingId::parse(text), None, "{text}");
+        }
     }
 }

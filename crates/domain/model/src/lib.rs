@@ -15,6 +15,7 @@ mod ids;
 mod media;
 mod record;
 mod recording;
+mod supervisor;
 mod verdict;
 
 pub use aor::{Aor, Binding, InvalidAor, Transport};
@@ -23,16 +24,21 @@ pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, JoinRefusal,
     MemberRole,
 };
-pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
+pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
 pub use guest::{guest_expiry, guest_password, guest_username};
-pub use ids::{CallRef, LegId};
+pub use ids::{CallRef, LegId, RecordingId};
 pub use media::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
     PlayControl, Security, SourceRule, Terms,
 };
-pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
-pub use recording::{
-    RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
-    RecordingMark, RecordingSource, RecordingSummary, recording_path,
+pub use record::{
+    CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,
+    Party, StreamReport,
 };
+pub use recording::{
+    EXPIRED_RECORDINGS_MAX, RecordingCommand, RecordingEvent, RecordingFailure, RecordingForm,
+    RecordingFormat, RecordingLayout, RecordingMark, RecordingRecord, RecordingSource,
+    RecordingState, RecordingSummary, recording_path,
+};
+pub use supervisor::{CallSide, SupervisorMode};
 pub use verdict::AudioVerdict;

@@ -4,6 +4,7 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// How the media of a leg that we offer is protected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -424,6 +425,12 @@ pub enum MediaEvent {
         /// What happened.
         event: RecordingEvent,
     },
+    /// These recordings had been kept for as long as they are and were deleted.
+    RecordingsExpired {
+        /// The files, relative to the folder of the recordings; at most
+        /// [`EXPIRED_RECORDINGS_MAX`](crate::EXPIRED_RECORDINGS_MAX).
+        paths: Vec<PathBuf>,
+    },
 }
 
 impl MediaCommand {
@@ -475,6 +482,7 @@ impl MediaEvent {
             | Self::Released { leg, .. }
             | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
             Self::Conference { .. }
+            | Self::RecordingsExpired { .. }
             | Self::Recording { source: RecordingSource::Conference(_), .. } => None,
         }
     }

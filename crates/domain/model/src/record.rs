@@ -1,5 +1,8 @@
-use crate::{AudioVerdict, CallRef, HangupCause, LegId};
+use crate::{
+    AudioVerdict, CallRef, HangupCause, LegId, RecordingId, RecordingRecord, SupervisorMode,
+};
 use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
 
 /// Which way a leg was set up, seen from Offhook.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -118,6 +121,20 @@ pub struct CallRecord {
     pub hung_up_by: Party,
     /// Its legs, the caller's first.
     pub legs: Vec<LegRecord>,
+    /// Its recordings, in the order in which they began.
+    #[serde(default)]
+    pub recordings: Vec<RecordingId>,
+}
+
+/// What is written down of calls.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub enum LogEntry {
+    /// A call has ended.
+    Call(Box<CallRecord>),
+    /// A recording began or ended.
+    Recording(Box<RecordingRecord>),
+    /// The files of these recordings were deleted since they had been kept long enough.
+    RecordingsExpired(Vec<PathBuf>),
 }
 
 impl CallRecord {
@@ -156,4 +173,29 @@ pub struct LiveCall {
     pub started_at_ms: u64,
     /// When it was answered.
     pub answered_at_ms: Option<u64>,
+    /// Whether and how it is being recorded.
+    pub recording: Option<LiveRecording>,
+    /// The supervisors on it, in the order in which they came.
+    pub supervisors: Vec<LiveSupervisor>,
+}
+
+/// How the recording of a call in progress stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LiveRecording {
+    /// What is said is recorded.
+    Running,
+    /// The recording is silent until it is resumed.
+    Paused,
+}
+
+/// A supervisor on a call in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveSupervisor {
+    /// The supervisor's extension.
+    pub extension: String,
+    /// What the supervisor does.
+    pub mode: SupervisorMode,
+    /// Whether the supervisor's device is still ringing.
+    pub is_ringing: bool,
 }

@@ -1,5 +1,6 @@
-use crate::{CallRef, ConferenceId, LegId};
+use crate::{CallRef, ConferenceId, LegId, RecordingId};
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::path::PathBuf;
 
 /// What is recorded. There is one recording of a source at a time.
@@ -11,6 +12,10 @@ pub enum RecordingSource {
     /// What is said to everyone in a conference.
     Conference(ConferenceId),
 }
+
+/// Files of one [`MediaEvent::RecordingsExpired`](crate::MediaEvent::RecordingsExpired) at most; more of
+/// them are told by several.
+pub const EXPIRED_RECORDINGS_MAX: usize = 1_000;
 
 /// How what is said and what is heard lie in the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,6 +73,8 @@ pub struct RecordingSummary {
     pub marks: Vec<RecordingMark>,
     /// Packets of speech that never reached the file since it could not be written fast enough.
     pub frames_dropped: u64,
+    /// Whether the file is encrypted.
+    pub is_encrypted: bool,
 }
 
 /// A place in a recording.
@@ -99,13 +106,105 @@ pub enum RecordingFailure {
     Exhausted,
 }
 
+impl fmt::Display for RecordingFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoSuchSource => f.write_str("there is nothing to record"),
+            Self::AlreadyRecorded => f.write_str("the call is being recorded already"),
+            Self::BadPath => f.write_str("no folder for recordings is configured"),
+            Self::Exists => f.write_str("the file of the recording exists already"),
+            Self::DiskFull => f.write_str("no space is left for recordings"),
+            Self::Unwritable(why) => write!(f, "the recording cannot be written: {why}"),
+            Self::Exhausted => f.write_str("there are as many recordings as there may be"),
+        }
+    }
+}
+
+/// How a recording is made, where the one who orders it says so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordingForm {
+    /// The kind of file.
+    pub format: Option<RecordingFormat>,
+    /// Its channels.
+    pub layout: Option<RecordingLayout>,
+    /// Whether those who are recorded hear a tone.
+    pub tone: Option<bool>,
+}
+
+/// Where a recording stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecordingState {
+    /// It is being made.
+    Recording,
+    /// It has ended and is whole.
+    Complete,
+    /// It ended before its time, or never began.
+    Failed,
+    /// The process ended while it was made; what was written can be played.
+    Interrupted,
+    /// Its file was deleted.
+    Deleted,
+}
+
+impl RecordingState {
+    const ALL: [Self; 5] =
+        [Self::Recording, Self::Complete, Self::Failed, Self::Interrupted, Self::Deleted];
+
+    /// The word that is stored and shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Recording => "recording",
+            Self::Complete => "complete",
+            Self::Failed => "failed",
+            Self::Interrupted => "interrupted",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
+    }
+}
+
+/// A recording as it is kept: one row of `recordings`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RecordingRecord {
+    /// Its name.
+    pub id: RecordingId,
+    /// The call; `None` for a recording of a conference.
+    pub call: Option<CallRef>,
+    /// The leg that is recorded.
+    pub leg: Option<LegId>,
+    /// The number of the conference that is recorded.
+    pub conference: Option<String>,
+    /// Who called.
+    pub caller: Option<String>,
+    /// The number as dialled.
+    pub dialled: Option<String>,
+    /// When it began, milliseconds of Unix time.
+    pub started_at_ms: u64,
+    /// Where it stands.
+    pub state: RecordingState,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// The file, and what it has become.
+    pub summary: RecordingSummary,
+}
+
 /// What a recording tells the switch.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum RecordingEvent {
-    /// The file is there and being written.
+    /// The file is there and being written. An encrypted one has another name than was asked for.
     Started {
         /// The file, relative to the folder of the recordings.
         path: PathBuf,
+        /// Whether the file is encrypted.
+        is_encrypted: bool,
     },
     /// The file cannot keep up: what is said from here on is missing from it. Told once until it can again.
     FallingBehind,
@@ -122,12 +221,16 @@ pub enum RecordingEvent {
 
 const MS_PER_DAY: u64 = 86_400_000;
 
-/// Where the recording of a call lies in the folder of the recordings: `YYYY/MM/DD/<call>.wav`, by the day
-/// in UTC on which the call came in, `started_at_ms` milliseconds after 1970.
+/// Where a recording lies in the folder of the recordings: `YYYY/MM/DD/<id>.wav`, by the day in UTC on which
+/// its call came in, `started_at_ms` milliseconds after 1970.
 #[must_use]
-pub fn recording_path(call: &CallRef, started_at_ms: u64) -> PathBuf {
+pub fn recording_path(id: &RecordingId, format: RecordingFormat, started_at_ms: u64) -> PathBuf {
     let (year, month, day) = date(started_at_ms / MS_PER_DAY);
-    PathBuf::from(format!("{year:04}/{month:02}/{day:02}/{call}.wav"))
+    let extension = match format {
+        RecordingFormat::Wav => "wav",
+        RecordingFormat::OggOpus => "ogg",
+    };
+    PathBuf::from(format!("{year:04}/{month:02}/{day:02}/{id}.{extension}"))
 }
 
 /// The Gregorian date of a day after 1970. Years are counted from March, so that a leap day is the last
@@ -148,8 +251,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_word_of_a_state_is_read_back() {
+        for state in RecordingState::ALL {
+            assert_eq!(RecordingState::parse(state.as_str()), Some(state));
+        }
+        assert_eq!(RecordingState::parse("lost"), None);
+    }
+
+    #[test]
     fn a_recording_lies_under_the_day_of_its_call() {
-        let call = CallRef::from_bits(7);
+        let id = RecordingId::new(&CallRef::from_bits(7), 2);
         for (seconds, folder) in [
             (0, "1970/01/01"),
             (951_782_399, "2000/02/28"),
@@ -159,8 +270,8 @@ mod tests {
             (1_798_761_599, "2026/12/31"),
             (4_107_542_400, "2100/03/01"),
         ] {
-            let path = recording_path(&call, seconds * 1_000);
-            assert_eq!(path, PathBuf::from(format!("{folder}/{call}.wav")));
+            let path = recording_path(&id, RecordingFormat::OggOpus, seconds * 1_000);
+            assert_eq!(path, PathBuf::from(format!("{folder}/{id}.ogg")));
         }
     }
 }

@@ -83,7 +83,7 @@ pub fn normalize(dialled: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_model::{Extension, GuestPolicy, Secret};
+    use offhook_model::{Extension, GuestPolicy, RecordPolicy, Secret};
 
     fn directory() -> Directory {
         let extension = Extension {
@@ -91,12 +91,14 @@ mod tests {
             display_name: "Ann".into(),
             secret: Secret::Password("secret".into()),
             ring_timeout_s: 25,
+            record: RecordPolicy::None,
         };
         Directory {
             domain: "offhook.local".into(),
             extensions: [("1001".to_owned(), extension)].into(),
             services: [("9196".to_owned(), Service::Echo { delay_ms: 0 })].into(),
             guest_policy: GuestPolicy { allowed: vec!["9196".into(), "777".into()] },
+            ..Directory::default()
         }
     }
 

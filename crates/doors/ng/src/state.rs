@@ -14,7 +14,7 @@ pub use description::SECTIONS_MAX;
 
 use call::Call;
 use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
-use offhook_model::{LegId, MediaTrouble, RecordingFailure};
+use offhook_model::{LegId, MediaTrouble};
 use offhook_ng::{Command, Dictionary, Reply, Request, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::net::IpAddr;
@@ -406,18 +406,5 @@ fn reason(why: &MediaRefusal) -> String {
         MediaRefusal::Exhausted => "Ran out of ports".to_owned(),
         MediaRefusal::Overloaded => "there is no capacity left for transcoding".to_owned(),
         MediaRefusal::NoSuchLeg => "there is no offer that this could answer".to_owned(),
-    }
-}
-
-/// Why a recording failed, in words.
-fn reason_of_recording(why: &RecordingFailure) -> String {
-    match why {
-        RecordingFailure::NoSuchSource => "there is nothing to record".to_owned(),
-        RecordingFailure::AlreadyRecorded => "the call is being recorded already".to_owned(),
-        RecordingFailure::BadPath => "no folder for recordings is configured".to_owned(),
-        RecordingFailure::Exists => "the file of the recording exists already".to_owned(),
-        RecordingFailure::DiskFull => "no space is left for recordings".to_owned(),
-        RecordingFailure::Unwritable(why) => format!("the recording cannot be written: {why}"),
-        RecordingFailure::Exhausted => "there are as many recordings as there may be".to_owned(),
     }
 }

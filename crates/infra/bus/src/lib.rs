@@ -25,13 +25,13 @@ pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
 
 use bytes::Bytes;
-use offhook_model::{CallRecord, CallRef};
+use offhook_model::{CallRef, LogEntry, RecordingForm};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
 /// Commands or events waiting between switch and media, in each direction.
 pub const MEDIA_QUEUE_MAX: usize = 16_384;
-/// Call records waiting to be written while the database is slow or down.
+/// What is to be written down, waiting while the database is slow or down.
 pub const RECORD_QUEUE_MAX: usize = 65_536;
 /// Orders from the API waiting for the switch.
 pub const ORDER_QUEUE_MAX: usize = 1_024;
@@ -69,8 +69,9 @@ pub enum SwitchOrder {
 /// What an administrator asks of a call's recording.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RecordingOrder {
-    /// Begin it.
-    Start,
+    /// Begin one, which is made as the switch's configuration says where the form does not. Nothing happens
+    /// when one runs.
+    Start(RecordingForm),
     /// Let it be silent from here on.
     Pause,
     /// Let it have sound again.
@@ -91,7 +92,7 @@ pub struct Bus {
     /// The media role's way to the switch.
     pub media_events: (Outbox<MediaEvent>, Inbox<MediaEvent>),
     /// From the switch to whoever writes records.
-    pub records: (Outbox<CallRecord>, Inbox<CallRecord>),
+    pub records: (Outbox<LogEntry>, Inbox<LogEntry>),
     /// From the API to the switch.
     pub orders: (Outbox<SwitchOrder>, Inbox<SwitchOrder>),
     /// State that several roles read.

@@ -122,6 +122,8 @@ mod tests {
             state,
             started_at_ms: 1,
             answered_at_ms: None,
+            recording: None,
+            supervisors: Vec::new(),
         }
     }
 

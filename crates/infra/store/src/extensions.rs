@@ -1,6 +1,6 @@
 use crate::store::{from_sql, now_ms, to_sql};
 use crate::{Store, StoreError};
-use offhook_model::{Extension, Secret};
+use offhook_model::{Extension, RecordPolicy, Secret};
 use sqlx::FromRow;
 use std::collections::BTreeMap;
 
@@ -17,6 +17,7 @@ struct ExtensionRow {
     ha1_md5: Option<Vec<u8>>,
     ha1_sha256: Option<Vec<u8>>,
     ring_timeout_s: i64,
+    record: String,
 }
 
 impl ExtensionRow {
@@ -27,6 +28,7 @@ impl ExtensionRow {
             number: self.number,
             display_name: self.display_name,
             ring_timeout_s: u32::try_from(from_sql(self.ring_timeout_s)).unwrap_or(u32::MAX),
+            record: RecordPolicy::parse(&self.record).unwrap_or_default(),
         })
     }
 }
@@ -117,8 +119,8 @@ impl Store {
         let (password, md5, sha256) = secret_columns(&extension.secret);
         sqlx::query(
             "INSERT INTO extensions
-             (number, display_name, sip_password, ha1_md5, ha1_sha256, ring_timeout_s, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?)",
+             (number, display_name, sip_password, ha1_md5, ha1_sha256, ring_timeout_s, record, created_at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&extension.number)
         .bind(&extension.display_name)
@@ -126,6 +128,7 @@ impl Store {
         .bind(md5)
         .bind(sha256)
         .bind(to_sql(extension.ring_timeout_s.into()))
+        .bind(extension.record.as_str())
         .bind(now_ms())
         .execute(self.pool())
         .await?;
@@ -140,13 +143,14 @@ impl Store {
         let (password, md5, sha256) = secret_columns(&extension.secret);
         let done = sqlx::query(
             "UPDATE extensions SET display_name = ?, sip_password = ?, ha1_md5 = ?, ha1_sha256 = ?,
-             ring_timeout_s = ? WHERE number = ?",
+             ring_timeout_s = ?, record = ? WHERE number = ?",
         )
         .bind(&extension.display_name)
         .bind(password)
         .bind(md5)
         .bind(sha256)
         .bind(to_sql(extension.ring_timeout_s.into()))
+        .bind(extension.record.as_str())
         .bind(&extension.number)
         .execute(self.pool())
         .await?;

@@ -60,6 +60,14 @@ pub struct CallRow {
     pub verdict_evidence: Option<String>,
     /// What to change.
     pub verdict_advice: Option<String>,
+    recordings: String,
+}
+
+impl CallRow {
+    /// The names of its recordings, in the order in which they began.
+    pub fn recordings(&self) -> impl Iterator<Item = &str> {
+        self.recordings.split_ascii_whitespace()
+    }
 }
 
 /// A call with its legs.

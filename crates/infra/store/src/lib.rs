@@ -14,6 +14,7 @@ mod error;
 mod extensions;
 mod history;
 mod passwords;
+mod recordings;
 mod records;
 mod seed;
 mod services;
@@ -30,7 +31,9 @@ pub use history::{
     CallDetail, CallRow, DayFigures, HISTORY_LIMIT_MAX, HistoryCursor, HistoryFilter, HistoryPage,
 };
 pub use passwords::{PASSWORD_BYTES_MAX, random_password};
+pub use recordings::{RecordingFilter, RecordingRow};
 pub use seed::Administrator;
+pub use services::ServiceRow;
 pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::SecretName;
 pub use store::{BUSY_TIMEOUT, Store};

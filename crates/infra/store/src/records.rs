@@ -1,6 +1,7 @@
+use crate::recordings::{expire_recordings, upsert_recording};
 use crate::store::to_sql;
 use crate::{Store, StoreError};
-use offhook_model::{CallRecord, Direction, LegRecord, StreamReport};
+use offhook_model::{CallRecord, Direction, LegRecord, LogEntry, RecordingId, StreamReport};
 use sqlx::{Sqlite, Transaction};
 
 /// What a call's row says of its media: of all legs and both directions, the worse.
@@ -43,23 +44,46 @@ fn seconds(ms: u64) -> f64 {
 }
 
 impl Store {
-    /// Writes records in one transaction. A record that is there already stays as it is, so that a write
-    /// whose outcome is unknown can be repeated.
+    /// Writes entries in one transaction. The record of a call that is there already stays as it is, so that
+    /// a write whose outcome is unknown can be repeated.
     ///
     /// # Errors
     /// When nothing was written.
-    pub async fn write_records(&self, records: &[CallRecord]) -> Result<(), StoreError> {
+    pub async fn write_entries(&self, entries: &[LogEntry]) -> Result<(), StoreError> {
         let mut transaction = self.pool().begin_with("BEGIN IMMEDIATE").await?;
-        for record in records {
-            if insert_call(&mut transaction, record).await? {
-                for (position, leg) in record.legs.iter().enumerate() {
-                    insert_leg(&mut transaction, record, position, leg).await?;
+        for entry in entries {
+            match entry {
+                LogEntry::Call(record) => write_call(&mut transaction, record).await?,
+                LogEntry::Recording(record) => upsert_recording(&mut transaction, record).await?,
+                LogEntry::RecordingsExpired(paths) => {
+                    expire_recordings(&mut transaction, paths).await?;
                 }
             }
         }
         transaction.commit().await?;
         Ok(())
     }
+
+    /// Writes the records of calls, as [`Store::write_entries`] does.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub async fn write_records(&self, records: &[CallRecord]) -> Result<(), StoreError> {
+        let entries = records.iter().cloned().map(|record| LogEntry::Call(Box::new(record)));
+        self.write_entries(&entries.collect::<Vec<_>>()).await
+    }
+}
+
+async fn write_call(
+    transaction: &mut Transaction<'_, Sqlite>,
+    record: &CallRecord,
+) -> Result<(), StoreError> {
+    if insert_call(transaction, record).await? {
+        for (position, leg) in record.legs.iter().enumerate() {
+            insert_leg(transaction, record, position, leg).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Says whether the record is new.
@@ -74,8 +98,8 @@ async fn insert_call(
         "INSERT INTO call_logs (id, caller, caller_name, dialled, answered_by, started_at, answered_at,
          ended_at, ring_seconds, talk_seconds, hangup_cause, hangup_cause_name, sip_status, hung_up_by,
          caller_codec, callee_codec, packets_lost, loss_percent, jitter_ms, mos, verdict, verdict_leg,
-         verdict_evidence, verdict_advice)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         verdict_evidence, verdict_advice, recordings)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
          ON CONFLICT (id) DO NOTHING",
     )
     .bind(record.call.as_str())
@@ -102,6 +126,7 @@ async fn insert_call(
     .bind(verdict.map(|(position, _)| position))
     .bind(verdict.map(|(_, verdict)| verdict.evidence()))
     .bind(verdict.map(|(_, verdict)| verdict.advice()))
+    .bind(record.recordings.iter().map(RecordingId::as_str).collect::<Vec<_>>().join(" "))
     .execute(&mut **transaction)
     .await?;
     Ok(done.rows_affected() > 0)

@@ -1,5 +1,5 @@
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
-use offhook_model::{ConferenceSettings, Extension, GuestPolicy, Secret, Service};
+use offhook_model::{ConferenceSettings, Extension, GuestPolicy, RecordPolicy, Secret, Service};
 use std::ops::RangeInclusive;
 
 /// The administrator made at a first start.
@@ -16,6 +16,8 @@ const ADMINISTRATOR: &str = "admin";
 const DEMO_SEEDED: &str = "demo_seeded";
 const DEMO_GUEST_NUMBERS: [&str; 8] =
     ["6000", "9999", "555XXXX", "30XX", "9195", "9196", "9197", "9664"];
+/// The extension of the demo's supervisor.
+const DEMO_SUPERVISOR: &str = "1009";
 const DEMO_CONFERENCES: RangeInclusive<u32> = 3000..=3099;
 
 impl Store {
@@ -85,6 +87,7 @@ fn demo_extension(number: u32) -> Extension {
         display_name: format!("{kind} {number}"),
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: RING_TIMEOUT_S_DEFAULT,
+        record: RecordPolicy::None,
     }
 }
 
@@ -95,8 +98,10 @@ fn demo_users() -> Vec<NewUser> {
         role,
         extension,
     };
-    let mut users =
-        vec![user(ADMINISTRATOR, Role::Admin, None), user("supervisor", Role::Supervisor, None)];
+    let mut users = vec![
+        user(ADMINISTRATOR, Role::Admin, None),
+        user("supervisor", Role::Supervisor, Some(DEMO_SUPERVISOR.to_owned())),
+    ];
     users.extend((2001..=2004).map(|number: u32| {
         let number = number.to_string();
         user(&number, Role::Agent, Some(number.clone()))

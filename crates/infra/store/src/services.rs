@@ -1,7 +1,20 @@
 use crate::{Store, StoreError};
 use offhook_model::Service;
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use sqlx::FromRow;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// A service number as it is shown.
+#[derive(Debug, Clone, PartialEq, Eq, FromRow)]
+pub struct ServiceRow {
+    /// The number.
+    pub number: String,
+    /// What it does: `echo`, `play`, `direct_call`, `conference`.
+    pub kind: String,
+    /// Whether its calls are recorded.
+    #[sqlx(rename = "record")]
+    pub is_recorded: bool,
+}
 
 impl Store {
     /// The service numbers. One that this version cannot read is left out, with an error in the log.
@@ -19,6 +32,53 @@ impl Store {
                 .map(|service| (number, service))
         });
         Ok(parsed.collect())
+    }
+
+    /// The numbers whose calls are recorded.
+    pub(crate) async fn recorded_services(&self) -> Result<BTreeSet<String>, StoreError> {
+        let numbers: Vec<String> =
+            sqlx::query_scalar("SELECT number FROM services WHERE record <> 0")
+                .fetch_all(self.pool())
+                .await?;
+        Ok(numbers.into_iter().collect())
+    }
+
+    /// Service numbers in their order, those after `after`, at most `limit`.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn service_rows(
+        &self,
+        after: Option<&str>,
+        limit: u32,
+    ) -> Result<Vec<ServiceRow>, StoreError> {
+        let rows = sqlx::query_as(
+            "SELECT number, kind, record FROM services WHERE number > ? ORDER BY number LIMIT ?",
+        )
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows)
+    }
+
+    /// Says whether the calls of a service number are recorded.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such number.
+    pub async fn set_service_recorded(
+        &self,
+        number: &str,
+        is_recorded: bool,
+    ) -> Result<ServiceRow, StoreError> {
+        let row: Option<ServiceRow> = sqlx::query_as(
+            "UPDATE services SET record = ? WHERE number = ? RETURNING number, kind, record",
+        )
+        .bind(is_recorded)
+        .bind(number)
+        .fetch_optional(self.pool())
+        .await?;
+        row.ok_or(StoreError::NotFound("service"))
     }
 
     /// Adds a service number, or gives it another meaning.

@@ -61,6 +61,8 @@ impl Store {
             domain: self.setting(DOMAIN).await?.unwrap_or_else(|| DOMAIN_DEFAULT.to_owned()),
             extensions,
             services: self.services().await?,
+            recorded_services: self.recorded_services().await?,
+            supervisors: self.supervisors().await?,
             guest_policy: self.setting(GUEST_POLICY).await?.unwrap_or_default(),
         })
     }

@@ -57,6 +57,7 @@ impl Store {
         MIGRATIONS.run(&pool).await.map_err(|error| named(from_migration(error), path))?;
         let store = Self::Sqlite(pool);
         store.empty_active_calls().await?;
+        store.end_interrupted_recordings().await?;
         Ok(store)
     }
 

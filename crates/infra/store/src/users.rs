@@ -2,6 +2,7 @@ use crate::extensions::found;
 use crate::store::{from_sql, now_ms};
 use crate::{Store, StoreError, passwords};
 use sqlx::{FromRow, Sqlite, Transaction};
+use std::collections::BTreeSet;
 
 /// The most users.
 pub const USERS_MAX: usize = 100_000;
@@ -107,6 +108,17 @@ impl Store {
         .fetch_all(self.pool())
         .await?;
         rows.into_iter().map(UserRow::into_user).collect()
+    }
+
+    /// The extensions of those who may supervise calls.
+    pub(crate) async fn supervisors(&self) -> Result<BTreeSet<String>, StoreError> {
+        let numbers: Vec<String> = sqlx::query_scalar(
+            "SELECT extension FROM users
+             WHERE extension IS NOT NULL AND role IN ('admin', 'supervisor')",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        Ok(numbers.into_iter().collect())
     }
 
     /// One user.

@@ -1,7 +1,7 @@
 use crate::{Store, StoreError};
 use futures_util::future::FutureExt;
 use futures_util::stream::{BoxStream, Fuse, Stream, StreamExt};
-use offhook_model::CallRecord;
+use offhook_model::LogEntry;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -37,7 +37,7 @@ pub struct RecordWriter {
 
 impl RecordWriter {
     /// Starts the task on the current runtime. It ends by itself when `records` ends.
-    pub fn spawn(store: Store, records: impl Stream<Item = CallRecord> + Send + 'static) -> Self {
+    pub fn spawn(store: Store, records: impl Stream<Item = LogEntry> + Send + 'static) -> Self {
         let (stopping, stop) = watch::channel(None);
         metrics::counter!("offhook_call_records_written_total").absolute(0);
         metrics::counter!("offhook_call_records_lost_total").absolute(0);
@@ -73,7 +73,7 @@ impl RecordWriter {
 
 struct Writer {
     store: Store,
-    records: Fuse<BoxStream<'static, CallRecord>>,
+    records: Fuse<BoxStream<'static, LogEntry>>,
     stop: watch::Receiver<Option<Duration>>,
     /// Set once a stop was asked for.
     deadline: Option<Instant>,
@@ -94,7 +94,7 @@ impl Writer {
     }
 
     /// Waits for a record and takes what has gathered behind it. Empty when the writer shall end.
-    async fn next_batch(&mut self) -> Vec<CallRecord> {
+    async fn next_batch(&mut self) -> Vec<LogEntry> {
         let first = if self.deadline.is_some() {
             self.waiting()
         } else {
@@ -106,7 +106,7 @@ impl Writer {
                 }
             }
         };
-        let mut batch: Vec<CallRecord> = first.into_iter().collect();
+        let mut batch: Vec<LogEntry> = first.into_iter().collect();
         while !batch.is_empty() && batch.len() < RECORD_BATCH_MAX {
             let Some(record) = self.waiting() else { break };
             batch.push(record);
@@ -116,13 +116,13 @@ impl Writer {
 
     /// A record that is there already. Without `unconstrained`, tokio's budget would make a long queue look
     /// empty.
-    fn waiting(&mut self) -> Option<CallRecord> {
+    fn waiting(&mut self) -> Option<LogEntry> {
         tokio::task::unconstrained(self.records.next()).now_or_never().flatten()
     }
 
     /// Writes the batch, and where the database refuses it, each record by itself, so that one that is
     /// refused does not take the others along.
-    async fn write(&mut self, batch: Vec<CallRecord>) {
+    async fn write(&mut self, batch: Vec<LogEntry>) {
         match self.settle(&batch).await {
             Settled::Refused(_) if batch.len() > 1 => {
                 for record in batch {
@@ -135,10 +135,10 @@ impl Writer {
     }
 
     /// Tries until the records are written or refused, or the time of a stop is over.
-    async fn settle(&mut self, records: &[CallRecord]) -> Settled {
+    async fn settle(&mut self, records: &[LogEntry]) -> Settled {
         let mut pause = RETRY_PAUSE_MIN;
         while !self.gave_up {
-            match self.store.write_records(records).await {
+            match self.store.write_entries(records).await {
                 Ok(()) => return Settled::Written,
                 Err(error) if !error.is_passing() => return Settled::Refused(error),
                 Err(error) => {

@@ -17,6 +17,8 @@ fn call(bits: u128) -> LiveCall {
         state: CallState::Ringing,
         started_at_ms: 1,
         answered_at_ms: None,
+        recording: None,
+        supervisors: Vec::new(),
     }
 }
 

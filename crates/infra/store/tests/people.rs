@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_model::{Extension, Secret};
+use offhook_model::{Extension, RecordPolicy, Secret};
 use offhook_store::{NewUser, Role, SESSIONS_PER_USER_MAX, Store, StoreError, UserChange};
 use rig::Rig;
 
@@ -23,6 +23,7 @@ fn extension(number: &str) -> Extension {
         display_name: "Alice".into(),
         secret: Secret::Ha1 { md5: [1; 16], sha256: [2; 32] },
         ring_timeout_s: 20,
+        record: RecordPolicy::Inbound,
     }
 }
 

@@ -2,21 +2,21 @@
 
 mod rig;
 
-use futures_util::stream::{self, Stream};
+use futures_util::stream::{self, Stream, StreamExt};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
-use offhook_model::CallRecord;
+use offhook_model::{CallRecord, LogEntry};
 use offhook_store::{Flushed, HistoryFilter, RECORD_BATCH_MAX, RecordWriter, Store};
 use rig::{Rig, record};
 use sqlx::{Connection, SqliteConnection};
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
-fn queue() -> (mpsc::UnboundedSender<CallRecord>, impl Stream<Item = CallRecord> + Send) {
+fn queue() -> (mpsc::UnboundedSender<CallRecord>, impl Stream<Item = LogEntry> + Send) {
     let (sender, receiver) = mpsc::unbounded_channel();
     let records = stream::unfold(receiver, |mut receiver: mpsc::UnboundedReceiver<_>| async move {
         receiver.recv().await.map(|record| (record, receiver))
     });
-    (sender, records)
+    (sender, records.map(|record| LogEntry::Call(Box::new(record))))
 }
 
 async fn count(store: &Store) -> usize {

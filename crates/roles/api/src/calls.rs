@@ -8,7 +8,9 @@ use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use offhook_bus::SwitchOrder;
-use offhook_model::{CallRef, CallState, Direction, LegRecord, LiveCall};
+use offhook_model::{
+    CallRef, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor,
+};
 use offhook_store::{CallDetail, CallRow, HistoryCursor, HistoryFilter, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -34,6 +36,21 @@ pub(crate) struct ActiveCall {
     answered_at: Option<String>,
     /// Since it came in, seconds.
     duration_seconds: f64,
+    /// `running` or `paused`; null when it is not being recorded.
+    recording: Option<&'static str>,
+    /// The supervisors on it.
+    supervisors: Vec<ActiveSupervisor>,
+}
+
+/// A supervisor on a call in progress.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct ActiveSupervisor {
+    /// The supervisor's extension.
+    extension: String,
+    /// `listen`, `whisper`, `whisper_to_customer` or `barge`.
+    mode: &'static str,
+    /// Whether the supervisor's device is still ringing.
+    ringing: bool,
 }
 
 /// Calls in progress.
@@ -94,6 +111,8 @@ pub(crate) struct Call {
     mos: Option<f64>,
     /// Why a party was not heard; null when all were.
     verdict: Option<Verdict>,
+    /// Its recordings, in the order in which they began; those that were deleted among them.
+    recordings: Vec<String>,
 }
 
 /// Why a party was not heard.
@@ -238,20 +257,23 @@ pub(crate) async fn hang_up(
     who: SignedIn,
     Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    order(&state, &who, &id, SwitchOrder::HangUp)
+    order(&state, &who, &id, |_| Ok(()), SwitchOrder::HangUp)
 }
 
-/// Gives the switch an order about a call in progress. For supervisors.
+/// Gives the switch an order about a call in progress that allows it. For supervisors.
 pub(crate) fn order(
     state: &ApiState,
     who: &SignedIn,
     id: &str,
+    allowed: impl FnOnce(&LiveCall) -> Result<(), Problem>,
     order: impl FnOnce(CallRef) -> SwitchOrder,
 ) -> Result<StatusCode, Problem> {
     who.demand(Role::Supervisor)?;
-    let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
-    let call = CallRef::parse(id).filter(lives);
-    let order = order(call.ok_or_else(|| Problem::not_found("call in progress"))?);
+    let live = CallRef::parse(id)
+        .and_then(|call| state.shared.live_calls().into_iter().find(|live| live.call == call));
+    let live = live.ok_or_else(|| Problem::not_found("call in progress"))?;
+    allowed(&live)?;
+    let order = order(live.call);
     tracing::info!(?order, by = who.user.username, "the switch is given an order");
     let sent = state.orders.send(order);
     sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
@@ -312,12 +334,14 @@ pub(crate) async fn one(
     Ok(Json(CallWithLegs { call: view(call), legs: legs.into_iter().map(view_leg).collect() }))
 }
 
-fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
+/// Reads a moment that limits a list.
+pub(crate) fn moment_of(field: &str, text: Option<&str>) -> Result<Option<u64>, Problem> {
     let allowed = "a moment such as 2026-11-22T18:30:00Z, or a date such as 2026-11-22";
-    let moment = |field: &str, text: &Option<String>| match text {
-        Some(text) => moment::parse(text).map(Some).ok_or_else(|| Problem::field(field, allowed)),
-        None => Ok(None),
-    };
+    let parse = |text| moment::parse(text).ok_or_else(|| Problem::field(field, allowed));
+    text.map(parse).transpose()
+}
+
+fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
     let cursor = match &query.cursor {
         Some(text) => {
             let parsed = HistoryCursor::parse(text);
@@ -329,8 +353,8 @@ fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
         None => None,
     };
     Ok(HistoryFilter {
-        from_ms: moment("from", &query.from)?,
-        to_ms: moment("to", &query.to)?,
+        from_ms: moment_of("from", query.from.as_deref())?,
+        to_ms: moment_of("to", query.to.as_deref())?,
         caller: query.caller.clone(),
         dialled: query.dialled.clone(),
         answered: query.answered,
@@ -351,12 +375,26 @@ fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
         },
         started_at: moment::print(call.started_at_ms),
         answered_at: call.answered_at_ms.map(moment::print),
+        recording: call.recording.map(|recording| match recording {
+            LiveRecording::Running => "running",
+            LiveRecording::Paused => "paused",
+        }),
+        supervisors: call.supervisors.into_iter().map(view_supervisor).collect(),
         duration_seconds: now_ms.saturating_sub(call.started_at_ms) as f64 / 1_000.0,
+    }
+}
+
+fn view_supervisor(supervisor: LiveSupervisor) -> ActiveSupervisor {
+    ActiveSupervisor {
+        extension: supervisor.extension,
+        mode: supervisor.mode.as_str(),
+        ringing: supervisor.is_ringing,
     }
 }
 
 fn view(row: CallRow) -> Call {
     Call {
+        recordings: row.recordings().map(str::to_owned).collect(),
         id: row.id,
         caller: row.caller,
         caller_name: row.caller_name,

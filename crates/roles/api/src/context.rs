@@ -3,6 +3,7 @@ use crate::throttle::Throttle;
 use crate::token::TokenKey;
 use crate::{Config, moment};
 use offhook_bus::{Outbox, Shared, SwitchOrder};
+use offhook_sealed::KeyRing;
 use offhook_store::Store;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub version: &'static str,
     /// The folder of the recordings.
     pub recordings: PathBuf,
+    /// The keys of encrypted recordings.
+    pub recording_keys: KeyRing,
 }
 
 /// What the handlers work with. Cheap to clone.
@@ -67,6 +70,7 @@ pub struct Inner {
     pub(crate) roles: Vec<&'static str>,
     pub(crate) version: &'static str,
     pub(crate) recordings: PathBuf,
+    pub(crate) recording_keys: KeyRing,
     pub(crate) started: Instant,
     pub(crate) started_at_ms: u64,
     pub(crate) tokens: TokenKey,
@@ -110,6 +114,7 @@ impl ApiState {
             roles: parts.roles,
             version: parts.version,
             recordings: parts.recordings,
+            recording_keys: parts.recording_keys,
             started: Instant::now(),
             started_at_ms: moment::now_ms(),
             tokens: TokenKey::new(&parts.secret),

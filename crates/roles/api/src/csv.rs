@@ -3,48 +3,128 @@ use axum::body::Body;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use futures_util::stream;
-use offhook_store::{CallRow, HISTORY_LIMIT_MAX, HistoryFilter, Store, StoreError};
+use offhook_model::RecordingId;
+use offhook_store::{
+    CallRow, HISTORY_LIMIT_MAX, HistoryFilter, RecordingFilter, RecordingRow, Store, StoreError,
+};
 
 const COLUMNS: &str = "id,caller,caller_name,dialled,answered_by,started_at,answered_at,ended_at,\
     ring_seconds,talk_seconds,hangup_cause,hangup_cause_name,sip_status,hung_up_by,caller_codec,\
-    callee_codec,packets_lost,loss_percent,jitter_ms,mos,verdict,verdict_evidence\r\n";
+    callee_codec,packets_lost,loss_percent,jitter_ms,mos,verdict,verdict_evidence,recordings\r\n";
+
+const RECORDING_COLUMNS: &str = "id,call,conference,caller,dialled,started_at,state,failure,seconds,\
+    bytes,pauses,frames_dropped,encrypted,path\r\n";
+
+/// Rows that are fetched page by page.
+trait Table: Send + 'static {
+    /// The name of the file that a browser makes of it.
+    const DISPOSITION: &str;
+    const COLUMNS: &str;
+
+    /// The lines of the next page of at most so many rows, and whether there are more.
+    fn next_page(
+        &mut self,
+        limit: u32,
+    ) -> impl Future<Output = Result<(String, bool), StoreError>> + Send;
+}
 
 /// Where a table that is being sent stands.
-struct Progress {
-    store: Store,
-    filter: HistoryFilter,
-    /// How many calls are still wanted; `None` is all.
+struct Progress<T> {
+    table: T,
+    /// How many rows are still wanted; `None` is all.
     wanted: Option<u32>,
     more: bool,
 }
 
+struct Calls {
+    store: Store,
+    filter: HistoryFilter,
+}
+
+impl Table for Calls {
+    const DISPOSITION: &str = "attachment; filename=\"calls.csv\"";
+    const COLUMNS: &str = COLUMNS;
+
+    async fn next_page(&mut self, limit: u32) -> Result<(String, bool), StoreError> {
+        let page = self.store.history(&self.filter, limit).await?;
+        self.filter.cursor = page.next;
+        Ok((page.calls.iter().map(line).collect(), self.filter.cursor.is_some()))
+    }
+}
+
+struct Recordings {
+    store: Store,
+    filter: RecordingFilter,
+}
+
+impl Table for Recordings {
+    const DISPOSITION: &str = "attachment; filename=\"recordings.csv\"";
+    const COLUMNS: &str = RECORDING_COLUMNS;
+
+    async fn next_page(&mut self, limit: u32) -> Result<(String, bool), StoreError> {
+        let rows = self.store.recordings(&self.filter, limit).await?;
+        self.filter.cursor = rows.last().and_then(|row| RecordingId::parse(&row.id));
+        Ok((rows.iter().map(recording_line).collect(), rows.len() == limit as usize))
+    }
+}
+
 /// The calls as CSV (RFC 4180), fetched page by page while they are sent.
 pub(crate) fn calls(store: Store, filter: HistoryFilter, wanted: Option<u32>) -> Response {
-    let progress = Progress { store, filter, wanted, more: true };
-    let rows =
-        stream::try_unfold((progress, COLUMNS.to_owned()), |(progress, heading)| async move {
-            if !progress.more {
-                return Ok::<_, StoreError>(None);
-            }
-            let (progress, text) = next_page(progress, heading).await?;
-            Ok(Some((text, (progress, String::new()))))
-        });
+    table(Calls { store, filter }, wanted)
+}
+
+/// The recordings as CSV (RFC 4180), fetched page by page while they are sent.
+pub(crate) fn recordings(store: Store, filter: RecordingFilter, wanted: Option<u32>) -> Response {
+    table(Recordings { store, filter }, wanted)
+}
+
+fn table<T: Table>(table: T, wanted: Option<u32>) -> Response {
+    let progress = Progress { table, wanted, more: true };
+    let heading = T::COLUMNS.to_owned();
+    let rows = stream::try_unfold((progress, heading), |(progress, heading)| async move {
+        if !progress.more {
+            return Ok::<_, StoreError>(None);
+        }
+        let (progress, text) = next_page(progress, heading).await?;
+        Ok(Some((text, (progress, String::new()))))
+    });
     let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present");
-    let name = (header::CONTENT_DISPOSITION, "attachment; filename=\"calls.csv\"");
+    let name = (header::CONTENT_DISPOSITION, T::DISPOSITION);
     ([kind, name], Body::from_stream(rows)).into_response()
 }
 
-async fn next_page(
-    mut progress: Progress,
+async fn next_page<T: Table>(
+    mut progress: Progress<T>,
     mut text: String,
-) -> Result<(Progress, String), StoreError> {
+) -> Result<(Progress<T>, String), StoreError> {
     let limit = progress.wanted.unwrap_or(HISTORY_LIMIT_MAX).min(HISTORY_LIMIT_MAX);
-    let page = progress.store.history(&progress.filter, limit).await?;
-    page.calls.iter().for_each(|call| text.push_str(&line(call)));
+    let (lines, more) = progress.table.next_page(limit).await?;
+    text.push_str(&lines);
     progress.wanted = progress.wanted.map(|wanted| wanted.saturating_sub(limit));
-    progress.more = page.next.is_some() && progress.wanted != Some(0);
-    progress.filter.cursor = page.next;
+    progress.more = more && progress.wanted != Some(0);
     Ok((progress, text))
+}
+
+fn recording_line(row: &RecordingRow) -> String {
+    let text = |value: &Option<String>| value.as_deref().map(field).unwrap_or_default();
+    let pauses = row.marks().iter().filter(|mark| mark.is_pause).count();
+    let fields = [
+        field(&row.id),
+        text(&row.call_id),
+        text(&row.conference),
+        text(&row.caller),
+        text(&row.dialled),
+        moment::print_stored(row.started_at_ms),
+        field(&row.state),
+        text(&row.failure),
+        row.seconds.to_string(),
+        row.bytes.to_string(),
+        pauses.to_string(),
+        row.frames_dropped.to_string(),
+        row.encrypted.to_string(),
+        field(&row.path),
+    ];
+    format!("{}\r\n", fields.join(","))
 }
 
 fn line(call: &CallRow) -> String {
@@ -73,6 +153,7 @@ fn line(call: &CallRow) -> String {
         number(call.mos),
         text(&call.verdict),
         text(&call.verdict_evidence),
+        field(&call.recordings().collect::<Vec<_>>().join(" ")),
     ];
     format!("{}\r\n", fields.join(","))
 }

@@ -8,7 +8,7 @@ use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use offhook_model::{Aor, Extension, Secret};
+use offhook_model::{Aor, Extension, RecordPolicy, Secret};
 use offhook_store::{RING_TIMEOUT_S_DEFAULT, Role, random_password};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -23,8 +23,43 @@ pub(crate) struct ExtensionView {
     display_name: String,
     /// How long its devices ring, seconds.
     ring_timeout_s: u32,
+    /// Which of its calls are recorded.
+    #[schema(inline)]
+    record: RecordWord,
     /// How many devices are registered.
     registered_devices: usize,
+}
+
+/// Which calls of an extension are recorded: those that it answers, those that it places, or both.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum RecordWord {
+    None,
+    Inbound,
+    Outbound,
+    All,
+}
+
+impl From<RecordWord> for RecordPolicy {
+    fn from(word: RecordWord) -> Self {
+        match word {
+            RecordWord::None => Self::None,
+            RecordWord::Inbound => Self::Inbound,
+            RecordWord::Outbound => Self::Outbound,
+            RecordWord::All => Self::All,
+        }
+    }
+}
+
+impl From<RecordPolicy> for RecordWord {
+    fn from(policy: RecordPolicy) -> Self {
+        match policy {
+            RecordPolicy::None => Self::None,
+            RecordPolicy::Inbound => Self::Inbound,
+            RecordPolicy::Outbound => Self::Outbound,
+            RecordPolicy::All => Self::All,
+        }
+    }
 }
 
 /// An extension just made.
@@ -50,6 +85,9 @@ pub(crate) struct NewExtension {
     sip_password: Option<String>,
     /// How long its devices ring, 5 to 300 seconds; 30 when absent.
     ring_timeout_s: Option<u32>,
+    /// Which of its calls are recorded; none when absent.
+    #[schema(inline)]
+    record: Option<RecordWord>,
 }
 
 /// What is to be changed; what is absent stays.
@@ -63,6 +101,9 @@ pub(crate) struct ExtensionChange {
     sip_password: Option<String>,
     /// How long its devices ring, 5 to 300 seconds.
     ring_timeout_s: Option<u32>,
+    /// Which of its calls are recorded.
+    #[schema(inline)]
+    record: Option<RecordWord>,
 }
 
 /// The extensions, by number. For supervisors.
@@ -116,7 +157,8 @@ pub(crate) async fn create(
     )?;
     let drawn = if new.sip_password.is_none() { Some(random_password()?) } else { None };
     let secret = Secret::Password(new.sip_password.or_else(|| drawn.clone()).unwrap_or_default());
-    let extension = Extension { number: new.number, display_name, secret, ring_timeout_s };
+    let record = new.record.map(RecordPolicy::from).unwrap_or_default();
+    let extension = Extension { number: new.number, display_name, secret, ring_timeout_s, record };
     state.store.create_extension(&extension).await?;
     state.reload_directory().await?;
     tracing::info!(by = who.user.username, "an extension was made");
@@ -174,6 +216,7 @@ pub(crate) async fn change(
     let mut extension = found.ok_or_else(|| Problem::not_found("extension"))?;
     extension.display_name = change.display_name.unwrap_or(extension.display_name);
     extension.ring_timeout_s = change.ring_timeout_s.unwrap_or(extension.ring_timeout_s);
+    extension.record = change.record.map_or(extension.record, RecordPolicy::from);
     let is_rekeyed = change.sip_password.is_some();
     extension.secret = change.sip_password.map_or(extension.secret, Secret::Password);
     state.store.update_extension(&extension).await?;
@@ -237,5 +280,6 @@ fn view(state: &ApiState, extension: Extension) -> ExtensionView {
         number: extension.number,
         display_name: extension.display_name,
         ring_timeout_s: extension.ring_timeout_s,
+        record: extension.record.into(),
     }
 }

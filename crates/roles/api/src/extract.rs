@@ -33,6 +33,23 @@ impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Body<T> {
     }
 }
 
+/// A body in JSON, or none.
+pub(crate) struct OptionalBody<T>(pub Option<T>);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let is_empty = length.is_none_or(|length| length == "0")
+            && !request.headers().contains_key(header::CONTENT_TYPE);
+        if is_empty {
+            return Ok(Self(None));
+        }
+        Body::from_request(request, state).await.map(|Body(value)| Self(Some(value)))
+    }
+}
+
 /// The query; what is wrong with it is told as a problem.
 pub(crate) struct Asked<T>(pub T);
 

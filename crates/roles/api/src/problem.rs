@@ -155,6 +155,10 @@ impl Problem {
         Self { retry_after_s: Some(seconds), ..Self::new(Kind::RateLimited, detail) }
     }
 
+    pub fn conflict(detail: impl Into<String>) -> Self {
+        Self::new(Kind::Conflict, detail)
+    }
+
     pub fn unavailable(detail: impl Into<String>) -> Self {
         Self { retry_after_s: Some(STORE_RETRY_S), ..Self::new(Kind::Unavailable, detail) }
     }

@@ -1,125 +1,159 @@
-//! Recordings of calls: made by order, and heard.
+//! Recordings: listed, heard and deleted.
 
-use crate::calls;
+use crate::calls::{Format, moment_of};
 use crate::context::ApiState;
-use crate::extract::SignedIn;
+use crate::extract::{Asked, SignedIn};
+use crate::page::{self, Page};
 use crate::problem::{Problem, ProblemBody};
-use axum::body::{Body, Bytes};
+use crate::{csv, moment, recording_audio};
+use axum::Json;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
-use offhook_bus::{RecordingOrder, SwitchOrder};
-use offhook_model::{CallRef, recording_path};
-use offhook_store::Role;
-use std::io::SeekFrom;
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt, AsyncSeekExt};
+use offhook_model::{CallRef, RecordingId, RecordingState};
+use offhook_store::{RecordingFilter, RecordingRow, Role};
+use serde::{Deserialize, Serialize};
+use std::io;
+use utoipa::{IntoParams, ToSchema};
 
-/// Bytes of a file that are read at a time.
-const CHUNK_BYTES: usize = 64 * 1024;
+/// A recording.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct RecordingView {
+    /// The recording.
+    id: String,
+    /// The call; null for a recording of a conference.
+    call: Option<String>,
+    /// The number of the conference that was recorded.
+    conference: Option<String>,
+    /// Who called.
+    caller: Option<String>,
+    /// The number as dialled.
+    dialled: Option<String>,
+    /// When it began.
+    #[schema(format = DateTime)]
+    started_at: String,
+    /// `recording`, `complete`, `failed`, `interrupted` when the process ended while it was made, or
+    /// `deleted`.
+    state: String,
+    /// Why it failed.
+    failure: Option<String>,
+    /// How long it plays, seconds; 0 until it has ended.
+    seconds: f64,
+    /// How long it is, bytes; 0 until it has ended.
+    bytes: i64,
+    /// Where it was paused and went on.
+    marks: Vec<Mark>,
+    /// Packets of speech that are missing from it.
+    frames_dropped: i64,
+    /// Whether its file is encrypted.
+    encrypted: bool,
+    /// The file, relative to the folder of the recordings.
+    path: String,
+}
 
-/// Begins to record a call in progress. For supervisors.
-///
-/// A call has one recording; what is paused goes on with `resume`.
+/// A place in a recording.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct Mark {
+    /// Seconds from the beginning.
+    seconds: f64,
+    /// `pause` where silence begins, `resume` where it ends.
+    kind: &'static str,
+}
+
+/// Which recordings are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct RecordingsQuery {
+    /// Recordings that began at this moment or later: RFC 3339, or a date.
+    #[param(example = "2026-11-22T00:00:00Z")]
+    from: Option<String>,
+    /// Recordings that began before this moment: RFC 3339, or a date.
+    to: Option<String>,
+    /// Recordings of this call.
+    call: Option<String>,
+    /// Recordings of calls that this number placed or that were placed to it.
+    number: Option<String>,
+    /// Recordings that stand so; all but the deleted ones when absent.
+    state: Option<String>,
+    /// Recordings on the page, 1 to 1000; 50 when absent. With `format=csv`, all when absent.
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<u32>,
+    /// The `next_cursor` of the page before.
+    cursor: Option<String>,
+    /// `json`, or `csv` for a spreadsheet.
+    #[param(inline)]
+    format: Option<Format>,
+}
+
+/// The recordings, the latest first. For supervisors.
 #[utoipa::path(
-    post, path = "/api/calls/active/{id}/recording", tag = "calls", operation_id = "startRecording",
-    params(("id" = String, Path, description = "The call")),
+    get, path = "/api/recordings", tag = "recordings", operation_id = "recordings",
+    params(RecordingsQuery),
     responses(
-        (status = 202, description = "The switch was told to record it"),
+        (status = 200, description = "A page of recordings, or all of them as CSV", content(
+            (Page<RecordingView> = "application/json"), (String = "text/csv"),
+        )),
         (status = 401, description = "Nobody is signed in", body = ProblemBody),
         (status = 403, description = "Not a supervisor", body = ProblemBody),
-        (status = 404, description = "No such call is in progress", body = ProblemBody),
-        (status = 503, description = "The switch is too busy", body = ProblemBody),
+        (status = 422, description = "A value is not allowed", body = ProblemBody),
     ),
     security(("token" = []), ("cookie" = [])),
 )]
-pub(crate) async fn start(
+pub(crate) async fn list(
     State(state): State<ApiState>,
     who: SignedIn,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    order(&state, &who, &id, RecordingOrder::Start)
+    Asked(query): Asked<RecordingsQuery>,
+) -> Result<Response, Problem> {
+    who.demand(Role::Supervisor)?;
+    let filter = filter(&query)?;
+    let limit = page::limit(query.limit)?;
+    if query.format == Some(Format::Csv) {
+        return Ok(csv::recordings(state.store.clone(), filter, query.limit));
+    }
+    let rows = state.store.recordings(&filter, limit + 1).await?;
+    Ok(Json(page::cut(rows, limit, |row| &row.id, view)).into_response())
 }
 
-/// Ends the recording of a call in progress. For supervisors.
+/// One recording. For supervisors.
 #[utoipa::path(
-    delete, path = "/api/calls/active/{id}/recording", tag = "calls", operation_id = "stopRecording",
-    params(("id" = String, Path, description = "The call")),
+    get, path = "/api/recordings/{id}", tag = "recordings", operation_id = "recording",
+    params(("id" = String, Path, description = "The recording")),
     responses(
-        (status = 202, description = "The switch was told to end it"),
+        (status = 200, description = "The recording", body = RecordingView),
         (status = 401, description = "Nobody is signed in", body = ProblemBody),
         (status = 403, description = "Not a supervisor", body = ProblemBody),
-        (status = 404, description = "No such call is in progress", body = ProblemBody),
-        (status = 503, description = "The switch is too busy", body = ProblemBody),
+        (status = 404, description = "There is no such recording", body = ProblemBody),
     ),
     security(("token" = []), ("cookie" = [])),
 )]
-pub(crate) async fn stop(
+pub(crate) async fn one(
     State(state): State<ApiState>,
     who: SignedIn,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    order(&state, &who, &id, RecordingOrder::Stop)
+) -> Result<Json<RecordingView>, Problem> {
+    who.demand(Role::Supervisor)?;
+    Ok(Json(view(find(&state, &id).await?.1)))
 }
 
-/// Lets the recording of a call be silent until it is resumed. For supervisors.
+/// The sound of a recording, also while it is made. For supervisors.
 #[utoipa::path(
-    post, path = "/api/calls/active/{id}/recording/pause", tag = "calls",
-    operation_id = "pauseRecording",
-    params(("id" = String, Path, description = "The call")),
-    responses(
-        (status = 202, description = "The switch was told to pause it"),
-        (status = 401, description = "Nobody is signed in", body = ProblemBody),
-        (status = 403, description = "Not a supervisor", body = ProblemBody),
-        (status = 404, description = "No such call is in progress", body = ProblemBody),
-        (status = 503, description = "The switch is too busy", body = ProblemBody),
-    ),
-    security(("token" = []), ("cookie" = [])),
-)]
-pub(crate) async fn pause(
-    State(state): State<ApiState>,
-    who: SignedIn,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    order(&state, &who, &id, RecordingOrder::Pause)
-}
-
-/// Lets the recording of a call have sound again. For supervisors.
-#[utoipa::path(
-    post, path = "/api/calls/active/{id}/recording/resume", tag = "calls",
-    operation_id = "resumeRecording",
-    params(("id" = String, Path, description = "The call")),
-    responses(
-        (status = 202, description = "The switch was told to resume it"),
-        (status = 401, description = "Nobody is signed in", body = ProblemBody),
-        (status = 403, description = "Not a supervisor", body = ProblemBody),
-        (status = 404, description = "No such call is in progress", body = ProblemBody),
-        (status = 503, description = "The switch is too busy", body = ProblemBody),
-    ),
-    security(("token" = []), ("cookie" = [])),
-)]
-pub(crate) async fn resume(
-    State(state): State<ApiState>,
-    who: SignedIn,
-    Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    order(&state, &who, &id, RecordingOrder::Resume)
-}
-
-/// The audio of a call, as far as it was recorded; also while it is. For supervisors.
-#[utoipa::path(
-    get, path = "/api/calls/{id}/recording", tag = "calls", operation_id = "recording",
+    get, path = "/api/recordings/{id}/audio", tag = "recordings", operation_id = "recordingAudio",
     params(
-        ("id" = String, Path, description = "The call"),
+        ("id" = String, Path, description = "The recording"),
         ("Range" = Option<String>, Header, description = "One range of bytes (RFC 9110 section 14)"),
     ),
     responses(
-        (status = 200, description = "The whole WAV", content_type = "audio/wav"),
-        (status = 206, description = "The range", content_type = "audio/wav"),
+        (status = 200, description = "All of it", content(
+            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/ogg"),
+        )),
+        (status = 206, description = "The range", content(
+            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/ogg"),
+        )),
         (status = 401, description = "Nobody is signed in", body = ProblemBody),
         (status = 403, description = "Not a supervisor", body = ProblemBody),
-        (status = 404, description = "The call was not recorded", body = ProblemBody),
+        (status = 404, description = "There is no such recording, or its file is gone", body = ProblemBody),
+        (status = 409, description = "The key that encrypted it is not there", body = ProblemBody),
         (status = 416, description = "The recording has no such range"),
     ),
     security(("token" = []), ("cookie" = [])),
@@ -131,133 +165,135 @@ pub(crate) async fn audio(
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     who.demand(Role::Supervisor)?;
+    let (_, row) = find(&state, &id).await?;
+    tracing::info!(recording = row.id, by = who.user.username, "a recording is listened to");
+    recording_audio::play(&state, &row, &headers).await
+}
+
+/// The sound of a call: of its first recording whose file is there, also while it is made. A call with
+/// several has the others in `/api/recordings?call=`. For supervisors.
+#[utoipa::path(
+    get, path = "/api/calls/{id}/recording", tag = "calls", operation_id = "callAudio",
+    params(
+        ("id" = String, Path, description = "The call"),
+        ("Range" = Option<String>, Header, description = "One range of bytes (RFC 9110 section 14)"),
+    ),
+    responses(
+        (status = 200, description = "All of it", content(
+            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/ogg"),
+        )),
+        (status = 206, description = "The range", content(
+            (Vec<u8> = "audio/wav"), (Vec<u8> = "audio/ogg"),
+        )),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 404, description = "The call was not recorded", body = ProblemBody),
+        (status = 409, description = "The key that encrypted it is not there", body = ProblemBody),
+        (status = 416, description = "The recording has no such range"),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn audio_of_call(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    who.demand(Role::Supervisor)?;
     let missing = || Problem::not_found("recording");
     let call = CallRef::parse(&id).ok_or_else(missing)?;
-    let started_at_ms = started_at_ms(&state, &call).await?.ok_or_else(missing)?;
-    let path = state.recordings.join(recording_path(&call, started_at_ms));
-    let file = File::open(path).await.map_err(|_error| missing())?;
-    let length = file.metadata().await.map_err(|_error| missing())?.len();
-    let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    match asked.map_or(Asked::Whole, |text| range(text, length)) {
-        Asked::Whole => send(file, StatusCode::OK, 0, length, length).await,
-        Asked::Part { first, last } => {
-            send(file, StatusCode::PARTIAL_CONTENT, first, last + 1 - first, length).await
-        }
-        Asked::Nowhere => Ok(nowhere(length)),
-    }
+    let rows = state.store.recordings_of(&call).await?;
+    let row = rows.into_iter().find(|row| !row.is_deleted()).ok_or_else(missing)?;
+    tracing::info!(recording = row.id, by = who.user.username, "a recording is listened to");
+    recording_audio::play(&state, &row, &headers).await
 }
 
-fn order(
-    state: &ApiState,
-    who: &SignedIn,
-    id: &str,
-    order: RecordingOrder,
+/// Deletes a recording: its file goes, and the list says that it was there. For administrators.
+#[utoipa::path(
+    delete, path = "/api/recordings/{id}", tag = "recordings", operation_id = "deleteRecording",
+    params(("id" = String, Path, description = "The recording")),
+    responses(
+        (status = 204, description = "Deleted"),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not an administrator", body = ProblemBody),
+        (status = 404, description = "There is no such recording", body = ProblemBody),
+        (status = 409, description = "It is being made", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn delete(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path(id): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    calls::order(state, who, id, |call| SwitchOrder::Record(call, order))
-}
-
-/// When a call came in that is in progress or has ended.
-async fn started_at_ms(state: &ApiState, call: &CallRef) -> Result<Option<u64>, Problem> {
-    let live = state.shared.live_calls().into_iter().find(|live| live.call == *call);
-    if let Some(live) = live {
-        return Ok(Some(live.started_at_ms));
+    who.demand(Role::Admin)?;
+    let (id, row) = find(&state, &id).await?;
+    if row.is_running() {
+        return Err(Problem::conflict("The recording is being made; end it first."));
     }
-    let ended = state.store.call(call).await?;
-    Ok(ended.and_then(|found| u64::try_from(found.call.started_at_ms).ok()))
-}
-
-/// What a Range header asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Asked {
-    Whole,
-    Part { first: u64, last: u64 },
-    Nowhere,
-}
-
-/// Reads a Range header (RFC 9110 section 14.1.2). What is not one range of bytes is ignored, as it may be.
-fn range(text: &str, length: u64) -> Asked {
-    let Some((first, last)) = text.strip_prefix("bytes=").and_then(|text| text.split_once('-'))
-    else {
-        return Asked::Whole;
-    };
-    let (first, last) = match (first.trim().parse::<u64>(), last.trim().parse::<u64>()) {
-        (Ok(first), Ok(last)) if first <= last => (first, last),
-        (Ok(first), Err(_)) if last.trim().is_empty() => (first, u64::MAX),
-        (Err(_), Ok(suffix)) if first.trim().is_empty() => {
-            (length.saturating_sub(suffix), if suffix == 0 { 0 } else { u64::MAX })
+    match tokio::fs::remove_file(state.recordings.join(&row.path)).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            tracing::error!(%error, recording = row.id, "a recording cannot be deleted");
+            return Err(Problem::unavailable("The file of the recording cannot be deleted."));
         }
-        _ => return Asked::Whole,
-    };
-    if first >= length {
-        return Asked::Nowhere;
+        Ok(()) | Err(_) => {}
     }
-    Asked::Part { first, last: last.min(length - 1) }
+    state.store.set_recording_deleted(&id).await?;
+    tracing::info!(recording = row.id, by = who.user.username, "a recording was deleted");
+    Ok(StatusCode::NO_CONTENT)
 }
 
-async fn send(
-    mut file: File,
-    status: StatusCode,
-    first: u64,
-    wanted: u64,
-    length: u64,
-) -> Result<Response, Problem> {
-    let missing = |_error| Problem::not_found("recording");
-    file.seek(SeekFrom::Start(first)).await.map_err(missing)?;
-    let mut response = (status, Body::from_stream(chunks(file, wanted))).into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("audio/wav"));
-    headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    headers.insert(header::CONTENT_LENGTH, HeaderValue::from(wanted));
-    if status == StatusCode::PARTIAL_CONTENT {
-        let last = first + wanted - 1;
-        let range = HeaderValue::try_from(format!("bytes {first}-{last}/{length}"));
-        headers.insert(header::CONTENT_RANGE, range.expect("digits"));
-    }
-    Ok(response)
+/// A recording that is known and not deleted.
+async fn find(state: &ApiState, id: &str) -> Result<(RecordingId, RecordingRow), Problem> {
+    let missing = || Problem::not_found("recording");
+    let id = RecordingId::parse(id).ok_or_else(missing)?;
+    let row = state.store.recording(&id).await?.filter(|row| !row.is_deleted());
+    Ok((id, row.ok_or_else(missing)?))
 }
 
-/// So many bytes of the file from where it stands.
-fn chunks(file: File, wanted: u64) -> impl stream::Stream<Item = std::io::Result<Bytes>> {
-    stream::try_unfold((file, wanted), |(mut file, left)| async move {
-        if left == 0 {
-            return Ok(None);
-        }
-        let room = usize::try_from(left).unwrap_or(CHUNK_BYTES).min(CHUNK_BYTES);
-        let mut chunk = vec![0; room];
-        let read = file.read(&mut chunk).await?;
-        chunk.truncate(read);
-        let left = if read == 0 { 0 } else { left - read as u64 };
-        Ok(Some((Bytes::from(chunk), (file, left))))
+fn filter(query: &RecordingsQuery) -> Result<RecordingFilter, Problem> {
+    let call = query
+        .call
+        .as_deref()
+        .map(|text| CallRef::parse(text).ok_or_else(|| Problem::field("call", "the id of a call")));
+    let states = "recording, complete, failed, interrupted or deleted";
+    let state = query
+        .state
+        .as_deref()
+        .map(|text| RecordingState::parse(text).ok_or_else(|| Problem::field("state", states)));
+    let cursor = query.cursor.as_deref().map(|text| {
+        let parsed = RecordingId::parse(text);
+        parsed.ok_or_else(|| Problem::field("cursor", "the next_cursor of a page before"))
+    });
+    Ok(RecordingFilter {
+        from_ms: moment_of("from", query.from.as_deref())?,
+        to_ms: moment_of("to", query.to.as_deref())?,
+        call: call.transpose()?,
+        number: query.number.clone(),
+        state: state.transpose()?,
+        cursor: cursor.transpose()?,
     })
 }
 
-fn nowhere(length: u64) -> Response {
-    let range = HeaderValue::try_from(format!("bytes */{length}")).expect("digits");
-    (StatusCode::RANGE_NOT_SATISFIABLE, [(header::CONTENT_RANGE, range)]).into_response()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ranges_are_read_as_the_rfc_has_them() {
-        let part = |first, last| Asked::Part { first, last };
-        for (text, asked) in [
-            ("bytes=0-99", part(0, 99)),
-            ("bytes=500-", part(500, 999)),
-            ("bytes=-100", part(900, 999)),
-            ("bytes=-5000", part(0, 999)),
-            ("bytes=990-2000", part(990, 999)),
-            ("bytes=1000-", Asked::Nowhere),
-            ("bytes=-0", Asked::Nowhere),
-            ("bytes=9-3", Asked::Whole),
-            ("bytes=0-1,5-6", Asked::Whole),
-            ("items=0-1", Asked::Whole),
-            ("bytes=-", Asked::Whole),
-        ] {
-            assert_eq!(range(text, 1_000), asked, "{text}");
-        }
-        assert_eq!(range("bytes=0-", 0), Asked::Nowhere);
+fn view(row: RecordingRow) -> RecordingView {
+    let mark = |mark: offhook_model::RecordingMark| Mark {
+        seconds: mark.seconds,
+        kind: if mark.is_pause { "pause" } else { "resume" },
+    };
+    RecordingView {
+        marks: row.marks().into_iter().map(mark).collect(),
+        id: row.id,
+        call: row.call_id,
+        conference: row.conference,
+        caller: row.caller,
+        dialled: row.dialled,
+        started_at: moment::print_stored(row.started_at_ms),
+        state: row.state,
+        failure: row.failure,
+        seconds: row.seconds,
+        bytes: row.bytes,
+        frames_dropped: row.frames_dropped,
+        encrypted: row.encrypted,
+        path: row.path,
     }
 }

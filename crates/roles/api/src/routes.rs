@@ -1,8 +1,8 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, dashboard, docs, extensions, health, recordings, registrations, session, system,
-    users,
+    auth, calls, dashboard, docs, extensions, health, recording_orders, recordings, registrations,
+    services, session, system, users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +30,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "auth", description = "Signing in and out"),
         (name = "session", description = "SIP credentials for a browser"),
         (name = "calls", description = "Calls in progress and calls that ended"),
+        (name = "recordings", description = "What was said in calls"),
+        (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
@@ -80,10 +82,15 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(calls::hang_up))
         .routes(routes!(calls::history))
         .routes(routes!(calls::one))
-        .routes(routes!(recordings::start, recordings::stop))
-        .routes(routes!(recordings::pause))
-        .routes(routes!(recordings::resume))
+        .routes(routes!(recording_orders::start, recording_orders::stop))
+        .routes(routes!(recording_orders::pause))
+        .routes(routes!(recording_orders::resume))
+        .routes(routes!(recordings::audio_of_call))
+        .routes(routes!(recordings::list))
+        .routes(routes!(recordings::one, recordings::delete))
         .routes(routes!(recordings::audio))
+        .routes(routes!(services::list))
+        .routes(routes!(services::change))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
         .routes(routes!(users::list, users::create))

@@ -130,6 +130,7 @@ pub(crate) async fn create(
     let UserToMake { username, password, role, extension } = new;
     let user = NewUser { username, password, role: role.role(), extension };
     state.store.create_user(&user).await.map_err(explain)?;
+    state.reload_directory().await?;
     tracing::info!(by = who.user.username, "a user was made");
     let made = state.store.user(&user.username).await?.ok_or_else(|| Problem::not_found("user"))?;
     let location = (header::LOCATION, format!("/api/users/{}", user.username));
@@ -185,6 +186,7 @@ pub(crate) async fn change(
     let UserToChange { password, role, extension } = change;
     let change = UserChange { password, role: role.map(RoleWord::role), extension };
     state.store.update_user(&username, &change).await.map_err(explain)?;
+    state.reload_directory().await?;
     tracing::info!(by = who.user.username, "a user was changed");
     let found = state.store.user(&username).await?;
     Ok(Json(view(found.ok_or_else(|| Problem::not_found("user"))?)))
@@ -210,6 +212,7 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     who.demand(Role::Admin)?;
     state.store.delete_user(&username).await?;
+    state.reload_directory().await?;
     tracing::info!(by = who.user.username, "a user was removed");
     Ok(StatusCode::NO_CONTENT)
 }

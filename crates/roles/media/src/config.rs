@@ -1,6 +1,6 @@
 use crate::state::InbandDtmf;
 use offhook_net::packet_io::PacketIoKind;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
@@ -70,6 +70,10 @@ pub struct Config {
     pub prompts: Option<PathBuf>,
     /// The folder of recordings; `recordings` in the data directory when it is not named.
     pub recordings: Option<PathBuf>,
+    /// The files of the keys with which recordings are encrypted: the first encrypts, the others open what
+    /// was encrypted before. Empty: recordings are not encrypted.
+    #[serde(deserialize_with = "one_or_more")]
+    pub recordings_key_file: Vec<PathBuf>,
     /// After how many days recordings are deleted; zero keeps them for ever.
     pub recordings_keep_days: u32,
     /// Whether a party whose partner holds the call without sending anything hears our hold music.
@@ -96,10 +100,25 @@ impl Default for Config {
             silent_after_s: SILENT_AFTER_S,
             prompts: None,
             recordings: None,
+            recordings_key_file: Vec::new(),
             recordings_keep_days: 0,
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
             load_max_percent: LOAD_MAX_PERCENT,
         }
     }
+}
+
+/// A file, or a list of them.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<PathBuf>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged, expecting = "the path of a key file, or a list of such paths")]
+    enum Files {
+        One(PathBuf),
+        More(Vec<PathBuf>),
+    }
+    Ok(match Files::deserialize(deserializer)? {
+        Files::One(file) => vec![file],
+        Files::More(files) => files,
+    })
 }

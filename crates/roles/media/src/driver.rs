@@ -22,6 +22,7 @@ use dispatcher::Dispatcher;
 use offhook_bus::{Inbox, MediaCommand, MediaEvents};
 use offhook_net::packet_io;
 use offhook_rtc::Identity;
+use offhook_sealed::KeyRing;
 use offhook_speech::Speech;
 use recorder::{RecorderLink, Retention};
 use sounds::Sounds;
@@ -72,7 +73,7 @@ impl Drop for Media {
     }
 }
 
-/// Starts the media threads.
+/// Starts the media threads. Recordings are encrypted with the first of `recording_keys`, when there is one.
 ///
 /// # Errors
 /// When the configuration cannot be served or a thread cannot be started.
@@ -81,11 +82,12 @@ pub fn start(
     commands: Inbox<MediaCommand>,
     events: impl Into<MediaEvents>,
     speech: Arc<Speech>,
+    recording_keys: KeyRing,
 ) -> anyhow::Result<Media> {
     check(config)?;
     let events = events.into();
     let settings = settings(config)?;
-    let folder = Folder::new(config.recordings.clone());
+    let folder = Folder::new(config.recordings.clone(), recording_keys);
     let retention = Retention::new(config);
     let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));

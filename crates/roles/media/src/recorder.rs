@@ -95,7 +95,7 @@ impl<S: Storage> Recorder<S> {
         self.serial = self.serial.wrapping_add(1);
         match self.made(source, beginning, at) {
             Ok(recording) => {
-                let event = RecordingEvent::Started { path: beginning.path.clone() };
+                let event = recording.started();
                 self.recordings.insert(source, Box::new(recording));
                 self.events.push_back(MediaEvent::Recording { source, event });
             }
@@ -121,8 +121,9 @@ impl<S: Storage> Recorder<S> {
         if !stays_inside(&beginning.path) {
             return Err(RecordingFailure::BadPath);
         }
-        let file = self.storage.create(&beginning.path).map_err(|error| failure(&error))?;
-        Recording::new(beginning, file, self.serial, at)
+        let path = self.storage.name(&beginning.path);
+        let file = self.storage.create(&path).map_err(|error| failure(&error))?;
+        Recording::new(beginning, path, file, self.serial, at)
     }
 
     /// Does something with a recording that is there. When it fails it ends.

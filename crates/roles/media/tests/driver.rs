@@ -105,7 +105,7 @@ async fn a_call_is_recorded_while_it_lasts() {
         tone: false,
     };
     role.send(MediaCommand::Record { source, command: start });
-    let started = RecordingEvent::Started { path: "2026/call.wav".into() };
+    let started = RecordingEvent::Started { path: "2026/call.wav".into(), is_encrypted: false };
     role.event(|event| *event == MediaEvent::Recording { source, event: started.clone() }).await;
     // The leg that is recorded is moved to the other's thread.
     role.send(MediaCommand::Bridge { a: a.leg, b: b.leg });

@@ -146,7 +146,7 @@ impl Studio {
 
     #[track_caller]
     fn assert_started(&mut self, source: RecordingSource, path: &str) {
-        let event = RecordingEvent::Started { path: path.into() };
+        let event = RecordingEvent::Started { path: path.into(), is_encrypted: false };
         assert_eq!(std::mem::take(&mut self.events), [(source, event)]);
     }
 }

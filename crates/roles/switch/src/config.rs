@@ -1,3 +1,4 @@
+use offhook_model::{RecordingFormat, RecordingLayout};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What an operator can set for the switch.
@@ -14,6 +15,12 @@ pub struct Config {
     pub session_expires_s: u32,
     /// Whether every call is recorded from its answer to its end, without being asked to.
     pub record_calls: bool,
+    /// The kind of file of recordings: `wav` or `ogg_opus`.
+    pub recording_format: RecordingFormat,
+    /// The channels of recordings: `stereo`, with the caller left and what it hears right, or `mixed`.
+    pub recording_layout: RecordingLayout,
+    /// Whether those who are recorded hear a short tone in the beginning and every 15 seconds.
+    pub recording_tone: bool,
 }
 
 impl Default for Config {
@@ -23,6 +30,9 @@ impl Default for Config {
             calls_max: 10_000,
             session_expires_s: 1_800,
             record_calls: false,
+            recording_format: RecordingFormat::Wav,
+            recording_layout: RecordingLayout::Stereo,
+            recording_tone: false,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::{Config, Output, Setup, Switch};
 use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
-use offhook_model::{CallRecord, Directory};
+use offhook_model::{CallRecord, Directory, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -22,8 +22,8 @@ pub struct Links {
     pub media_events: Inbox<MediaEvent>,
     /// From the API.
     pub orders: Inbox<SwitchOrder>,
-    /// Towards whoever writes records.
-    pub records: Outbox<CallRecord>,
+    /// Towards whoever writes things down.
+    pub records: Outbox<LogEntry>,
     /// State that all roles share.
     pub shared: Shared,
 }
@@ -129,8 +129,8 @@ impl Driver {
                 }
             }
             SwitchOrder::Record(call, order) => {
-                if !self.switch.record(&call, order) {
-                    tracing::debug!(%call, "asked to record a call that is not there");
+                if !self.switch.record(&call, order, Instant::now()) {
+                    tracing::debug!(%call, "asked to record a call that is not there, or not so");
                 }
                 self.carry_out();
             }
@@ -160,7 +160,12 @@ impl Driver {
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
-                Output::Record(record) => self.finish(*record),
+                Output::Log(entry) => {
+                    if let LogEntry::Call(record) = &entry {
+                        self.finish(record);
+                    }
+                    count_full("records", &self.links.records.send(entry));
+                }
             }
         }
         let count = self.switch.call_count();
@@ -169,7 +174,7 @@ impl Driver {
         metrics::gauge!("offhook_calls").set(count as f64);
     }
 
-    fn finish(&mut self, record: CallRecord) {
+    fn finish(&mut self, record: &CallRecord) {
         tracing::info!(call = %record.call, cause = %record.cause, "call ends");
         metrics::counter!("offhook_calls_total", "cause" => record.cause.name()).increment(1);
         if let Some((leg, verdict)) = record.verdict() {
@@ -178,7 +183,6 @@ impl Driver {
                 .increment(1);
         }
         self.links.shared.remove_live_call(&record.call);
-        count_full("records", &self.links.records.send(record));
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod conferences;
 mod legs;
+mod recordings;
 mod signalling;
 
 use crate::Config;
@@ -13,15 +14,15 @@ use legs::Legs;
 use offhook_bus::{RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, MediaCommand,
-    MediaEvent, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
-    recording_path,
+    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, LogEntry,
+    MediaCommand, MediaEvent, RecordingCommand, RecordingEvent, RecordingSource,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use recordings::{Recordings, Usual};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -45,8 +46,8 @@ pub enum Output {
     },
     /// How a call stands.
     Live(LiveCall),
-    /// A call is over; what remains of it.
-    Record(Box<CallRecord>),
+    /// A call is over, or a recording began or ended: what is to be written down.
+    Log(LogEntry),
 }
 
 /// What the switch is told once: the outside world's clock and randomness.
@@ -90,8 +91,7 @@ pub struct Switch {
     serial: u32,
     calls_max: usize,
     record_calls: bool,
-    /// Calls whose recording was begun when they were answered.
-    recorded: HashSet<u32>,
+    recordings: Recordings,
     draining: bool,
     /// Whether what the user agent has to say is being heard.
     is_hearing_agent: bool,
@@ -122,7 +122,11 @@ impl Switch {
             serial: 0,
             calls_max: config.calls_max,
             record_calls: config.record_calls,
-            recorded: HashSet::new(),
+            recordings: Recordings::new(Usual {
+                format: config.recording_format,
+                layout: config.recording_layout,
+                tone: config.recording_tone,
+            }),
             draining: false,
             is_hearing_agent: false,
         }
@@ -163,6 +167,13 @@ impl Switch {
     /// What the media role reports.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
         let now_ms = self.unix_ms(now);
+        if let MediaEvent::Recording { source, event } = &event {
+            self.note_recording(*source, event, now);
+        }
+        if let MediaEvent::RecordingsExpired { paths } = &event {
+            let entry = LogEntry::RecordingsExpired(paths.clone());
+            self.outputs.push_back(Output::Log(entry));
+        }
         let wanted = self.conferences.handle_media(&event);
         if let Some(leg) = event.leg() {
             self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
@@ -188,13 +199,33 @@ impl Switch {
     }
 
     /// Records a call at an administrator's wish, as its caller says and hears it, or does something with its
-    /// recording; false when there is no such call.
-    pub fn record(&mut self, call: &CallRef, order: RecordingOrder) -> bool {
+    /// recording; false when there is no such call, or no such recording.
+    pub fn record(&mut self, call: &CallRef, order: RecordingOrder, now: Instant) -> bool {
+        let now_ms = self.unix_ms(now);
         let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
         let Some(known) = known else { return false };
-        let command = recording_command(known, order);
+        let leg = known.caller();
+        let command = match order {
+            RecordingOrder::Start(form) => self.recordings.start(known, form, now_ms),
+            RecordingOrder::Pause => self.recordings.change(leg, RecordingCommand::Pause),
+            RecordingOrder::Resume => self.recordings.change(leg, RecordingCommand::Resume),
+            RecordingOrder::Stop => self.recordings.change(leg, RecordingCommand::Stop),
+        };
+        let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
+        self.step(serial_of(leg), now, Call::publish);
         true
+    }
+
+    /// Writes down what became of a recording, and shows it.
+    fn note_recording(&mut self, source: RecordingSource, event: &RecordingEvent, now: Instant) {
+        let record = self.recordings.handle_event(source, event, self.unix_ms(now));
+        let Some(record) = record else { return };
+        let leg = record.leg;
+        self.outputs.push_back(Output::Log(LogEntry::Recording(Box::new(record))));
+        if let Some(leg) = leg {
+            self.step(serial_of(leg), now, Call::publish);
+        }
     }
 
     /// Ends every call, for a stop that can wait no longer.
@@ -310,7 +341,6 @@ impl Switch {
             self.carry_out(&mut call, action, now);
         }
         if call.is_finished() {
-            self.recorded.remove(&serial);
             self.legs.forget(serial);
         } else {
             if let Some(due) = call.poll_timeout() {
@@ -333,21 +363,32 @@ impl Switch {
                 let call = call.reference().clone();
                 self.outputs.push_back(Output::Lookup { call, extension });
             }
-            Action::Live(live) => {
-                self.record_answered(call, live.state);
+            Action::Live(mut live) => {
+                if live.state == CallState::Answered {
+                    self.record_answered(call, &live, now);
+                }
+                live.recording = self.recordings.live(call.caller());
                 self.outputs.push_back(Output::Live(live));
             }
-            Action::Finished(record) => self.outputs.push_back(Output::Record(record)),
+            Action::Finished(record) => self.finish(call, *record),
         }
     }
 
-    /// Begins the recording of a call that was answered, where all are recorded.
-    fn record_answered(&mut self, call: &Call, state: CallState) {
-        let serial = serial_of(call.caller());
-        if self.record_calls && state == CallState::Answered && self.recorded.insert(serial) {
-            let command = recording_command(call, RecordingOrder::Start);
-            self.outputs.push_back(Output::Media(command));
+    /// Begins the recording of a call that was answered, where all are recorded, or those of its account or of
+    /// who answered.
+    fn record_answered(&mut self, call: &Call, live: &LiveCall, now: Instant) {
+        let answered_by = live.answered_by.as_deref().unwrap_or_default();
+        let account = call.account(call.caller());
+        if self.record_calls || self.directory.records(account, answered_by) {
+            let command = self.recordings.start_automatically(call, self.unix_ms(now));
+            self.outputs.extend(command.map(Output::Media));
         }
+    }
+
+    /// Writes the record of a call down, with its recordings.
+    fn finish(&mut self, call: &Call, mut record: CallRecord) {
+        record.recordings = self.recordings.forget(call.caller());
+        self.outputs.push_back(Output::Log(LogEntry::Call(Box::new(record))));
     }
 
     /// A command of a call. A leg that is released leaves its conference first.
@@ -383,27 +424,11 @@ impl Switch {
         }
         let now_ms = self.unix_ms(now);
         match catch_unwind(AssertUnwindSafe(|| call.record_of_fault(now_ms))) {
-            Ok(record) => self.outputs.push_back(Output::Record(Box::new(record))),
+            Ok(record) => self.finish(call, record),
             Err(_) => tracing::error!(call = %call.reference(), "not even its record can be made"),
         }
         self.drain_agent(now);
     }
-}
-
-/// What the media role has to do with the recording of a call, which is made at its caller's leg.
-fn recording_command(call: &Call, order: RecordingOrder) -> MediaCommand {
-    let command = match order {
-        RecordingOrder::Start => RecordingCommand::Start {
-            path: recording_path(call.reference(), call.started_at_ms()),
-            layout: RecordingLayout::Stereo,
-            format: RecordingFormat::Wav,
-            tone: false,
-        },
-        RecordingOrder::Pause => RecordingCommand::Pause,
-        RecordingOrder::Resume => RecordingCommand::Resume,
-        RecordingOrder::Stop => RecordingCommand::Stop,
-    };
-    MediaCommand::Record { source: RecordingSource::Leg(call.caller()), command }
 }
 
 /// A leg's number carries its call's.

@@ -2,7 +2,7 @@
 
 use super::call::PartyId;
 use super::work::{RecordTask, Refusal, Task, refuse};
-use super::{Call, Door, RequestId, reason_of_recording};
+use super::{Call, Door, RequestId};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::{
     LegId, RecordingCommand, RecordingEvent, RecordingFormat, RecordingLayout, RecordingSource,
@@ -101,7 +101,7 @@ impl Door {
             return false;
         }
         match event {
-            RecordingEvent::Started { path } => {
+            RecordingEvent::Started { path, .. } => {
                 if let Some(call) = self.calls.get_mut(call_id) {
                     call.recorded = Some(*leg);
                 }
@@ -109,7 +109,7 @@ impl Door {
                 self.reply(id, Reply::ok(Dictionary::new().text("recording-file", file)));
             }
             RecordingEvent::Failed { why, .. } => {
-                self.reply(id, Reply::error(reason_of_recording(why)));
+                self.reply(id, Reply::error(why.to_string()));
             }
             RecordingEvent::FallingBehind | RecordingEvent::Stopped(_) => return false,
         }

@@ -130,7 +130,7 @@ impl World {
                 return Some(MediaEvent::Released { leg: *leg, report: None });
             }
             MediaCommand::Record { source, command: RecordingCommand::Start { path, .. } } => {
-                let event = RecordingEvent::Started { path: path.clone() };
+                let event = RecordingEvent::Started { path: path.clone(), is_encrypted: false };
                 return Some(MediaEvent::Recording { source: *source, event });
             }
             _ => return None,

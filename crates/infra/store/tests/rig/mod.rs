@@ -74,6 +74,7 @@ pub fn record(n: u64) -> CallRecord {
             leg(u64::MAX, Direction::Inbound, Some(stream)),
             leg(2, Direction::Outbound, Some(callee)),
         ],
+        recordings: Vec::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use offhook_api::{ApiState, Check, Config, Parts, router};
 use offhook_bus::{GuestKey, Inbox, ORDER_QUEUE_MAX, Shared, SwitchOrder, queue};
+use offhook_sealed::{Key, KeyRing};
 use offhook_store::Store;
 use serde_json::{Value, json};
 use std::net::SocketAddr;
@@ -16,6 +17,12 @@ use tower::ServiceExt;
 
 pub const GUEST_KEY: [u8; 32] = [7; 32];
 pub const HERE: &str = "192.0.2.1:40000";
+
+/// The key of encrypted recordings.
+pub fn keys() -> KeyRing {
+    let key = Key::parse(b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    KeyRing::new(vec![key.expect("64 digits")])
+}
 
 pub struct Rig {
     pub store: Store,
@@ -74,6 +81,7 @@ impl Rig {
             roles: vec!["edge", "switch"],
             version: "1.2.3",
             recordings: folder.path().join("recordings"),
+            recording_keys: keys(),
         };
         let state = ApiState::new(config, parts);
         let app = router(state.clone());

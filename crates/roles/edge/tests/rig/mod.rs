@@ -6,7 +6,9 @@ use bytes::Bytes;
 use offhook_bus::{GuestKey, Shared};
 use offhook_edge::state::{Advertised, Moment, Output, State};
 use offhook_edge::{Config, Limits};
-use offhook_model::{Aor, Binding, Directory, Extension, GuestPolicy, Secret, Transport};
+use offhook_model::{
+    Aor, Binding, Directory, Extension, GuestPolicy, RecordPolicy, Secret, Transport,
+};
 use offhook_net::{Flow, FlowId};
 use offhook_sip::digest::{self, Challenge};
 use offhook_sip::{HeaderName, Message};
@@ -299,6 +301,7 @@ pub fn directory() -> Directory {
         display_name: format!("Extension {number}"),
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: 20,
+        record: RecordPolicy::None,
     };
     let numbers = ["1001", "1002"];
     Directory {

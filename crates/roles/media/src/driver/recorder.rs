@@ -5,6 +5,7 @@ use crate::recorder::{Recorder, Storage, delete_older};
 use crate::state::Recorded;
 use anyhow::Context;
 use offhook_bus::{MediaEvent, MediaEvents, RecordingEvent, RecordingSource};
+use offhook_model::EXPIRED_RECORDINGS_MAX;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -38,14 +39,19 @@ impl Retention {
         (config.recordings_keep_days > 0).then_some(Self { folder, age, due: None })
     }
 
-    fn delete_due(&mut self, now: Instant) {
+    /// Deletes what is due, and tells what it was.
+    fn delete_due(&mut self, now: Instant, events: &MediaEvents) {
         if self.due.is_some_and(|due| now < due) {
             return;
         }
         self.due = Some(now + RETENTION_INTERVAL);
         match delete_older(&self.folder, self.age, SystemTime::now()) {
-            Ok(0) => {}
-            Ok(count) => tracing::info!(count, "old recordings were deleted"),
+            Ok(paths) => {
+                for paths in paths.chunks(EXPIRED_RECORDINGS_MAX) {
+                    tracing::info!(count = paths.len(), "old recordings were deleted");
+                    send(events, MediaEvent::RecordingsExpired { paths: paths.to_vec() });
+                }
+            }
             Err(error) => tracing::debug!(%error, "there are no recordings to look at"),
         }
     }
@@ -154,7 +160,7 @@ fn run(
             recorder.handle_timeout(until);
         }
         if let Some(retention) = &mut retention {
-            retention.delete_due(now);
+            retention.delete_due(now, events);
         }
         tell_all(&mut recorder, events);
     }

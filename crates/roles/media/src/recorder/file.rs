@@ -33,7 +33,9 @@ impl SoundFile {
     ) -> Result<Self, RecordingFailure> {
         let format = match format {
             RecordingFormat::Wav => {
-                let waiting = wav::header(rate, channels, 0).to_vec();
+                // What cannot be corrected says that it is as long as it may be.
+                let data_bytes = if file.is_encrypted() { u64::MAX } else { 0 };
+                let waiting = wav::header(rate, channels, data_bytes).to_vec();
                 Format::Wav { rate, channels, waiting, frames_waiting: 0 }
             }
             RecordingFormat::OggOpus => {
@@ -48,9 +50,14 @@ impl SoundFile {
         Ok(made)
     }
 
-    /// How long the file is.
+    /// How long the recording is, not counting what encryption adds.
     pub(super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Whether the file is encrypted.
+    pub(super) fn is_encrypted(&self) -> bool {
+        self.file.is_encrypted()
     }
 
     /// Takes a frame of 20 ms, channels interleaved.
@@ -89,8 +96,10 @@ impl SoundFile {
             waiting.clear();
             *frames_waiting = 0;
             // The samples are there before the header says so.
-            let header = wav::header(*rate, *channels, self.bytes - wav::HEADER_BYTES as u64);
-            self.file.rewrite_start(&header).map_err(|error| failure(&error))?;
+            if !self.file.is_encrypted() {
+                let header = wav::header(*rate, *channels, self.bytes - wav::HEADER_BYTES as u64);
+                self.file.rewrite_start(&header).map_err(|error| failure(&error))?;
+            }
         }
         Ok(())
     }
@@ -101,6 +110,7 @@ impl SoundFile {
             let finished = encoder.finish();
             finished.map_err(|error| RecordingFailure::Unwritable(error.to_string()))?;
         }
-        self.flush()
+        self.flush()?;
+        self.file.finish().map_err(|error| failure(&error))
     }
 }

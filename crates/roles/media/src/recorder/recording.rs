@@ -5,7 +5,9 @@ use super::storage::RecordingFile;
 use crate::state::recorded::{Beginning, Track};
 use crate::state::speech_decoder::SpeechDecoder;
 use offhook_audio::{Codec, Resampler};
-use offhook_bus::{RecordingFailure, RecordingLayout, RecordingMark, RecordingSummary};
+use offhook_bus::{
+    RecordingEvent, RecordingFailure, RecordingLayout, RecordingMark, RecordingSummary,
+};
 use offhook_rtp::RtpPacket;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -50,6 +52,7 @@ type Frame = [i16; FRAME_SAMPLES_MAX];
 impl Recording {
     pub(super) fn new(
         beginning: &Beginning,
+        path: PathBuf,
         file: Box<dyn RecordingFile>,
         serial: u32,
         at: Instant,
@@ -60,7 +63,7 @@ impl Recording {
             false => (RecordingLayout::Mixed, 1),
         };
         Ok(Self {
-            path: beginning.path.clone(),
+            path,
             layout,
             rate: beginning.rate,
             file: SoundFile::new(file, beginning.format, beginning.rate, channels, serial)?,
@@ -176,6 +179,11 @@ impl Recording {
         self.frame_count as f64 / f64::from(FRAMES_PER_SECOND)
     }
 
+    pub(super) fn started(&self) -> RecordingEvent {
+        let (path, is_encrypted) = (self.path.clone(), self.file.is_encrypted());
+        RecordingEvent::Started { path, is_encrypted }
+    }
+
     pub(super) fn summary(&self) -> RecordingSummary {
         RecordingSummary {
             path: self.path.clone(),
@@ -183,6 +191,7 @@ impl Recording {
             seconds: self.seconds(),
             marks: self.marks.clone(),
             frames_dropped: self.frames_dropped,
+            is_encrypted: self.file.is_encrypted(),
         }
     }
 }

@@ -9,6 +9,7 @@ use offhook_model::LegId;
 use offhook_net::packet_io::{self, PacketIoKind};
 use offhook_rtp::{RtpHeader, RtpPacket};
 use offhook_sdp::SessionDescription;
+use offhook_sealed::KeyRing;
 use offhook_speech::{Engine, Speech};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
@@ -48,10 +49,15 @@ pub fn configs() -> Vec<Config> {
 }
 
 pub fn role(config: &Config) -> Role {
+    role_with_keys(config, KeyRing::default())
+}
+
+/// One that encrypts its recordings with the first of these keys.
+pub fn role_with_keys(config: &Config, keys: KeyRing) -> Role {
     let (commands, inbox) = queue(MEDIA_QUEUE_MAX);
     let (outbox, events) = queue(MEDIA_QUEUE_MAX);
     let speech = Arc::new(Speech::new(Engine::Flite, None));
-    let media = start(config, inbox, outbox, speech).expect("the role starts");
+    let media = start(config, inbox, outbox, speech, keys).expect("the role starts");
     Role { commands, events, _media: media }
 }
 

@@ -4,8 +4,9 @@
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
-    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
-    MediaCommand, MediaEvent, MediaRefusal, Secret, Service, StreamReport, Transport,
+    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall, LogEntry,
+    MediaCommand, MediaEvent, MediaRefusal, RecordPolicy, RecordingRecord, Secret, Service,
+    StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -21,6 +22,7 @@ pub struct Desk {
     pub bindings: Vec<Binding>,
     pub commands: Vec<MediaCommand>,
     pub records: Vec<CallRecord>,
+    pub recordings: Vec<RecordingRecord>,
     pub live: Vec<LiveCall>,
     /// What the media role refuses the next answer with.
     pub refuse_answer: Option<MediaRefusal>,
@@ -50,11 +52,25 @@ impl Desk {
             bindings: vec![phone()],
             commands: Vec::new(),
             records: Vec::new(),
+            recordings: Vec::new(),
             live: Vec::new(),
             refuse_answer: None,
             sent: VecDeque::new(),
             now,
         }
+    }
+
+    pub fn order(&mut self, order: impl FnOnce(&mut Switch, Instant) -> bool) -> bool {
+        let done = order(&mut self.switch, self.now);
+        self.carry_out();
+        done
+    }
+
+    /// Puts the directory in force after a change.
+    pub fn change_directory(&mut self, change: impl FnOnce(&mut Directory)) {
+        let mut directory = directory();
+        change(&mut directory);
+        self.switch.set_directory(Arc::new(directory));
     }
 
     pub fn media(&mut self, event: MediaEvent) {
@@ -72,7 +88,9 @@ impl Desk {
                     self.switch.handle_bindings(&call, &bindings, self.now);
                 }
                 Output::Live(live) => self.live.push(live),
-                Output::Record(record) => self.records.push(*record),
+                Output::Log(LogEntry::Call(record)) => self.records.push(*record),
+                Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
+                Output::Log(LogEntry::RecordingsExpired(_)) => {}
             }
         }
     }
@@ -181,6 +199,7 @@ fn directory() -> Directory {
         display_name: String::new(),
         secret: Secret::Password("secret".into()),
         ring_timeout_s: 20,
+        record: RecordPolicy::None,
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
@@ -191,5 +210,6 @@ fn directory() -> Directory {
         extensions: extensions.into(),
         services: [echo, conference].into(),
         guest_policy: GuestPolicy { allowed: vec!["9196".into(), "3000".into()] },
+        ..Directory::default()
     }
 }
