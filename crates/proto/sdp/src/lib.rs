@@ -9,9 +9,12 @@
 //!
 //! [`DescriptionEditor`] changes some lines of a body and leaves the others as they came.
 //!
+//! A section that another side serves, such as video, is taken out with
+//! [`SessionDescription::section_alone`] and put in with [`SessionDescription::put_section`].
+//!
 //! The crate opens no sockets, resolves no names, makes no random keys and decides on no policy:
-//! addresses, credentials and keys come in with [`LocalMedia`]. It accepts one audio section per
-//! session and rejects every other section. It does not multiplex several streams on one
+//! addresses, credentials and keys come in with [`LocalMedia`]. A [`Session`] accepts one audio section and
+//! rejects every other section. It does not multiplex several streams on one
 //! transport, and it does not gather or check ICE candidates.
 
 mod answer;
@@ -26,6 +29,7 @@ mod offer;
 mod parse;
 mod section;
 mod session;
+mod split;
 
 pub use answer::answer;
 pub use attribute::{
