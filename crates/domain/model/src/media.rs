@@ -46,6 +46,16 @@ pub struct OfferPolicy {
 pub struct Terms {
     /// The leg that this one will be bridged to; both are served by the same thread.
     pub partner: Option<LegId>,
+    /// Whether the leg is opaque: it serves one section of any kind and in any format (audio, video, T.38)
+    /// by passing on what comes as it is, RTP and RTCP or other datagrams, to the opaque leg that it is
+    /// bridged to. Only protection ends here. There is nothing that asks for speech to be understood:
+    /// prompts, keys, conferences, recordings. Our description is the first section of `like` that is in
+    /// use, with our address, port, ICE and keys in place of those it has, and every other line as it is.
+    ///
+    /// An offer does not change what the leg does before it is answered; see
+    /// [`MediaCommand::AcceptAnswer`].
+    #[serde(default)]
+    pub is_opaque: bool,
     /// A description whose audio section names what ours shall say: its formats with their payload types,
     /// its protocol and its packet time in an offer, its direction in both. Its addresses and keys are not
     /// looked at.
@@ -106,7 +116,7 @@ pub struct LegMeasure {
 
 /// What the switch asks of the media role. A leg's commands are carried out in the order they were sent.
 ///
-/// [`MediaCommand::Answer`], [`MediaCommand::Offer`] and [`MediaCommand::AcceptAnswer`] are each answered
+/// [`MediaCommand::Answer`], [`MediaCommand::Offer`], [`MediaCommand::AcceptAnswer`] and their like are each answered
 /// by exactly one of [`MediaEvent::Described`], [`MediaEvent::Agreed`] or [`MediaEvent::Refused`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub enum MediaCommand {
@@ -158,8 +168,17 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
     },
-    /// The party's answer to our last offer. Answered by `Agreed`.
+    /// The party's answer to our last offer. Answered by `Agreed`. The leg is opaque from here on when the
+    /// terms of the offer said so.
     AcceptAnswer {
+        /// The leg.
+        leg: LegId,
+        /// The party's SDP.
+        answer: String,
+    },
+    /// The party's answer to our last offer, as `AcceptAnswer`; the leg is opaque from here on whatever the
+    /// terms of the offer said, since the party has chosen a format that we do not know.
+    AcceptOpaqueAnswer {
         /// The leg.
         leg: LegId,
         /// The party's SDP.
@@ -409,6 +428,7 @@ impl MediaCommand {
             | Self::Gate { leg, .. }
             | Self::Measure { leg }
             | Self::AcceptAnswer { leg, .. }
+            | Self::AcceptOpaqueAnswer { leg, .. }
             | Self::Rollback { leg }
             | Self::Play { leg, .. }
             | Self::Stop { leg }

@@ -105,8 +105,8 @@ impl Channel {
         }
     }
 
-    /// An RTCP packet of the party came from there.
-    pub(crate) fn handle_rtcp_source(&mut self, source: SocketAddr) {
+    /// A packet of the party that is not RTP came from there.
+    pub(crate) fn handle_source(&mut self, source: SocketAddr) {
         self.latch.handle_packet(source);
     }
 

@@ -21,6 +21,8 @@ const RTP_HEADER_BYTES: usize = 12;
 const RTCP_HEADER_BYTES: usize = 8;
 /// Bytes of a STUN header (RFC 8489 5).
 const STUN_HEADER_BYTES: usize = 20;
+/// What every STUN message has in its fifth to eighth byte.
+const STUN_MAGIC_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
 /// Bytes of a DTLS record header (RFC 6347 4.1); DTLS 1.3 shortens it to no less than two.
 const DTLS_HEADER_BYTES: usize = 2;
 
@@ -37,6 +39,11 @@ pub fn packet_kind(packet: &[u8]) -> PacketKind {
         128..=191 if length >= RTP_HEADER_BYTES => PacketKind::Rtp,
         _ => PacketKind::Unknown,
     }
+}
+
+/// Whether it is STUN for certain: by its magic cookie too (RFC 8489 5).
+pub(crate) fn is_stun(packet: &[u8]) -> bool {
+    packet_kind(packet) == PacketKind::Stun && packet.get(4..8) == Some(&STUN_MAGIC_COOKIE)
 }
 
 /// Packet types 192 to 223 are RTCP's (RFC 5761 4); as RTP they would be payload types 64 to 95 with the

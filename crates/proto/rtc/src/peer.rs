@@ -1,7 +1,7 @@
 //! One party's media transport: packets in, packets out.
 
 use crate::channel::Channel;
-use crate::demux::{PacketKind, packet_kind};
+use crate::demux::{PacketKind, is_stun, packet_kind};
 use crate::dtls::DtlsError;
 use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote};
 use crate::identity::Identity;
@@ -43,6 +43,11 @@ pub enum Incoming {
     },
     /// An RTCP packet of the party.
     Rtcp {
+        /// Its length in bytes.
+        length: usize,
+    },
+    /// A datagram of the party that is passed on as it is, where no RTP is spoken.
+    Datagram {
         /// Its length in bytes.
         length: usize,
     },
@@ -124,6 +129,7 @@ pub struct Peer {
     /// Whether RTCP has keys of its own: without rtcp-mux each port has its handshake (RFC 5764 5.1.2).
     has_rtcp_keys: bool,
     payload_types: u128,
+    is_rtp: bool,
     outputs: VecDeque<Output>,
     is_connected: bool,
 }
@@ -140,6 +146,7 @@ impl Peer {
             rtcp_mux: false,
             has_rtcp_keys: false,
             payload_types: 0,
+            is_rtp: true,
             outputs: VecDeque::new(),
             is_connected: false,
         }
@@ -179,6 +186,7 @@ impl Peer {
         self.rtp.set_address(remote.rtp);
         self.rtcp.set_address(remote.rtcp);
         self.payload_types = remote.payload_types;
+        self.is_rtp = remote.is_rtp;
         if let (Some(ice), Some(theirs)) = (&mut self.ice, &remote.ice) {
             ice.set_remote(theirs, now);
         }
@@ -219,6 +227,9 @@ impl Peer {
         buffer: &mut [u8],
         now: Instant,
     ) -> Incoming {
+        if !self.is_rtp {
+            return self.handle_datagram(component, source, buffer, now);
+        }
         match packet_kind(buffer) {
             PacketKind::Rtp if component == Component::Rtp => self.handle_rtp(source, buffer),
             PacketKind::Rtcp => self.handle_rtcp(component, source, buffer),
@@ -227,6 +238,27 @@ impl Peer {
             PacketKind::Rtp => Incoming::Refused(Refusal::Unexpected),
             PacketKind::Unknown => Incoming::Refused(Refusal::Malformed),
         }
+    }
+
+    /// What is no RTP may begin with any byte, so that only checks of ICE are told apart.
+    fn handle_datagram(
+        &mut self,
+        component: Component,
+        source: SocketAddr,
+        datagram: &[u8],
+        now: Instant,
+    ) -> Incoming {
+        if self.uses_ice && is_stun(datagram) {
+            return self.handle_stun(component, source, datagram, now);
+        }
+        if component == Component::Rtcp || datagram.is_empty() {
+            return Incoming::Refused(Refusal::Unexpected);
+        }
+        if !self.admits(Component::Rtp, source) {
+            return Incoming::Refused(Refusal::Source);
+        }
+        self.rtp.handle_source(source);
+        Incoming::Datagram { length: datagram.len() }
     }
 
     fn handle_rtp(&mut self, source: SocketAddr, buffer: &mut [u8]) -> Incoming {
@@ -262,7 +294,7 @@ impl Peer {
         match keys.protection().unprotect_rtcp(buffer) {
             Unprotected::Packet { length } => {
                 if component == Component::Rtcp {
-                    self.rtcp.handle_rtcp_source(source);
+                    self.rtcp.handle_source(source);
                 }
                 Incoming::Rtcp { length }
             }
@@ -420,6 +452,14 @@ impl Peer {
         let keys = if self.has_rtcp_keys { &mut self.rtcp } else { &mut self.rtp };
         let length = keys.protection().protect_rtcp(buffer, length)?;
         Some(Protected { length, component, destination })
+    }
+
+    /// How a datagram of so many bytes goes to the party as it is, where no RTP is spoken. `None` while it
+    /// cannot be sent.
+    #[must_use]
+    pub fn address_datagram(&self, length: usize) -> Option<Protected> {
+        let destination = self.path().filter(|_| self.is_connected && !self.is_rtp)?;
+        Some(Protected { length, component: Component::Rtp, destination })
     }
 
     /// The next thing to be done.

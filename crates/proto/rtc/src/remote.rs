@@ -6,6 +6,7 @@ use crate::protection::MasterKey;
 use offhook_rtp::SrtpProfile;
 use offhook_sdp::{
     Candidate, CandidateTransport, CryptoSuite, DtlsRole, Fingerprint, Negotiated, NegotiatedCodec,
+    Transport,
 };
 use std::net::SocketAddr;
 
@@ -20,6 +21,8 @@ pub struct Remote {
     pub rtcp_mux: bool,
     /// The payload types that were agreed on, one bit each; packets of others do not move the address.
     pub payload_types: u128,
+    /// Whether RTP is spoken. Other datagrams come and go as they are, on the RTP socket alone.
+    pub is_rtp: bool,
     /// The protection.
     pub security: Security,
     /// The party's ICE agent.
@@ -53,13 +56,21 @@ impl Remote {
     /// What was negotiated with the party.
     #[must_use]
     pub fn from_negotiated(negotiated: &Negotiated) -> Self {
+        let transport = Self::from_transport(&negotiated.transport());
+        Self { payload_types: payload_types(negotiated), ..transport }
+    }
+
+    /// What was negotiated of a section whose formats nobody here looks at: all of them are agreed on.
+    #[must_use]
+    pub fn from_transport(transport: &Transport) -> Self {
         Self {
-            rtp: negotiated.remote_rtp,
-            rtcp: negotiated.remote_rtcp,
-            rtcp_mux: negotiated.rtcp_mux,
-            payload_types: payload_types(negotiated),
-            security: security(negotiated),
-            ice: negotiated.ice.as_ref().map(ice),
+            rtp: transport.remote_rtp,
+            rtcp: transport.remote_rtcp,
+            rtcp_mux: transport.rtcp_mux,
+            payload_types: u128::MAX,
+            is_rtp: transport.protocol.is_rtp(),
+            security: security(transport),
+            ice: transport.ice.as_ref().map(ice),
         }
     }
 }
@@ -71,8 +82,8 @@ fn payload_types(negotiated: &Negotiated) -> u128 {
     types.fold(0, |mask, codec| mask | bit(codec))
 }
 
-fn security(negotiated: &Negotiated) -> Security {
-    match &negotiated.security {
+fn security(transport: &Transport) -> Security {
+    match &transport.security {
         offhook_sdp::Security::Plain => Security::Plain,
         offhook_sdp::Security::Sdes { suite, send, receive } => Security::Sdes {
             send: master_key(*suite, send.as_bytes()),
@@ -80,19 +91,15 @@ fn security(negotiated: &Negotiated) -> Security {
         },
         offhook_sdp::Security::Dtls { fingerprints, role } => Security::Dtls {
             role: *role,
-            stack: stack(negotiated),
+            stack: stack(transport),
             fingerprints: fingerprints.clone(),
         },
     }
 }
 
 /// Browsers bundle and have ECDSA certificates. Whoever else speaks DTLS may have an RSA one.
-fn stack(negotiated: &Negotiated) -> DtlsStack {
-    if negotiated.ice.is_some() && negotiated.bundled {
-        DtlsStack::Dimpl
-    } else {
-        DtlsStack::Openssl
-    }
+fn stack(transport: &Transport) -> DtlsStack {
+    if transport.ice.is_some() && transport.bundled { DtlsStack::Dimpl } else { DtlsStack::Openssl }
 }
 
 fn master_key(suite: CryptoSuite, key_and_salt: &[u8]) -> MasterKey {

@@ -5,7 +5,7 @@ use crate::codec::Encoding;
 use crate::crypto::Crypto;
 use crate::description::{Line, MediaDescription, MediaKind, Protocol, SessionDescription};
 use crate::negotiation::{
-    DtlsRole, LocalMedia, Negotiated, NegotiatedCodec, NegotiationError, Security,
+    DtlsRole, LocalMedia, Negotiated, NegotiatedCodec, NegotiationError, Security, Transport,
 };
 use crate::section::{DTMF_EVENTS, Remote, beside_speech};
 
@@ -42,11 +42,8 @@ struct Accepted {
 }
 
 fn accept(remote: &Remote<'_>, local: &LocalMedia) -> Result<Accepted, NegotiationError> {
-    let protocol = remote.section.protocol.clone();
-    let (security, crypto) = choose_security(remote, local)?;
+    let (transport, crypto) = choose_transport(remote, local)?;
     let codecs = choose_codecs(remote, local)?;
-    let rtcp_mux = local.rtcp_mux && remote.has_rtcp_mux();
-    let remote_rtp = remote.rtp_address();
     let beside = |encoding, is_wanted, fmtp| {
         if is_wanted { choose_beside_speech(remote, encoding, &codecs, fmtp) } else { Vec::new() }
     };
@@ -54,24 +51,47 @@ fn accept(remote: &Remote<'_>, local: &LocalMedia) -> Result<Accepted, Negotiati
     let noise = beside(Encoding::ComfortNoise, local.comfort_noise, "");
     let negotiated = Negotiated {
         section: remote.index,
-        mid: remote.section.mid().map(str::to_owned),
-        bundled: remote.bundle().is_some(),
-        protocol,
-        direction: local.direction.and(remote.direction().reversed()),
+        mid: transport.mid,
+        bundled: transport.bundled,
+        protocol: transport.protocol,
+        direction: transport.direction,
         telephone_events: events,
         comfort_noise: noise,
         codecs,
-        remote_rtp,
-        remote_rtcp: if rtcp_mux { remote_rtp } else { remote.rtcp_address() },
-        rtcp_mux,
-        ice: remote.ice(local.ice.is_some()),
-        security,
+        remote_rtp: transport.remote_rtp,
+        remote_rtcp: transport.remote_rtcp,
+        rtcp_mux: transport.rtcp_mux,
+        ice: transport.ice,
+        security: transport.security,
         ptime_ms: remote.section.ptime_ms(),
         max_ptime_ms: remote.section.max_ptime_ms(),
         extensions: choose_extensions(remote, local),
         remote_ssrcs: remote.ssrcs(),
     };
     Ok(Accepted { negotiated, crypto })
+}
+
+/// How the media of the peer's section travels, with the line of its offer whose suite and tag are taken.
+pub(crate) fn choose_transport(
+    remote: &Remote<'_>,
+    local: &LocalMedia,
+) -> Result<(Transport, Option<Crypto>), NegotiationError> {
+    let protocol = remote.section.protocol.clone();
+    let (security, crypto) = choose_security(remote, local)?;
+    let rtcp_mux = local.rtcp_mux && remote.has_rtcp_mux();
+    let remote_rtp = remote.rtp_address();
+    let transport = Transport {
+        mid: remote.section.mid().map(str::to_owned),
+        bundled: remote.bundle().is_some(),
+        protocol,
+        direction: local.direction.and(remote.direction().reversed()),
+        remote_rtp,
+        remote_rtcp: if rtcp_mux { remote_rtp } else { remote.rtcp_address() },
+        rtcp_mux,
+        ice: remote.ice(local.ice.is_some()),
+        security,
+    };
+    Ok((transport, crypto))
 }
 
 fn choose_codecs(
@@ -210,34 +230,40 @@ impl Accepted {
             section.push_attribute("mid", mid);
         }
         section.push_direction(negotiated.direction);
-        section.push_rtcp(local, negotiated.rtcp_mux);
-        self.describe_transport(&mut section, local);
+        describe_transport(&mut section, &negotiated.transport(), self.crypto.as_ref(), local);
         section.push_extensions(&negotiated.extensions);
         if let Some(stream) = &local.stream {
             section.push_stream(stream);
         }
         section
     }
+}
 
-    fn describe_transport(&self, section: &mut MediaDescription, local: &LocalMedia) {
-        if let (Some(remote), Some(ice)) = (&self.negotiated.ice, &local.ice) {
-            section.push_ice(ice, remote.trickle);
+/// What an answer says of the transport that was chosen.
+pub(crate) fn describe_transport(
+    section: &mut MediaDescription,
+    transport: &Transport,
+    offered: Option<&Crypto>,
+    local: &LocalMedia,
+) {
+    section.push_rtcp(local, transport.rtcp_mux);
+    if let (Some(remote), Some(ice)) = (&transport.ice, &local.ice) {
+        section.push_ice(ice, remote.trickle);
+    }
+    match (&transport.security, offered, &local.fingerprint) {
+        (Security::Sdes { send, .. }, Some(offered), _) => {
+            let line = Crypto {
+                key: send.clone(),
+                lifetime: None,
+                session_parameters: Vec::new(),
+                ..offered.clone()
+            };
+            section.push_attribute("crypto", &line.to_string());
         }
-        match (&self.negotiated.security, &self.crypto, &local.fingerprint) {
-            (Security::Sdes { send, .. }, Some(offered), _) => {
-                let line = Crypto {
-                    key: send.clone(),
-                    lifetime: None,
-                    session_parameters: Vec::new(),
-                    ..offered.clone()
-                };
-                section.push_attribute("crypto", &line.to_string());
-            }
-            (Security::Dtls { role, .. }, _, Some(fingerprint)) => {
-                section.push_dtls(fingerprint, role.setup());
-            }
-            _ => {}
+        (Security::Dtls { role, .. }, _, Some(fingerprint)) => {
+            section.push_dtls(fingerprint, role.setup());
         }
+        _ => {}
     }
 }
 

@@ -133,6 +133,11 @@ impl SessionDescription {
         sections.find(|(_, section)| section.kind == MediaKind::Audio && section.is_in_use())
     }
 
+    /// The first section that is in use, whatever it is, with its index.
+    pub fn first_in_use(&self) -> Option<(usize, &MediaDescription)> {
+        self.media.iter().enumerate().find(|(_, section)| section.is_in_use())
+    }
+
     /// The `c=` line that holds for `section`: its own or the session's.
     pub fn connection(&self, section: &MediaDescription) -> Option<Connection> {
         let own = section.connection();
@@ -280,6 +285,19 @@ impl Protocol {
             Self::DtlsSavpf => "UDP/TLS/RTP/SAVPF",
             Self::Other(name) => name,
         }
+    }
+
+    /// Whether it is one of the profiles of RTP, plain or protected.
+    pub fn is_rtp(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    /// Whether it is something else than RTP in UDP datagrams: UDPTL (RFC 7345, T.38), SCTP in DTLS
+    /// (RFC 8841) and what else names UDP.
+    pub fn is_datagrams(&self) -> bool {
+        let Self::Other(name) = self else { return false };
+        let name = name.to_ascii_uppercase();
+        name.starts_with("UDP") || name == "DTLS/SCTP"
     }
 
     /// Whether it is a profile with feedback (RFC 4585).

@@ -13,8 +13,9 @@
 //! [`SessionDescription::section_alone`] and put in with [`SessionDescription::put_section`].
 //!
 //! The crate opens no sockets, resolves no names, makes no random keys and decides on no policy:
-//! addresses, credentials and keys come in with [`LocalMedia`]. A [`Session`] accepts one audio section and
-//! rejects every other section. It does not multiplex several streams on one
+//! addresses, credentials and keys come in with [`LocalMedia`]. It accepts one audio section per
+//! session and rejects every other section; a section of any kind that this side only passes on is a
+//! session of its own, made by [`offer_opaque()`] or [`answer_opaque()`]. It does not multiplex several streams on one
 //! transport, and it does not gather or check ICE candidates.
 
 mod answer;
@@ -26,6 +27,7 @@ mod description;
 mod edit;
 mod negotiation;
 mod offer;
+mod opaque;
 mod parse;
 mod section;
 mod session;
@@ -45,9 +47,12 @@ pub use description::{
 pub use edit::{DescriptionEditor, EditedFormat, PartEditor};
 pub use negotiation::{
     DtlsRole, IceRemote, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream, Negotiated,
-    NegotiatedCodec, NegotiationError, OfferPolicy, OfferSecurity, Security,
+    NegotiatedCodec, NegotiationError, OfferPolicy, OfferSecurity, Security, Transport,
 };
 pub use offer::{accept_answer, offer, offer_again};
+pub use opaque::{
+    DATAGRAM_TRANSPORT_ATTRIBUTES, TRANSPORT_ATTRIBUTES, accept_opaque, answer_opaque, offer_opaque,
+};
 pub use parse::{
     DESCRIPTION_BYTES_MAX, FORMATS_MAX, LINE_BYTES_MAX, LINES_MAX, MEDIA_SECTIONS_MAX, ParseError,
     Problem,

@@ -172,6 +172,29 @@ pub struct Negotiated {
     pub remote_ssrcs: Vec<u32>,
 }
 
+/// How the media of one section travels, whatever it carries: what both sides agree on beside formats.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transport {
+    /// The `mid` of the section.
+    pub mid: Option<String>,
+    /// Whether the section is in a `BUNDLE` group.
+    pub bundled: bool,
+    /// The protocol of the section.
+    pub protocol: Protocol,
+    /// The direction seen from this side.
+    pub direction: Direction,
+    /// Where media goes; see [`Negotiated::remote_rtp`].
+    pub remote_rtp: Option<SocketAddr>,
+    /// Where RTCP goes; the same as RTP with [`Transport::rtcp_mux`].
+    pub remote_rtcp: Option<SocketAddr>,
+    /// Whether RTP and RTCP share a port.
+    pub rtcp_mux: bool,
+    /// The peer's ICE agent, when both sides do ICE.
+    pub ice: Option<IceRemote>,
+    /// How the media is protected.
+    pub security: Security,
+}
+
 /// A format with its payload types.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NegotiatedCodec {
@@ -233,6 +256,9 @@ pub enum NegotiationError {
     /// No audio section is in use. SIP answers 488.
     #[error("there is no audio section")]
     NoAudio,
+    /// No section is in use. SIP answers 488.
+    #[error("there is no media section in use")]
+    NoSection,
     /// No audio format is known to both sides. SIP answers 488.
     #[error("there is no audio format that both sides have")]
     NoCommonCodec,
@@ -392,6 +418,21 @@ impl DtlsRole {
 }
 
 impl Negotiated {
+    /// How the media travels.
+    pub fn transport(&self) -> Transport {
+        Transport {
+            mid: self.mid.clone(),
+            bundled: self.bundled,
+            protocol: self.protocol.clone(),
+            direction: self.direction,
+            remote_rtp: self.remote_rtp,
+            remote_rtcp: self.remote_rtcp,
+            rtcp_mux: self.rtcp_mux,
+            ice: self.ice.clone(),
+            security: self.security.clone(),
+        }
+    }
+
     /// The format to send.
     ///
     /// A negotiation without a format does not succeed, so there always is one.

@@ -6,7 +6,7 @@ use crate::crypto::Crypto;
 use crate::description::{Line, MediaDescription, MediaKind, Protocol, SessionDescription};
 use crate::negotiation::{
     DtlsRole, LocalCodec, LocalMedia, LocalSdes, Negotiated, NegotiatedCodec, NegotiationError,
-    OfferPolicy, OfferSecurity, Security,
+    OfferPolicy, OfferSecurity, Security, Transport,
 };
 use crate::section::{DTMF_EVENTS, Remote, beside_speech};
 
@@ -62,7 +62,7 @@ pub fn offer_again(
 }
 
 /// What an offer protects its media with.
-enum Keys<'a> {
+pub(crate) enum Keys<'a> {
     None,
     Sdes(&'a LocalSdes),
     Dtls(&'a Fingerprint),
@@ -70,7 +70,10 @@ enum Keys<'a> {
 }
 
 impl<'a> Keys<'a> {
-    fn choose(local: &'a LocalMedia, policy: &OfferPolicy) -> Result<Self, NegotiationError> {
+    pub(crate) fn choose(
+        local: &'a LocalMedia,
+        policy: &OfferPolicy,
+    ) -> Result<Self, NegotiationError> {
         let keys = match policy.security {
             OfferSecurity::Plain => Some(Self::None),
             OfferSecurity::Sdes => local.sdes.as_ref().map(Self::Sdes),
@@ -137,6 +140,20 @@ fn describe_audio(
         section.push_attribute("mid", mid);
     }
     section.push_direction(local.direction);
+    describe_transport(&mut section, local, keys);
+    section.push_extensions(&extensions(local, before));
+    if let Some(stream) = &local.stream {
+        section.push_stream(stream);
+    }
+    section
+}
+
+/// What an offer says of its transport.
+pub(crate) fn describe_transport(
+    section: &mut MediaDescription,
+    local: &LocalMedia,
+    keys: &Keys<'_>,
+) {
     section.push_rtcp(local, local.rtcp_mux);
     if let Some(port) = local.rtcp_port.filter(|_| local.rtcp_mux && local.ice.is_none()) {
         section.push_attribute("rtcp", &port.to_string());
@@ -144,12 +161,7 @@ fn describe_audio(
     if let Some(ice) = &local.ice {
         section.push_ice(ice, false);
     }
-    keys.describe(&mut section);
-    section.push_extensions(&extensions(local, before));
-    if let Some(stream) = &local.stream {
-        section.push_stream(stream);
-    }
-    section
+    keys.describe(section);
 }
 
 /// The formats of an offer with payload types that do not collide; those in use stay.
@@ -254,26 +266,46 @@ pub fn accept_answer(
     let local = Remote::new(offer, index, offered);
     let remote = Remote::new(answer, index, section);
     let codecs = accept_codecs(&local, &remote)?;
-    let rtcp_mux = offered.has_rtcp_mux() && remote.has_rtcp_mux();
-    let remote_rtp = remote.rtp_address();
+    let transport = accept_transport(&local, &remote)?;
     Ok(Negotiated {
         section: index,
-        mid: offered.mid().map(str::to_owned),
-        bundled: local.bundle().is_some() && remote.bundle().is_some(),
-        protocol: offered.protocol.clone(),
-        direction: offer.direction(offered).and(remote.direction().reversed()),
+        mid: transport.mid,
+        bundled: transport.bundled,
+        protocol: transport.protocol,
+        direction: transport.direction,
         telephone_events: accept_beside(&local, &remote, Encoding::TelephoneEvent, &codecs),
         comfort_noise: accept_beside(&local, &remote, Encoding::ComfortNoise, &codecs),
         codecs,
-        remote_rtp,
-        remote_rtcp: if rtcp_mux { remote_rtp } else { remote.rtcp_address() },
-        rtcp_mux,
-        ice: remote.ice(local.has_ice()),
-        security: accept_security(&local, &remote)?,
+        remote_rtp: transport.remote_rtp,
+        remote_rtcp: transport.remote_rtcp,
+        rtcp_mux: transport.rtcp_mux,
+        ice: transport.ice,
+        security: transport.security,
         ptime_ms: section.ptime_ms(),
         max_ptime_ms: section.max_ptime_ms(),
         extensions: accept_extensions(offered, section),
         remote_ssrcs: remote.ssrcs(),
+    })
+}
+
+/// How the media of a section of ours travels after it was answered.
+pub(crate) fn accept_transport(
+    local: &Remote<'_>,
+    remote: &Remote<'_>,
+) -> Result<Transport, NegotiationError> {
+    let offered = local.section;
+    let rtcp_mux = offered.has_rtcp_mux() && remote.has_rtcp_mux();
+    let remote_rtp = remote.rtp_address();
+    Ok(Transport {
+        mid: offered.mid().map(str::to_owned),
+        bundled: local.bundle().is_some() && remote.bundle().is_some(),
+        protocol: offered.protocol.clone(),
+        direction: local.description.direction(offered).and(remote.direction().reversed()),
+        remote_rtp,
+        remote_rtcp: if rtcp_mux { remote_rtp } else { remote.rtcp_address() },
+        rtcp_mux,
+        ice: remote.ice(local.has_ice()),
+        security: accept_security(local, remote)?,
     })
 }
 

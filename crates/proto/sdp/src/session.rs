@@ -1,8 +1,11 @@
 //! The offers and answers of one dialog, in their order (RFC 3264 8).
 
 use crate::description::SessionDescription;
-use crate::negotiation::{LocalMedia, Negotiated, NegotiationError, OfferPolicy, Security};
+use crate::negotiation::{
+    LocalMedia, Negotiated, NegotiationError, OfferPolicy, Security, Transport,
+};
 use crate::offer::{accept_answer, offer, offer_again};
+use crate::opaque::{accept_opaque, answer_opaque, offer_opaque};
 
 /// What one dialog agreed on, and the offer that waits for its answer.
 ///
@@ -18,6 +21,8 @@ pub struct Session {
     before_offer: Option<SessionDescription>,
     remote: Option<SessionDescription>,
     negotiated: Option<Negotiated>,
+    /// What is in force of a section that is passed on as it is; then `negotiated` is `None`.
+    passed_on: Option<Transport>,
     is_offer_pending: bool,
     is_own_offer: bool,
 }
@@ -32,6 +37,7 @@ impl Session {
             before_offer: None,
             remote: None,
             negotiated: None,
+            passed_on: None,
             is_offer_pending: false,
             is_own_offer: false,
         }
@@ -46,13 +52,39 @@ impl Session {
         if self.is_offer_pending {
             return Err(NegotiationError::OfferPending);
         }
-        let (mut description, negotiated) = crate::answer::answer(offer, &self.prepare(local))?;
-        self.stamp(&mut description);
-        self.local = Some(description.clone());
-        self.remote = Some(offer.clone());
+        let (description, negotiated) = crate::answer::answer(offer, &self.prepare(local))?;
         self.negotiated = Some(negotiated.clone());
+        self.passed_on = None;
+        Ok((self.answered(offer, description), negotiated))
+    }
+
+    /// Answers an offer of the peer with the section of `like`; see [`answer_opaque`]. On an error nothing
+    /// changes.
+    pub fn answer_opaque(
+        &mut self,
+        offer: &SessionDescription,
+        like: &SessionDescription,
+        local: &LocalMedia,
+    ) -> Result<(SessionDescription, Transport), NegotiationError> {
+        if self.is_offer_pending {
+            return Err(NegotiationError::OfferPending);
+        }
+        let (description, transport) = answer_opaque(offer, like, &self.prepare(local))?;
+        self.negotiated = None;
+        self.passed_on = Some(transport.clone());
+        Ok((self.answered(offer, description), transport))
+    }
+
+    fn answered(
+        &mut self,
+        offer: &SessionDescription,
+        mut answer: SessionDescription,
+    ) -> SessionDescription {
+        self.stamp(&mut answer);
+        self.local = Some(answer.clone());
+        self.remote = Some(offer.clone());
         self.is_own_offer = false;
-        Ok((description, negotiated))
+        answer
     }
 
     /// Makes an offer to the peer, the first or another.
@@ -65,15 +97,35 @@ impl Session {
             return Err(NegotiationError::OfferPending);
         }
         let local = self.prepare(local);
-        let mut description = match &self.local {
+        // What stood in the place of a section that is passed on says nothing of the audio.
+        let previous = self.local.as_ref().filter(|local| local.audio().is_some());
+        let description = match previous {
             Some(previous) => offer_again(previous, &local, policy)?,
             None => offer(&local, policy)?,
         };
-        self.stamp(&mut description);
-        self.before_offer = self.local.replace(description.clone());
+        Ok(self.offered(description))
+    }
+
+    /// Makes an offer to the peer with the section of `like`; see [`offer_opaque`].
+    pub fn offer_opaque(
+        &mut self,
+        like: &SessionDescription,
+        local: &LocalMedia,
+        policy: &OfferPolicy,
+    ) -> Result<SessionDescription, NegotiationError> {
+        if self.is_offer_pending {
+            return Err(NegotiationError::OfferPending);
+        }
+        let description = offer_opaque(like, &self.prepare(local), policy)?;
+        Ok(self.offered(description))
+    }
+
+    fn offered(&mut self, mut offer: SessionDescription) -> SessionDescription {
+        self.stamp(&mut offer);
+        self.before_offer = self.local.replace(offer.clone());
         self.is_offer_pending = true;
         self.is_own_offer = true;
-        Ok(description)
+        offer
     }
 
     /// Takes the answer to the last offer.
@@ -88,7 +140,24 @@ impl Session {
         let negotiated = accept_answer(own, answer)?;
         self.is_offer_pending = false;
         self.remote = Some(answer.clone());
+        self.passed_on = None;
         Ok(self.negotiated.insert(negotiated))
+    }
+
+    /// Takes the answer to the last offer, whose section is passed on as it is whatever its formats are.
+    ///
+    /// A further answer replaces it, as with [`Session::handle_answer`].
+    pub fn handle_opaque_answer(
+        &mut self,
+        answer: &SessionDescription,
+    ) -> Result<&Transport, NegotiationError> {
+        let own = self.local.as_ref().filter(|_| self.is_own_offer);
+        let own = own.ok_or(NegotiationError::NoOffer)?;
+        let transport = accept_opaque(own, answer)?;
+        self.is_offer_pending = false;
+        self.remote = Some(answer.clone());
+        self.negotiated = None;
+        Ok(self.passed_on.insert(transport))
     }
 
     /// The pending offer was refused: what was in force before it stays in force.
@@ -100,7 +169,7 @@ impl Session {
         }
     }
 
-    /// What is in force.
+    /// What is in force of an audio section that this side speaks in.
     pub fn negotiated(&self) -> Option<&Negotiated> {
         self.negotiated.as_ref()
     }
@@ -121,7 +190,9 @@ impl Session {
     }
 
     fn prepare(&self, local: &LocalMedia) -> LocalMedia {
-        let role = match self.negotiated.as_ref().map(|n| &n.security) {
+        let spoken = self.negotiated.as_ref().map(|negotiated| &negotiated.security);
+        let passed_on = self.passed_on.as_ref().map(|transport| &transport.security);
+        let role = match spoken.or(passed_on) {
             Some(Security::Dtls { role, .. }) => Some(*role),
             _ => None,
         };

@@ -1,28 +1,11 @@
 //! Sections of one description that are served each by its own side: taken apart and put together.
 
 use crate::description::{Connection, Line, MediaDescription, MediaKind, SessionDescription};
+use crate::opaque::TRANSPORT_ATTRIBUTES;
 
 /// The header extension that carries a section's `mid` (RFC 9143 15). A section alone needs none, and a
 /// `mid` that the receiver does not know makes it drop the packet.
 const MID_EXTENSION: &str = "urn:ietf:params:rtp-hdrext:sdes:mid";
-
-/// Attributes that say where and how packets go, and nothing of what is in them.
-const TRANSPORT_ATTRIBUTES: [&str; 14] = [
-    "rtcp",
-    "rtcp-mux",
-    "rtcp-mux-only",
-    "ice-ufrag",
-    "ice-pwd",
-    "ice-options",
-    "candidate",
-    "end-of-candidates",
-    "remote-candidates",
-    "crypto",
-    "fingerprint",
-    "setup",
-    "tls-id",
-    "connection",
-];
 
 impl SessionDescription {
     /// The first video section that has a transport of its own, with its index.

@@ -15,6 +15,7 @@ mod inband;
 mod leg;
 mod leg_map;
 mod notice;
+mod opaque;
 mod packet;
 mod player;
 mod prompt;
@@ -45,6 +46,7 @@ use offhook_model::{ConferenceId, LegId};
 use offhook_rtc::{Component, Incoming};
 use offhook_rtp::RtpPacket;
 use offhook_speech::Pcm;
+use opaque::Passed;
 use std::collections::{HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -100,11 +102,12 @@ pub struct Engine {
 /// How many packets came, went and were refused since it was asked last.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// RTP packets received.
+    /// RTP packets received, and datagrams that are passed on in their place.
     pub received: u64,
-    /// RTP packets sent.
+    /// RTP packets sent, and datagrams that are passed on in their place.
     pub sent: u64,
-    /// Datagrams dropped, by the word of [`offhook_rtc::Refusal`].
+    /// Datagrams dropped, by the word of [`offhook_rtc::Refusal`]; `too_long` and `unsent` are those that
+    /// an opaque leg could not pass on.
     pub refused: HashMap<&'static str, u64>,
 }
 
@@ -180,10 +183,18 @@ impl Engine {
 
     /// Carries out a command. `seed` is randomness for the descriptions that it may need.
     pub fn handle_command(&mut self, command: MediaCommand, seed: &Seed, now: Instant) {
+        if self.refuses_speech(&command) {
+            return;
+        }
         match command {
             MediaCommand::Answer { leg, offer } => self.answer(leg, &offer, seed, now),
             MediaCommand::Offer { leg, policy } => self.offer(leg, &policy),
-            MediaCommand::AcceptAnswer { leg, answer } => self.accept_answer(leg, &answer, now),
+            MediaCommand::AcceptAnswer { leg, answer } => {
+                self.accept_answer(leg, now, |leg| leg.accept_answer(&answer, now));
+            }
+            MediaCommand::AcceptOpaqueAnswer { leg, answer } => {
+                self.accept_answer(leg, now, |leg| leg.accept_opaque_answer(&answer, now));
+            }
             MediaCommand::AnswerOn { leg, offer, terms } => {
                 self.answer_on(leg, &offer, &terms, seed, now);
             }
@@ -285,11 +296,16 @@ impl Engine {
         self.outgoing.event(MediaEvent::Measured { leg: id, measure });
     }
 
-    fn accept_answer(&mut self, id: LegId, answer: &str, now: Instant) {
+    fn accept_answer(
+        &mut self,
+        id: LegId,
+        now: Instant,
+        accept: impl FnOnce(&mut Leg) -> Result<(), MediaRefusal>,
+    ) {
         let Some(leg) = self.legs.get_mut(&id) else {
             return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
-        match leg.accept_answer(answer, now) {
+        match accept(leg) {
             Ok(()) => self.outgoing.event(MediaEvent::Agreed { leg: id }),
             Err(why) => self.refuse(id, why),
         }
@@ -311,6 +327,7 @@ impl Engine {
 
     /// What is heard may be another thing when formats or directions have changed.
     fn handle_agreement(&mut self, id: LegId, now: Instant) {
+        self.end_speech_of_opaque(id, now);
         self.refresh_bridge(id);
         if let Some(partner) = self.legs.get(&id).and_then(|leg| leg.partner()) {
             self.settle(partner, now);
@@ -366,9 +383,19 @@ impl Engine {
         match leg.handle_packet(component, source, buffer, now) {
             Incoming::Rtp { length } => {
                 self.outgoing.counts.received += 1;
+                if leg.is_opaque() {
+                    return self.pass_as_it_is(id, Passed::Rtp, &buffer[..length], now);
+                }
                 self.handle_rtp(id, &buffer[..length], now);
             }
+            Incoming::Datagram { length } => {
+                self.outgoing.counts.received += 1;
+                self.pass_as_it_is(id, Passed::Datagram, &buffer[..length], now);
+            }
             Incoming::Rtcp { length } => {
+                if leg.is_opaque() {
+                    return self.pass_as_it_is(id, Passed::Rtcp, &buffer[..length], now);
+                }
                 if !leg.handle_rtcp(&buffer[..length], now) {
                     self.outgoing.counts.refuse("malformed");
                 }

@@ -130,6 +130,7 @@ pub(super) fn offer_terms(
     let offers_mux = (mux.offer || mux.require || said.section().has_rtcp_mux()) && !mux.demux;
     Ok(Terms {
         partner,
+        is_opaque: false,
         like: said.audio_alone(Some(formats), Some(protocol), None),
         security: security(protocol, flags)?,
         ice: if speaks_ice { IceRole::Full } else { IceRole::None },
@@ -154,6 +155,7 @@ pub(super) fn answer_terms(
     let off = |flags: &Flags| flags.sdes.off;
     Terms {
         partner,
+        is_opaque: false,
         like: answer.audio_alone(None, None, None),
         security: Security::Plain,
         ice: if removes_ice { IceRole::None } else { IceRole::Full },

@@ -55,6 +55,7 @@ impl Side {
             rtp: Some(self.address),
             rtcp: Some(self.address),
             rtcp_mux: true,
+            is_rtp: true,
             payload_types: 1 << PAYLOAD_TYPE,
             security,
             ice: ice.map(|is_lite| IceRemote {

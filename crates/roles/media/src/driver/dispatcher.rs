@@ -294,7 +294,7 @@ impl Dispatcher {
                 self.tell(MediaEvent::Released { leg, report: None });
             }
             MediaCommand::Measure { .. } => self.tell(MediaEvent::Measured { leg, measure: None }),
-            MediaCommand::AcceptAnswer { .. } => {
+            MediaCommand::AcceptAnswer { .. } | MediaCommand::AcceptOpaqueAnswer { .. } => {
                 self.tell(MediaEvent::Refused { leg, why: MediaRefusal::NoSuchLeg });
             }
             MediaCommand::Conference {

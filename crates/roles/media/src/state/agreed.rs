@@ -32,6 +32,15 @@ struct Numbered {
     receive_payload_type: u8,
 }
 
+/// The name of a protection in reports.
+pub(crate) fn security_name(security: &Security) -> &'static str {
+    match security {
+        Security::Plain => "none",
+        Security::Sdes { .. } => "sdes",
+        Security::Dtls { .. } => "dtls",
+    }
+}
+
 fn numbered(codecs: &[NegotiatedCodec]) -> Box<[Numbered]> {
     let numbered = |codec: &NegotiatedCodec| Numbered {
         format: codec.format,
@@ -82,11 +91,7 @@ impl Agreed {
             format: first.format,
             send_payload_type: first.send_payload_type,
             direction: negotiated.direction,
-            security: match negotiated.security {
-                Security::Plain => "none",
-                Security::Sdes { .. } => "sdes",
-                Security::Dtls { .. } => "dtls",
-            },
+            security: security_name(&negotiated.security),
             receive_payload_type: first.receive_payload_type,
             speech: numbered(&negotiated.codecs),
             events: numbered(&negotiated.telephone_events),

@@ -143,6 +143,7 @@ pub(crate) fn not_agreed(error: &NegotiationError) -> MediaRefusal {
     match error {
         NegotiationError::NoOffer => MediaRefusal::NoSuchLeg,
         NegotiationError::NoAudio
+        | NegotiationError::NoSection
         | NegotiationError::NoCommonCodec
         | NegotiationError::UnsupportedProtocol(_)
         | NegotiationError::SecurityUnavailable

@@ -52,6 +52,11 @@ impl Evidence {
         self.speaks_since = agreed.receives().then(|| self.speaks_since.unwrap_or(now));
     }
 
+    /// What the party sends is passed on without being looked at.
+    pub(crate) fn handle_opaque_agreement(&mut self) {
+        self.speaks_since = None;
+    }
+
     /// A packet of speech came that was agreed on. Some are looked into, until one of them holds a sound.
     pub(crate) fn handle_speech(&mut self, packet: &RtpPacket<'_>, codec: Codec) {
         self.received += 1;

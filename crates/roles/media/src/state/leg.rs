@@ -3,6 +3,7 @@
 mod agreement;
 mod inbound;
 mod keys;
+mod opaque;
 mod outbound;
 mod terms;
 
@@ -15,6 +16,7 @@ use super::evidence::Evidence;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
 use super::notice::Notice;
+use super::opaque::Opaque;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
 use super::player::{Player, SoundWanted};
 use super::recorded::Recorded;
@@ -64,7 +66,12 @@ pub struct Leg {
     /// What the first offer of ours was like.
     policy: Option<OfferPolicy>,
     peer: Peer,
+    /// What is spoken with the party; `None` while nothing is, and on an opaque leg.
     agreed: Option<Agreed>,
+    /// What serves an opaque leg; then `agreed` is `None`.
+    opaque: Option<Opaque>,
+    /// Whether our last offer was one of an opaque leg.
+    is_offer_opaque: bool,
     timeline: Timeline,
     encoder: Option<Encoder>,
     program: Program,
@@ -138,6 +145,8 @@ impl Leg {
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
             agreed: None,
+            opaque: None,
+            is_offer_opaque: false,
             timeline: Timeline::new(local.ssrc, first, timestamp),
             reports: Reports::new(
                 local.ssrc,
@@ -479,7 +488,8 @@ impl Leg {
     pub(crate) fn report(&self, now: Instant) -> StreamReport {
         let agreed = self.agreed.as_ref();
         let buffering = self.speech.as_ref().map(|speech| speech.delay(now)).unwrap_or_default();
-        let security = agreed.map(|agreed| agreed.security);
+        let opaque = self.opaque.as_ref().map(|opaque| opaque.security);
+        let security = agreed.map(|agreed| agreed.security).or(opaque);
         let report = self.reports.report(agreed.map(|agreed| agreed.codec), security, buffering);
         let ours = self.local.addresses.advertised();
         let verdict = self.evidence.verdict(agreed, report.packets_sent, ours, now);

@@ -1,5 +1,6 @@
 //! RTCP of one leg, and what is known of its quality in the end.
 
+use super::opaque::PassedSize;
 use offhook_audio::Codec;
 use offhook_model::{LegMeasure, StreamReport};
 use offhook_rtp::quality::{CodecImpairment, Measured, quality};
@@ -28,6 +29,10 @@ pub(crate) struct Reports {
     octets_sent: u64,
     ssrc_received: Option<u32>,
     refused: u64,
+    /// Bytes of what was received to be passed on as it is.
+    octets_passed_on: u64,
+    /// The source of the last packet that was sent as it came.
+    ssrc_passed_on: Option<u32>,
 }
 
 impl Reports {
@@ -58,6 +63,8 @@ impl Reports {
             octets_sent: 0,
             ssrc_received: None,
             refused: 0,
+            octets_passed_on: 0,
+            ssrc_passed_on: None,
         }
     }
 
@@ -99,6 +106,32 @@ impl Reports {
         if let Some(session) = &mut self.session {
             session.handle_received(&header, payload_bytes, now);
         }
+    }
+
+    /// From here on the party's RTCP is that of its partner; there are no reports of ours.
+    pub(crate) fn fall_silent(&mut self) {
+        self.earlier = self.total();
+        self.session = None;
+        self.config.clock_rate = 0;
+    }
+
+    /// Something came that is passed on as it is.
+    pub(crate) fn count_received(&mut self, size: PassedSize) {
+        self.received += 1;
+        self.octets_passed_on += size.payload_bytes as u64;
+        self.ssrc_received = size.ssrc.or(self.ssrc_received);
+    }
+
+    /// Something was sent as it came.
+    pub(crate) fn count_sent(&mut self, size: PassedSize) {
+        self.sent += 1;
+        self.octets_sent += size.payload_bytes as u64;
+        self.ssrc_passed_on = size.ssrc.or(self.ssrc_passed_on);
+    }
+
+    /// The source under which packets are sent as they came, when some were.
+    pub(crate) fn ssrc_passed_on(&self) -> Option<u32> {
+        self.ssrc_passed_on
     }
 
     pub(crate) fn count_refused(&mut self) {
@@ -150,7 +183,7 @@ impl Reports {
     /// Bytes and sources, with all else left open.
     pub(crate) fn octets(&self) -> LegMeasure {
         LegMeasure {
-            octets_received: self.total().payload_bytes,
+            octets_received: self.total().payload_bytes + self.octets_passed_on,
             octets_sent: self.octets_sent,
             ssrc_received: self.ssrc_received,
             ..LegMeasure::default()

@@ -3,6 +3,8 @@
 #![allow(dead_code, reason = "every test uses a part of it")]
 #![allow(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
+pub mod sections;
+
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
@@ -87,6 +89,9 @@ pub struct Party {
     /// Whether the party's transport may fail.
     pub may_fail: bool,
     pub codec: Codec,
+    /// Whether it looks at nothing that it gets, but keeps it in `passed`.
+    pub is_opaque: bool,
+    pub passed: Vec<Vec<u8>>,
     session: Session,
     peer: Peer,
     ours: SocketAddr,
@@ -427,6 +432,8 @@ impl Party {
             deaf: false,
             may_fail: false,
             codec,
+            is_opaque: false,
+            passed: Vec::new(),
             session: Session::new(leg.0),
             peer: Peer::new(PeerConfig { identity: THEIR_IDENTITY.clone(), ice }),
             ours,
@@ -485,6 +492,7 @@ impl Party {
             self.detector = EventDetector::new(events.format.clock_rate);
         }
         self.negotiated = Some(negotiated);
+        self.is_opaque = false;
     }
 
     fn set_codec(&mut self, codec: Codec) {
@@ -569,8 +577,12 @@ impl Party {
     fn receive(&mut self, destination: SocketAddr, mut datagram: Vec<u8>, now: Instant) {
         let component = if destination == self.address { Component::Rtp } else { Component::Rtcp };
         match self.peer.handle_packet(component, self.ours, &mut datagram, now) {
+            Incoming::Rtp { length } | Incoming::Rtcp { length } if self.is_opaque => {
+                self.passed.push(datagram[..length].to_vec());
+            }
             Incoming::Rtp { length } => self.hear(&datagram[..length], now),
             Incoming::Rtcp { length } => self.handle_rtcp(&datagram[..length], now),
+            Incoming::Datagram { length } => self.passed.push(datagram[..length].to_vec()),
             Incoming::Control => {}
             // The RTCP socket is another of our addresses; nothing else may be refused.
             Incoming::Refused(why) => panic!("the party refuses our packet: {why:?}"),

@@ -7,7 +7,9 @@ use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, OfferPolicy};
 use offhook_rtc::Remote;
-use offhook_sdp::{AudioFormat, LocalMedia, Negotiated, SessionDescription};
+use offhook_sdp::{
+    AudioFormat, LocalMedia, Negotiated, NegotiationError, SessionDescription, Transport,
+};
 use std::time::Instant;
 
 impl Leg {
@@ -32,30 +34,38 @@ impl Leg {
         settings: &Settings,
         now: Instant,
     ) -> Result<String, MediaRefusal> {
+        let trial = offhook_sdp::answer(offer, &self.local.for_answer(settings, offer));
+        let trial = trial.ok().map(|(_, negotiated)| negotiated.transport());
+        let (answer, negotiated) = self.with_credentials(trial.as_ref(), seed, |leg| {
+            let local = local(leg);
+            leg.session.answer(offer, &local)
+        })?;
+        self.agree(&negotiated, now)?;
+        Ok(answer.to_string())
+    }
+
+    /// Negotiates with ICE credentials of ours that are others than before where those of the party are:
+    /// `trial` is what comes of it either way.
+    pub(super) fn with_credentials<T>(
+        &mut self,
+        trial: Option<&Transport>,
+        seed: &Seed,
+        negotiate: impl FnOnce(&mut Self) -> Result<T, NegotiationError>,
+    ) -> Result<T, MediaRefusal> {
+        let ice = trial.and_then(|trial| Remote::from_transport(trial).ice);
+        let is_restart = ice.is_some_and(|ice| self.peer.is_ice_restart(&ice));
         let credentials = self.local.credentials.clone();
-        let is_restart = self.restarts_ice(offer, settings);
         if is_restart {
             self.local.credentials = seed.ice_credentials();
         }
-        let local = local(self);
-        let answered = self.session.answer(offer, &local);
-        let (answer, negotiated) = answered.map_err(|error| {
+        let negotiated = negotiate(self).map_err(|error| {
             self.local.credentials = credentials;
             description::not_agreed(&error)
         })?;
         if is_restart {
             self.peer.restart_ice(self.local.credentials.clone());
         }
-        self.agree(&negotiated, now)?;
-        Ok(answer.to_string())
-    }
-
-    /// Whether the offer has ICE credentials that are others than before, so that ours must change too.
-    fn restarts_ice(&self, offer: &SessionDescription, settings: &Settings) -> bool {
-        let local = self.local.for_answer(settings, offer);
-        let Ok((_, negotiated)) = offhook_sdp::answer(offer, &local) else { return false };
-        let ice = Remote::from_negotiated(&negotiated).ice;
-        ice.is_some_and(|ice| self.peer.is_ice_restart(&ice))
+        Ok(negotiated)
     }
 
     pub(crate) fn offer(
@@ -72,11 +82,15 @@ impl Leg {
             }
         };
         let local = self.local.for_offer(settings, speaks_ice, preferred.or(self.format()));
+        self.is_offer_opaque = false;
         let offer = self.session.offer(&local, &sdp_policy);
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
     }
 
     pub(crate) fn accept_answer(&mut self, answer: &str, now: Instant) -> Result<(), MediaRefusal> {
+        if self.is_offer_opaque {
+            return self.accept_opaque_answer(answer, now);
+        }
         let answer = description::parse(answer)?;
         let negotiated = self.session.handle_answer(&answer);
         let negotiated = negotiated.map_err(|error| description::not_agreed(&error))?.clone();
@@ -106,6 +120,7 @@ impl Leg {
         self.last_heard = self.last_heard.map(|_| now);
         self.evidence.handle_agreement(&agreed, &remote, now);
         self.agreed = Some(agreed);
+        self.opaque = None;
         Ok(())
     }
 }

@@ -20,6 +20,9 @@ impl Leg {
         settings: &Settings,
     ) -> Result<String, MediaRefusal> {
         let like = description::parse(&terms.like)?;
+        if terms.is_opaque {
+            return self.offer_opaque_on(terms, &like, settings);
+        }
         let section = audio(&like)?;
         let mut local = self.local_on(terms, &like, section, settings);
         local.ptime_ms = section.ptime_ms();
@@ -27,7 +30,7 @@ impl Leg {
         let security = description::offer_security(terms.security);
         let policy = OfferPolicy::new(section.protocol.clone(), security);
         self.serve_proxy(terms);
-        self.session.handle_refusal();
+        self.withdraw_offer();
         let offer = self.session.offer(&local, &policy);
         offer.map(|offer| offer.to_string()).map_err(|error| description::not_agreed(&error))
     }
@@ -44,7 +47,10 @@ impl Leg {
         let offer = description::parse(offer)?;
         let like = description::parse(&terms.like)?;
         self.serve_proxy(terms);
-        self.session.handle_refusal();
+        self.withdraw_offer();
+        if terms.is_opaque {
+            return self.answer_opaque_on(&offer, terms, &like, seed, settings, now);
+        }
         let (section, codecs) = (audio(&like)?, codecs(audio(&offer)?));
         let local = |leg: &Self| LocalMedia {
             answer_codecs_max: codecs.len(),
@@ -54,8 +60,14 @@ impl Leg {
         self.answer_as(&offer, local, seed, settings, now)
     }
 
+    /// An offer of ours that waits for its answer is withdrawn; one that follows is of speech.
+    pub(super) fn withdraw_offer(&mut self) {
+        self.session.handle_refusal();
+        self.is_offer_opaque = false;
+    }
+
     /// A proxy's parties hear each other as if nobody stood between them.
-    fn serve_proxy(&mut self, terms: &Terms) {
+    pub(super) fn serve_proxy(&mut self, terms: &Terms) {
         self.peer.set_source_rule(match terms.sources {
             SourceRule::Latch => offhook_rtc::SourceRule::Latch,
             SourceRule::Follow => offhook_rtc::SourceRule::Follow,
@@ -69,7 +81,7 @@ impl Leg {
         self.timeline.keep_numbers();
     }
 
-    fn local_on(
+    pub(super) fn local_on(
         &self,
         terms: &Terms,
         like: &SessionDescription,
@@ -103,7 +115,7 @@ impl Leg {
             report: self.report(now),
             destination: self.peer.destination(),
             idle_ms: idle.map(|idle| u64::try_from(idle.as_millis()).unwrap_or(u64::MAX)),
-            ssrc_sent: self.local.ssrc,
+            ssrc_sent: self.reports.ssrc_passed_on().unwrap_or(self.local.ssrc),
             local_port: self.local.addresses.rtp_port,
             ..self.reports.octets()
         }
