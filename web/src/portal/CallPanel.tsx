@@ -9,6 +9,8 @@ import {
   IconPlayerPause,
   IconPlayerPlay,
   IconUser,
+  IconVideo,
+  IconVideoOff,
 } from "@tabler/icons-react";
 import { type ReactNode, useEffect, useRef, useState } from "react";
 import { type Call, type Softphone, useSoftphone, useStore } from "../softphone/index.ts";
@@ -22,6 +24,7 @@ import type { NameOf } from "./Phone.tsx";
 import { TransferDialog } from "./TransferDialog.tsx";
 import { CALL_COLOUR, END_COLOUR } from "./theme.ts";
 import { useSeconds } from "./use-seconds.ts";
+import { VideoStage } from "./VideoStage.tsx";
 import { callWords, clock } from "./words.ts";
 
 export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
@@ -49,6 +52,7 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       data-phase={call.phase}
     >
       <Caller call={call} nameOf={nameOf} />
+      {(call.remoteVideo || call.ownVideo) && <VideoStage call={call} />}
       {notice && <FailureNotice failure={notice} onClose={dismiss} />}
       {active && connection.phase !== "connected" && (
         <Text size="sm" ta="center" c="dimmed" role="status">
@@ -57,7 +61,7 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
         </Text>
       )}
       {incoming ? (
-        <AnswerButtons softphone={softphone} />
+        <AnswerButtons softphone={softphone} offersVideo={call.offersVideo} />
       ) : (
         <>
           <CallActions call={call} softphone={softphone} />
@@ -77,7 +81,9 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
           <LevelMeter audio={audio} off={call.muted || call.hold !== "none"} />
           <Diagnostics softphone={softphone} interrupted={call.media === "interrupted"} />
           <Text size="xs" c="dimmed" ta="center" className={classes.hint}>
-            {letters ? "Keys: digits are sent, M mutes, H holds" : "Keys: digits are sent"}
+            {letters
+              ? "Keys: digits are sent, M mutes, H holds, V camera"
+              : "Keys: digits are sent"}
           </Text>
         </Stack>
       )}
@@ -90,9 +96,11 @@ function Caller({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   const name = call.name ?? nameOf(call.number);
   return (
     <Stack align="center" gap={6} pt="xs">
-      <div className={classes.face} data-live={call.phase !== "active"} aria-hidden>
-        <IconUser size={38} stroke={1.6} />
-      </div>
+      {!call.remoteVideo && !call.ownVideo && (
+        <div className={classes.face} data-live={call.phase !== "active"} aria-hidden>
+          <IconUser size={38} stroke={1.6} />
+        </div>
+      )}
       <div className={classes.name} data-testid="caller">
         {name ?? call.number}
       </div>
@@ -113,7 +121,7 @@ function Caller({ call, nameOf }: { call: Call; nameOf: NameOf }) {
   );
 }
 
-function AnswerButtons({ softphone }: { softphone: Softphone }) {
+function AnswerButtons({ softphone, offersVideo }: { softphone: Softphone; offersVideo: boolean }) {
   const answer = useRef<HTMLButtonElement>(null);
   useEffect(() => answer.current?.focus(), []);
   return (
@@ -135,6 +143,18 @@ function AnswerButtons({ softphone }: { softphone: Softphone }) {
       >
         Answer
       </Button>
+      {offersVideo && (
+        <Button
+          size="lg"
+          variant="light"
+          color={CALL_COLOUR}
+          className={classes.whole}
+          leftSection={<IconVideo size={20} aria-hidden />}
+          onClick={() => void softphone.accept(true)}
+        >
+          Answer with camera
+        </Button>
+      )}
     </div>
   );
 }
@@ -162,6 +182,14 @@ function CallActions({ call, softphone }: { call: Call; softphone: Softphone }) 
           onClick={() => void softphone.toggleHold()}
         >
           {held ? <IconPlayerPlay aria-hidden /> : <IconPlayerPause aria-hidden />}
+        </Action>
+        <Action
+          label="Camera"
+          pressed={call.camera === "on" || call.camera === "stopping"}
+          disabled={!active || call.camera === "starting" || call.camera === "stopping"}
+          onClick={() => void softphone.toggleCamera()}
+        >
+          {call.camera === "on" ? <IconVideo aria-hidden /> : <IconVideoOff aria-hidden />}
         </Action>
         <Action label="Keypad" expanded={keypad} onClick={() => setKeypad(!keypad)}>
           <IconDialpad aria-hidden />

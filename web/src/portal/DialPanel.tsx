@@ -1,5 +1,5 @@
-import { ActionIcon, Button, Stack, TextInput } from "@mantine/core";
-import { IconBackspace, IconPhone } from "@tabler/icons-react";
+import { ActionIcon, Button, Stack, TextInput, Tooltip } from "@mantine/core";
+import { IconBackspace, IconPhone, IconVideo } from "@tabler/icons-react";
 import type { FormEvent, RefObject } from "react";
 import { typedNumber, useSoftphone } from "../softphone/index.ts";
 import { ConnectionNotice } from "./ConnectionNotice.tsx";
@@ -59,16 +59,29 @@ export function DialPanel({
           }
         />
         <Keypad label="Dial pad" plus onKey={(key) => setNumber(number + key)} />
-        <Button
-          type="submit"
-          size="lg"
-          color={CALL_COLOUR}
-          fullWidth
-          disabled={number.trim() === ""}
-          leftSection={<IconPhone size={22} aria-hidden />}
-        >
-          Call
-        </Button>
+        <div className={classes.begin}>
+          <Button
+            type="submit"
+            size="lg"
+            color={CALL_COLOUR}
+            fullWidth
+            disabled={number.trim() === ""}
+            leftSection={<IconPhone size={22} aria-hidden />}
+          >
+            Call
+          </Button>
+          <Tooltip label="Call with camera">
+            <ActionIcon
+              variant="default"
+              className={classes.camera}
+              aria-label="Call with camera"
+              disabled={number.trim() === ""}
+              onClick={() => void softphone.call(number, true)}
+            >
+              <IconVideo size={22} aria-hidden />
+            </ActionIcon>
+          </Tooltip>
+        </div>
       </Stack>
     </form>
   );

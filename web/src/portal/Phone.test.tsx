@@ -3,13 +3,15 @@ import { act, render, screen, waitFor } from "@testing-library/react";
 import userEvent from "@testing-library/user-event";
 import { expect, it } from "vitest";
 import { failure } from "../softphone/failure.ts";
-import { testBench } from "../softphone/fakes.ts";
+import { FakeCall, testBench } from "../softphone/fakes.ts";
 import type { AudioDevices } from "../softphone/index.ts";
 import { TelephoneProvider } from "../softphone/index.ts";
 import { setLetterKeys } from "./letter-keys.ts";
 import { Phone } from "./Phone.tsx";
 
 async function shown() {
+  // The streams of the bench are none of the page's.
+  Object.defineProperty(HTMLMediaElement.prototype, "srcObject", { writable: true, value: null });
   const bench = testBench();
   const audio = Object.assign(bench.audio, { readLevel: () => 0 }) as unknown as AudioDevices;
   const user = userEvent.setup();
@@ -75,6 +77,47 @@ it("sends digits, mutes and holds by keys during a call; Escape is harmless", as
   await user.keyboard("h{Escape}");
   expect(lineCall().done).toEqual(["hold"]);
   expect(bench.softphone.state.get().call?.hold).toBe("held");
+});
+
+it("starts and stops the camera by its button and by V", async () => {
+  const { bench, user, lineCall } = await shown();
+  await user.keyboard("9196{Enter}");
+  const camera = screen.getByRole("button", { name: "Camera" });
+  expect(camera).toHaveProperty("disabled", true);
+  await act(async () => lineCall().answer());
+  await user.click(camera);
+  await waitFor(() => expect(camera.getAttribute("aria-pressed")).toBe("true"));
+  expect(screen.getByLabelText("Your own picture")).toBeTruthy();
+  expect(screen.getByText("The other side shows no picture")).toBeTruthy();
+  await user.keyboard("v");
+  await waitFor(() => expect(screen.queryByTestId("video")).toBeNull());
+  expect(lineCall().done).toEqual(["camera on", "camera off"]);
+  expect(bench.softphone.state.get().call?.camera).toBe("off");
+});
+
+it("says why the camera did not start, and keeps the call", async () => {
+  const { bench, user, lineCall } = await shown();
+  bench.camera.failure = failure("camera-missing");
+  await user.keyboard("9196{Enter}");
+  await act(async () => lineCall().answer());
+  await user.click(screen.getByRole("button", { name: "Camera" }));
+  const notice = await screen.findByTestId("failure");
+  expect(notice.dataset.kind).toBe("camera-missing");
+  expect(bench.softphone.state.get().call?.phase).toBe("active");
+});
+
+it("offers the camera for the answer of a call with video alone", async () => {
+  const { bench, user } = await shown();
+  const incoming = new FakeCall();
+  await act(async () => bench.lines[0]?.handlers.onIncoming(incoming));
+  expect(screen.queryByRole("button", { name: "Answer with camera" })).toBeNull();
+  await act(async () => incoming.end());
+  const withVideo = new FakeCall();
+  withVideo.offersVideo = true;
+  await act(async () => bench.lines[0]?.handlers.onIncoming(withVideo));
+  await user.click(screen.getByRole("button", { name: "Answer with camera" }));
+  await waitFor(() => expect(withVideo.done).toEqual(["accept"]));
+  expect(withVideo.begunWith).toEqual(["audio", "video"]);
 });
 
 it("leaves letters alone when they are turned off, and still sends digits", async () => {

@@ -1,5 +1,6 @@
 import {
   AudioDevices,
+  browserCamera,
   CallTones,
   type Credentials,
   Softphone,
@@ -18,6 +19,7 @@ export function createTelephone(
     register,
     createLine: sipLine,
     audio,
+    camera: browserCamera,
     tones: new CallTones(),
     now: Date.now,
     random: Math.random,

@@ -3,8 +3,8 @@ import { isDtmfKey, type Softphone } from "../softphone/index.ts";
 import { letterKeys } from "./letter-keys.ts";
 
 /**
- * Keys that work anywhere on the page: during a call digits are sent, M mutes and H holds unless that is turned off;
- * without a call digits go to `onType`. Fields, dialogs and shortcuts with modifiers keep theirs.
+ * Keys that work anywhere on the page: during a call digits are sent, M mutes, H holds and V starts or stops the
+ * camera unless that is turned off; without a call digits go to `onType`. Fields, dialogs and shortcuts with modifiers keep theirs.
  */
 export function usePhoneKeys(softphone: Softphone, onType: (digit: string) => void): void {
   useEffect(() => {
@@ -18,6 +18,7 @@ export function usePhoneKeys(softphone: Softphone, onType: (digit: string) => vo
       else if (!letterKeys.get()) return;
       else if (key === "m") handled(event, () => softphone.toggleMute());
       else if (key === "h") handled(event, () => void softphone.toggleHold());
+      else if (key === "v") handled(event, () => void softphone.toggleCamera());
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);

@@ -5,6 +5,10 @@ export type FailureKind =
   | "microphone-denied"
   | "microphone-missing"
   | "microphone-busy"
+  | "camera-denied"
+  | "camera-missing"
+  | "camera-busy"
+  | "no-video"
   | "insecure-page"
   | "bad-number"
   | "disconnected"
@@ -48,6 +52,19 @@ const WORDS: Record<FailureKind, [title: string, advice: string]> = {
   "microphone-busy": [
     "Your microphone could not be opened",
     "Another program may be using it. Close that program or choose another microphone.",
+  ],
+  "camera-denied": [
+    "This page may not use your camera",
+    "Allow the camera in the browser's address bar, then press Camera again.",
+  ],
+  "camera-missing": ["No camera was found", "Connect a camera, then press Camera again."],
+  "camera-busy": [
+    "Your camera could not be opened",
+    "Another program may be using it. Close that program and press Camera again.",
+  ],
+  "no-video": [
+    "The other side takes no video",
+    "You are still connected by voice. Your camera is off.",
   ],
   "insecure-page": [
     "The browser only allows calls on a secure page",
@@ -226,6 +243,18 @@ export function failureFromMicrophone(error: unknown): Failure {
     default:
       return failure("microphone-busy", error instanceof Error ? error.message || null : null);
   }
+}
+
+const CAMERA_KINDS: Partial<Record<FailureKind, FailureKind>> = {
+  "microphone-denied": "camera-denied",
+  "microphone-missing": "camera-missing",
+  "microphone-busy": "camera-busy",
+};
+
+/** Explains why `getUserMedia` failed for a camera. */
+export function failureFromCamera(error: unknown): Failure {
+  const { kind, detail } = failureFromMicrophone(error);
+  return failure(CAMERA_KINDS[kind] ?? kind, detail);
 }
 
 /** Explains why the API refused, for example a guest session or a page of the administration. */

@@ -1,4 +1,5 @@
 import type { CallAudio } from "./audio-devices.ts";
+import type { CallCamera } from "./camera.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
 import type {
@@ -13,10 +14,14 @@ import { Softphone } from "./softphone.ts";
 
 /** Test doubles of what lies beyond the softphone: a line, its calls, the sound hardware. */
 
-export class FakeTrack {
-  readonly kind = "audio";
+export class FakeTrack extends EventTarget {
   enabled = true;
   stopped = false;
+  muted = false;
+  readyState = "live";
+  constructor(readonly kind: "audio" | "video" = "audio") {
+    super();
+  }
   stop(): void {
     this.stopped = true;
   }
@@ -31,7 +36,7 @@ export class FakeStream {
     return this.tracks;
   }
   getAudioTracks(): FakeTrack[] {
-    return this.tracks;
+    return this.tracks.filter(({ kind }) => kind === "audio");
   }
   addTrack(track: FakeTrack): void {
     this.tracks.push(track);
@@ -70,6 +75,19 @@ export class FakeAudio implements CallAudio {
   }
 }
 
+export class FakeCamera implements CallCamera {
+  failure: Failure | null = null;
+  readonly tracks: FakeTrack[] = [];
+
+  async open(): Promise<MediaStreamTrack> {
+    await Promise.resolve();
+    if (this.failure) throw this.failure;
+    const track = new FakeTrack("video");
+    this.tracks.push(track);
+    return track as unknown as MediaStreamTrack;
+  }
+}
+
 export class FakePeer extends EventTarget {
   connectionState: RTCPeerConnectionState = "new";
   sent = "";
@@ -91,6 +109,9 @@ export class FakePeer extends EventTarget {
   getSenders() {
     return [this.sender];
   }
+  receive(track: FakeTrack): void {
+    this.dispatchEvent(Object.assign(new Event("track"), { track }));
+  }
   become(state: RTCPeerConnectionState): void {
     this.connectionState = state;
     this.dispatchEvent(new Event("connectionstatechange"));
@@ -105,11 +126,16 @@ export class FakeCall implements IncomingLineCall {
   done: string[] = [];
   holdAnswer: Promise<void> = Promise.resolve();
   transferAnswer: Promise<void> = Promise.resolve();
+  cameraAnswer: Promise<void> = Promise.resolve();
+  offersVideo = false;
+  /** The kinds of the tracks with which the call began. */
+  begunWith: string[] = [];
 
   setHandlers(handlers: LineCallHandlers): void {
     this.handlers = handlers;
   }
-  async accept(): Promise<void> {
+  async accept(media: MediaStream): Promise<void> {
+    this.begunWith = media.getTracks().map(({ kind }) => kind);
     this.done.push("accept");
     this.answer();
   }
@@ -122,6 +148,10 @@ export class FakeCall implements IncomingLineCall {
   setHold(held: boolean): Promise<void> {
     this.done.push(held ? "hold" : "resume");
     return this.holdAnswer;
+  }
+  setCamera(track: MediaStreamTrack | null): Promise<void> {
+    this.done.push(track ? "camera on" : "camera off");
+    return this.cameraAnswer;
   }
   sendDigitBySignalling(digit: string): void {
     this.done.push(`info ${digit}`);
@@ -163,8 +193,9 @@ export class FakeLine implements Line {
   register(): void {
     this.registers += 1;
   }
-  dial(number: string, _microphone: MediaStream, handlers: LineCallHandlers): LineCall {
+  dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall {
     const call = new FakeCall();
+    call.begunWith = media.getTracks().map(({ kind }) => kind);
     call.setHandlers(handlers);
     this.dialled.push(number);
     this.calls.push(call);
@@ -192,6 +223,7 @@ export function testBench({ register = false } = {}) {
   globalThis.MediaStream = FakeStream as unknown as typeof MediaStream;
   const bench = {
     audio: new FakeAudio(),
+    camera: new FakeCamera(),
     lines: [] as FakeLine[],
     tones: [] as string[],
     nowMs: 1_000_000,
@@ -212,6 +244,7 @@ export function testBench({ register = false } = {}) {
       return line;
     },
     audio: bench.audio,
+    camera: bench.camera,
     tones: {
       start: (tone) => bench.tones.push(tone),
       stop: () => bench.tones.push("stop"),

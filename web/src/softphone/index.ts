@@ -5,6 +5,7 @@
  */
 export { AudioDevices } from "./audio-devices.ts";
 export { CallTones } from "./call-tones.ts";
+export { browserCamera } from "./camera.ts";
 export type { ConnectionState } from "./connection.ts";
 export { type Credentials, isAllowed } from "./credentials.ts";
 export { type Failure, failure, failureFromApi } from "./failure.ts";

@@ -10,7 +10,8 @@ export interface Line {
   connect(): Promise<void>;
   /** Registers this browser's contact on the open socket. */
   register(): void;
-  dial(number: string, microphone: MediaStream, handlers: LineCallHandlers): LineCall;
+  /** `media` is the microphone, and the camera when the call begins with video. */
+  dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall;
   /** Ends calls and registration as far as that is possible and closes the socket. */
   close(): void;
 }
@@ -33,8 +34,13 @@ export interface LineCallHandlers {
   onRemoteHold(held: boolean): void;
   /** The peer connection exists; called once per call and before any sound. */
   onMedia(connection: RTCPeerConnection): void;
+  /** How video flows after a negotiation; null when the call has none. */
+  onVideo(direction: VideoDirection | null): void;
   onEnded(end: LineCallEnd): void;
 }
+
+/** As this side sees it: "recvonly" shows the other side's picture. */
+export type VideoDirection = "sendrecv" | "sendonly" | "recvonly" | "inactive";
 
 export interface LineCallEnd {
   by: "local" | "remote";
@@ -49,6 +55,8 @@ export interface LineCall {
   hangUp(): void;
   /** Resolves when the other side has agreed. */
   setHold(held: boolean): Promise<void>;
+  /** Sends this picture, or none; resolves when the other side has agreed. */
+  setCamera(track: MediaStreamTrack | null): Promise<void>;
   /** Sends a digit in signalling (SIP INFO), for when the media path cannot carry it. */
   sendDigitBySignalling(digit: string, durationMs: number): void;
   /** Blind transfer; resolves when the target was reached, rejects with a Failure otherwise. */
@@ -60,8 +68,10 @@ export interface LineCall {
 export interface IncomingLineCall extends LineCall {
   readonly number: string;
   readonly name: string | null;
+  readonly offersVideo: boolean;
   setHandlers(handlers: LineCallHandlers): void;
-  accept(microphone: MediaStream): Promise<void>;
+  /** `media` is the microphone, and the camera when the call is answered with it. */
+  accept(media: MediaStream): Promise<void>;
   /** Says that this line is busy with another call. */
   rejectBusy(): void;
 }

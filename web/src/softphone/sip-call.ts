@@ -11,6 +11,7 @@ import {
 import { unquotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, parseReason } from "./failure.ts";
 import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
+import { videoDirection, videoTransceiver } from "./media-handler.ts";
 import { rejectionOf } from "./sip-response.ts";
 
 /** One SIP.js session as a `LineCall`. */
@@ -42,10 +43,10 @@ export class SipCall implements LineCall {
     this.#handlers = handlers;
   }
 
-  invite(inviter: Inviter, microphone: MediaStream): void {
+  invite(inviter: Inviter, media: MediaStream): void {
     inviter
       .invite({
-        sessionDescriptionHandlerOptions: handlerOptions({ microphone }),
+        sessionDescriptionHandlerOptions: handlerOptions({ media }),
         requestDelegate: {
           onProgress: ({ message }) => {
             const code = message.statusCode ?? 100;
@@ -81,6 +82,24 @@ export class SipCall implements LineCall {
   refresh(restartIce: boolean): Promise<void> {
     const offerOptions = restartIce ? { iceRestart: true } : {};
     return this.#renegotiate({ hold: this.#held, offerOptions });
+  }
+
+  async setCamera(track: MediaStreamTrack | null): Promise<void> {
+    const connection = this.#connection;
+    if (!connection) throw failure("no-video");
+    const video = videoTransceiver(connection);
+    if (video) {
+      await video.sender.replaceTrack(track);
+      if (track && !this.#held) video.direction = "sendrecv";
+      else video.direction = track ? "sendonly" : this.#held ? "inactive" : "recvonly";
+    } else if (track) {
+      connection.addTransceiver(track, {
+        direction: "sendrecv",
+        streams: [new MediaStream([track])],
+      });
+    }
+    await this.#renegotiate({ hold: this.#held });
+    if (track && videoDirection(connection) === null) throw failure("no-video");
   }
 
   sendDigitBySignalling(digit: string, durationMs: number): void {
@@ -135,13 +154,16 @@ export class SipCall implements LineCall {
     if (!connection || this.#connection) return;
     this.#connection = connection;
     connection.addEventListener("signalingstatechange", () => {
-      if (connection.signalingState === "stable") this.#checkRemoteHold(connection);
+      if (connection.signalingState !== "stable") return;
+      this.#checkRemoteHold(connection);
+      this.#handlers?.onVideo(videoDirection(connection));
     });
     this.#handlers?.onMedia(connection);
   }
 
   #checkRemoteHold(connection: RTCPeerConnection): void {
-    const direction = connection.getTransceivers()[0]?.currentDirection;
+    const isSound = ({ receiver }: RTCRtpTransceiver) => receiver.track.kind === "audio";
+    const direction = connection.getTransceivers().find(isSound)?.currentDirection;
     if (!direction) return;
     const sends = direction === "sendrecv" || direction === "sendonly";
     this.#handlers?.onRemoteHold(!sends);
@@ -174,6 +196,7 @@ export class SipCall implements LineCall {
 export class SipIncomingCall extends SipCall implements IncomingLineCall {
   readonly number: string;
   readonly name: string | null;
+  readonly offersVideo: boolean;
 
   constructor(
     private readonly invitation: Invitation,
@@ -183,10 +206,11 @@ export class SipIncomingCall extends SipCall implements IncomingLineCall {
     const { uri, displayName } = invitation.remoteIdentity;
     this.number = uri.user ?? "";
     this.name = unquotedName(displayName ?? "") || null;
+    this.offersVideo = /^m=video [1-9]/m.test(invitation.body ?? "");
   }
 
-  accept(microphone: MediaStream): Promise<void> {
-    const sessionDescriptionHandlerOptions = handlerOptions({ microphone });
+  accept(media: MediaStream): Promise<void> {
+    const sessionDescriptionHandlerOptions = handlerOptions({ media });
     return this.invitation.accept({ sessionDescriptionHandlerOptions });
   }
 

@@ -6,7 +6,7 @@ import {
   RegistererState,
   URI,
   UserAgent,
-  Web,
+  type Web,
 } from "sip.js";
 import type { Credentials } from "./credentials.ts";
 import { DigestClient } from "./digest.ts";
@@ -20,6 +20,7 @@ import type {
   LineHandlers,
   RegistrationState,
 } from "./line.ts";
+import { MediaHandler } from "./media-handler.ts";
 import { SipCall, SipIncomingCall } from "./sip-call.ts";
 import { rejectionOf } from "./sip-response.ts";
 import { SocketWatch } from "./socket-watch.ts";
@@ -96,11 +97,11 @@ class SipLine implements Line {
     registerer.register({ requestDelegate: { onReject } }).catch(() => tell("unregistered"));
   }
 
-  dial(number: string, microphone: MediaStream, handlers: LineCallHandlers): LineCall {
+  dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall {
     const target = new URI("sip", number, this.credentials.domain);
     const inviter: Inviter = new OutgoingInvite(this.#agent, target, { earlyMedia: true });
     const call = new SipCall(inviter, this.credentials.domain, handlers);
-    call.invite(inviter, microphone);
+    call.invite(inviter, media);
     return call;
   }
 
@@ -134,19 +135,20 @@ class SipLine implements Line {
 const mediaFactory: NonNullable<
   ConstructorParameters<typeof UserAgent>[0]
 >["sessionDescriptionHandlerFactory"] = (session) =>
-  new Web.SessionDescriptionHandler(
+  new MediaHandler(
     session.userAgent.getLogger("offhook.media"),
-    (_constraints, _handler, options) => Promise.resolve(microphoneOf(options)),
+    (_constraints, _handler, options) => Promise.resolve(mediaOf(options)),
     {
       iceGatheringTimeout: ICE_GATHERING_TIMEOUT_MS,
-      peerConnectionConfiguration: { iceServers: [], bundlePolicy: "max-bundle" },
+      // Sound and picture are relayed each by a leg of its own, so that each needs its own transport.
+      peerConnectionConfiguration: { iceServers: [], bundlePolicy: "balanced" },
     },
   );
 
-/** The microphone travels to the media factory within SIP.js's session options. */
-function microphoneOf(options: unknown): MediaStream {
-  const { microphone } = (options ?? {}) as { microphone?: MediaStream };
-  return microphone ?? new MediaStream();
+/** Microphone and camera travel to the media factory within SIP.js's session options. */
+function mediaOf(options: unknown): MediaStream {
+  const { media } = (options ?? {}) as { media?: MediaStream };
+  return media ?? new MediaStream();
 }
 
 /** Here "not allowed" speaks of the account and not of a number. */

@@ -1,9 +1,17 @@
 import type { CallAudio } from "./audio-devices.ts";
 import type { Tones } from "./call-tones.ts";
+import type { CallCamera } from "./camera.ts";
 import { Connection, type ConnectionOptions, isFailure } from "./connection.ts";
 import { type Failure, failure } from "./failure.ts";
-import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
+import type {
+  IncomingLineCall,
+  LineCall,
+  LineCallEnd,
+  LineCallHandlers,
+  VideoDirection,
+} from "./line.ts";
 import { isDtmfKey, readNumber } from "./number.ts";
+import { RemoteVideo } from "./remote-video.ts";
 import { Store } from "./store.ts";
 
 export type CallPhase =
@@ -21,6 +29,13 @@ export interface Call {
   muted: boolean;
   hold: "none" | "holding" | "held" | "resuming";
   remoteHold: boolean;
+  camera: "off" | "starting" | "on" | "stopping";
+  /** Our own picture while the camera is open. */
+  ownVideo: MediaStream | null;
+  /** The other side's picture while it sends one. */
+  remoteVideo: MediaStream | null;
+  /** Whether an incoming call may be answered with a picture. */
+  offersVideo: boolean;
   media: "connecting" | "connected" | "interrupted";
   /** Digits sent during this call. */
   digits: string;
@@ -51,6 +66,7 @@ export type SoftphoneOptions = Omit<
   "busy" | "onIncoming" | "onLost" | "onRestored"
 > & {
   audio: CallAudio;
+  camera: CallCamera;
   tones: Tones;
 };
 
@@ -66,6 +82,8 @@ export class Softphone {
   #line: LineCall | null = null;
   #microphone: MediaStream | null = null;
   #peer: RTCPeerConnection | null = null;
+  #camera: MediaStreamTrack | null = null;
+  readonly #remoteVideo: RemoteVideo;
   #mediaDeadline: ReturnType<typeof setTimeout> | undefined;
   #callCount = 0;
   /** Whether the current call was already tried again with fresh credentials. */
@@ -78,6 +96,10 @@ export class Softphone {
       onIncoming: (line) => this.#onIncoming(line),
       onLost: () => this.#onConnectionLost(),
       onRestored: () => this.#refresh(this.state.get().call?.media === "interrupted"),
+    });
+    this.#remoteVideo = new RemoteVideo((remoteVideo) => {
+      const call = this.state.get().call;
+      if (call) this.#patch(call.id, { remoteVideo });
     });
     options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
   }
@@ -96,7 +118,8 @@ export class Softphone {
     return this.#peer;
   }
 
-  async call(input: string): Promise<void> {
+  /** Calls a number, with the camera if that is wanted and can be had. */
+  async call(input: string, withCamera = false): Promise<void> {
     if (this.state.get().call) return;
     const number = readNumber(input);
     this.#retried = false;
@@ -104,13 +127,15 @@ export class Softphone {
     if (number === null) return this.#end(id, { by: "local", failure: failure("bad-number") });
     try {
       this.#microphone = await this.#openMicrophone(id);
+      if (withCamera) await this.#openCameraAtFirst(id);
       await this.#dial(id, number);
     } catch (reason) {
       this.#end(id, { by: "local", failure: toFailure(reason) });
     }
   }
 
-  async accept(): Promise<void> {
+  /** Answers, with the camera if that is wanted and can be had. */
+  async accept(withCamera = false): Promise<void> {
     const call = this.state.get().call;
     const line = this.#line;
     if (call?.phase !== "incoming" || !line) return;
@@ -118,7 +143,9 @@ export class Softphone {
     this.#patch(call.id, { phase: "answering" });
     try {
       this.#microphone = await this.#openMicrophone(call.id);
-      await (line as IncomingLineCall).accept(this.#microphone);
+      if (withCamera) await this.#openCameraAtFirst(call.id);
+      if (!this.#is(call.id)) return;
+      await (line as IncomingLineCall).accept(this.#media());
     } catch (reason) {
       line.hangUp();
       this.#end(call.id, { by: "local", failure: toFailure(reason) });
@@ -153,6 +180,82 @@ export class Softphone {
       this.#patch(call.id, { hold: call.hold, notice: toFailure(reason) });
     }
     this.#applyMicrophone();
+  }
+
+  /** Starts or stops our own picture. */
+  async toggleCamera(): Promise<void> {
+    const call = this.state.get().call;
+    if (call?.phase !== "active" || !this.#line) return;
+    if (call.camera === "on") await this.#stopCamera(call.id, this.#line);
+    if (call.camera === "off") await this.#startCamera(call.id, this.#line);
+  }
+
+  async #startCamera(id: number, line: LineCall): Promise<void> {
+    this.#patch(id, { camera: "starting", notice: null });
+    try {
+      const track = await this.#openCamera(id);
+      if (!track) return;
+      await line.setCamera(track);
+      if (this.#camera === track) this.#patch(id, { camera: "on" });
+    } catch (reason) {
+      this.#closeCamera(id);
+      this.#patch(id, { notice: toFailure(reason) });
+    }
+    this.#applyMicrophone();
+  }
+
+  async #stopCamera(id: number, line: LineCall): Promise<void> {
+    this.#patch(id, { camera: "stopping", notice: null });
+    try {
+      await line.setCamera(null);
+    } catch (reason) {
+      // No picture is sent in any case: the other side has only not been told so.
+      this.#patch(id, { notice: toFailure(reason) });
+    }
+    this.#closeCamera(id);
+  }
+
+  /** A call that cannot begin with a picture begins without one. */
+  async #openCameraAtFirst(id: number): Promise<void> {
+    try {
+      const track = await this.#openCamera(id);
+      if (track) this.#patch(id, { camera: "on" });
+    } catch (reason) {
+      this.#patch(id, { notice: toFailure(reason) });
+    }
+  }
+
+  /** Null when the call ended meanwhile. */
+  async #openCamera(id: number): Promise<MediaStreamTrack | null> {
+    const track = await this.options.camera.open();
+    if (!this.#is(id)) {
+      track.stop();
+      return null;
+    }
+    this.#camera = track;
+    // The camera was pulled out, or the permission was taken back.
+    track.addEventListener("ended", () => {
+      if (this.#camera === track && this.state.get().call?.camera === "on") {
+        void this.toggleCamera();
+      }
+    });
+    this.#patch(id, { ownVideo: new MediaStream([track]) });
+    return track;
+  }
+
+  #closeCamera(id: number): void {
+    this.#camera?.stop();
+    this.#camera = null;
+    this.#patch(id, { camera: "off", ownVideo: null });
+  }
+
+  /** What a call begins with. */
+  #media(): MediaStream {
+    const tracks = [
+      ...(this.#microphone?.getTracks() ?? []),
+      ...(this.#camera ? [this.#camera] : []),
+    ];
+    return new MediaStream(tracks);
   }
 
   sendDigit(digit: string): void {
@@ -208,7 +311,7 @@ export class Softphone {
     this.#patch(id, { phase: "dialling" });
     const line = await this.connection.ready();
     if (!this.#is(id) || !this.#microphone) return;
-    this.#line = line.dial(number, this.#microphone, this.#handlers(id));
+    this.#line = line.dial(number, this.#media(), this.#handlers(id));
     this.#applyMicrophone();
   }
 
@@ -218,6 +321,7 @@ export class Softphone {
       return;
     }
     const id = this.#begin("incoming", line.number, line.name, "incoming");
+    this.#patch(id, { offersVideo: line.offersVideo });
     this.#line = line;
     line.setHandlers(this.#handlers(id));
     this.options.tones.start("ring");
@@ -231,6 +335,7 @@ export class Softphone {
         if (this.state.get().call?.hold === "none") this.#patch(id, { remoteHold });
       },
       onMedia: (peer) => this.#onMedia(id, peer),
+      onVideo: (direction) => this.#onVideo(id, direction),
       onEnded: (end) => this.#onEnded(id, end),
     };
   }
@@ -255,12 +360,25 @@ export class Softphone {
     this.#peer = peer;
     const remote = new MediaStream();
     peer.addEventListener("track", ({ track }) => {
+      if (track.kind === "video") {
+        if (this.#is(id)) this.#remoteVideo.take(track);
+        return;
+      }
       remote.addTrack(track);
       if (this.#is(id)) this.options.audio.playRemote(remote);
     });
     peer.addEventListener("connectionstatechange", () => {
       if (this.#is(id) && peer === this.#peer) this.#onMediaState(id, peer.connectionState);
     });
+  }
+
+  #onVideo(id: number, direction: VideoDirection | null): void {
+    if (!this.#is(id)) return;
+    this.#remoteVideo.setReceiving(direction === "sendrecv" || direction === "recvonly");
+    if (direction === null && this.state.get().call?.camera === "on") {
+      this.#closeCamera(id);
+      this.#patch(id, { notice: failure("no-video") });
+    }
   }
 
   #onMediaState(id: number, state: RTCPeerConnectionState): void {
@@ -305,7 +423,10 @@ export class Softphone {
       stopTracks(this.#microphone);
       this.options.audio.closeMicrophone();
       this.#microphone = null;
+      const withCamera = this.#camera !== null;
+      this.#closeCamera(id);
       this.#microphone = await this.#openMicrophone(id);
+      if (withCamera) await this.#openCameraAtFirst(id);
       await this.#dial(id, number);
     } catch (reason) {
       this.#end(id, { by: "local", failure: toFailure(reason) });
@@ -342,15 +463,16 @@ export class Softphone {
     this.#applyMicrophone();
   }
 
-  /** A muted call and a call on hold send silence. */
+  /** A muted call and a call on hold send silence; a call on hold sends no picture either. */
   #applyMicrophone(): void {
     const call = this.state.get().call;
     if (!call) return;
     const enabled = !call.muted && call.hold === "none";
     const sent = this.#peer?.getSenders().map((sender) => sender.track) ?? [];
     for (const track of [...(this.#microphone?.getAudioTracks() ?? []), ...sent]) {
-      if (track) track.enabled = enabled;
+      if (track?.kind === "audio") track.enabled = enabled;
     }
+    if (this.#camera) this.#camera.enabled = call.hold === "none";
     this.options.audio.setRemoteMuted(call.hold !== "none");
   }
 
@@ -371,6 +493,10 @@ export class Softphone {
       muted: false,
       hold: "none",
       remoteHold: false,
+      camera: "off",
+      ownVideo: null,
+      remoteVideo: null,
+      offersVideo: false,
       media: "connecting",
       digits: "",
       transfer: null,
@@ -391,6 +517,9 @@ export class Softphone {
       stopTracks(this.#microphone);
       this.options.audio.closeMicrophone();
     }
+    this.#camera?.stop();
+    this.#camera = null;
+    this.#remoteVideo.forget();
     this.#microphone = null;
     this.#line = null;
     this.#peer = null;

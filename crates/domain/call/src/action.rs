@@ -79,6 +79,8 @@ pub enum LegAction {
     HangUp(HangupCause),
     /// Replies to a renegotiation of the party: our SDP, or a SIP status.
     AnswerReinvite(Result<String, u16>),
+    /// Offers the party a change of what was agreed (re-INVITE with this SDP).
+    Reinvite(String),
     /// Replies to a REFER with this status.
     AnswerRefer(u16),
     /// Tells the party of a key by INFO.
@@ -112,6 +114,10 @@ pub enum LegInput {
     Lost(HangupCause),
     /// The party renegotiates; without SDP it wants our offer.
     Reinvite(Option<String>),
+    /// The party has answered our re-INVITE with this SDP.
+    Reinvited(Option<String>),
+    /// The party has refused our re-INVITE, or it could not be sent: what was agreed before holds.
+    ReinviteRefused,
     /// The party pressed keys and says so in an INFO request.
     Dtmf(String),
     /// The party can be told of keys by INFO: its Allow names the method.

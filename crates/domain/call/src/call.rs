@@ -1,9 +1,10 @@
 use crate::leg::{Describing, Leg, Signalling};
 use crate::script::Script;
+use crate::video::Section;
 use crate::{Action, Failure, LegAction, LegInput};
 use offhook_model::{
     CallRef, CallState, Direction, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
-    MediaRefusal, MediaTrouble, OfferPolicy, Party,
+    MediaTrouble, OfferPolicy, Party,
 };
 use offhook_routing::Decision;
 use serde::{Deserialize, Serialize};
@@ -46,6 +47,8 @@ pub struct Call {
     pub(crate) answered_at_ms: Option<u64>,
     pub(crate) answered_by: Option<String>,
     pub(crate) legs: BTreeMap<LegId, Leg>,
+    /// The media role's legs for video that have not been released, and whose each is.
+    pub(crate) video_legs: BTreeMap<LegId, LegId>,
     /// The leg that placed the call.
     pub(crate) caller: LegId,
     /// The leg for which the script runs; after a transfer it need not be the caller.
@@ -74,6 +77,7 @@ impl Call {
             answered_at_ms: None,
             answered_by: None,
             legs: [(caller, leg)].into(),
+            video_legs: BTreeMap::new(),
             caller,
             served: caller,
             script: Script::Starting,
@@ -160,6 +164,8 @@ impl Call {
             LegInput::HungUp(cause) => self.handle_gone(leg, cause, self.party_of(leg), now_ms),
             LegInput::Lost(cause) => self.handle_gone(leg, cause, Party::System, now_ms),
             LegInput::Reinvite(sdp) => self.handle_reinvite(leg, sdp),
+            LegInput::Reinvited(sdp) => self.handle_reinvited(leg, sdp, now_ms),
+            LegInput::ReinviteRefused => self.handle_change_failed(leg, now_ms),
             LegInput::Dtmf(digits) => self.handle_dtmf(leg, digits),
             LegInput::TakesInfo => self.media_of(leg, MediaCommand::TakesInfo { leg }),
         }
@@ -167,6 +173,11 @@ impl Call {
 
     /// What the media role reports of a leg of this call.
     pub fn handle_media(&mut self, event: MediaEvent, now_ms: u64) {
+        if let Some(leg) = event.leg()
+            && let Some(party) = self.video_legs.get(&leg).copied()
+        {
+            return self.handle_video((party, leg), event, now_ms);
+        }
         match event {
             MediaEvent::Described { leg, sdp } => self.handle_described(leg, sdp, now_ms),
             MediaEvent::Agreed { leg } => self.handle_agreed(leg, now_ms),
@@ -216,11 +227,16 @@ impl Call {
 
     /// Adds an outgoing leg; `None` when the call has had as many legs as it may have.
     pub(crate) fn add_leg(&mut self, number: &str) -> Option<LegId> {
-        let id = LegId(u64::from(self.serial) << 16 | u64::from(self.legs_made));
-        self.legs_made = self.legs_made.checked_add(1)?;
+        let id = self.next_leg_id()?;
         let mut leg = Leg::new(id, Direction::Outbound, number);
         leg.account = Some(number.to_owned());
         self.legs.insert(id, leg);
+        Some(id)
+    }
+
+    pub(crate) fn next_leg_id(&mut self) -> Option<LegId> {
+        let id = LegId(u64::from(self.serial) << 16 | u64::from(self.legs_made));
+        self.legs_made = self.legs_made.checked_add(1)?;
         Some(id)
     }
 
@@ -251,6 +267,8 @@ impl Call {
             caller.describing = Some(Describing::First);
             caller.offered = offered;
             caller.has_media = true;
+            caller.offered_video = offer.as_deref().and_then(Section::of_offer);
+            caller.policy = Some(policy.clone());
         }
         self.media(match offer {
             Some(offer) => MediaCommand::Answer { leg, offer },
@@ -258,24 +276,8 @@ impl Call {
         });
     }
 
-    fn handle_described(&mut self, leg: LegId, sdp: String, now_ms: u64) {
-        let Some(state) = self.legs.get_mut(&leg).filter(|state| !state.has_ended()) else {
-            return;
-        };
-        match state.describing.take() {
-            Some(Describing::First) => {
-                state.description = Some(sdp);
-                state.agreed = !state.offered;
-                self.begin(now_ms);
-            }
-            Some(Describing::Offer) => self.send_invite(leg, sdp),
-            Some(Describing::Reinvite) => self.answer_reinvite(leg, sdp),
-            Some(Describing::Agreement) | None => {}
-        }
-    }
-
     /// The caller's media is described: carries out what routing decided.
-    fn begin(&mut self, now_ms: u64) {
+    pub(crate) fn begin(&mut self, now_ms: u64) {
         match self.decision.take() {
             Some(Decision::Extension { number, ring_timeout_ms }) => {
                 self.dial_for_caller(number, ring_timeout_ms, now_ms);
@@ -297,7 +299,10 @@ impl Call {
         };
         caller.signalling = Signalling::Up;
         caller.sip_status = Some(200);
-        let description = caller.description.take();
+        caller.offered_video = None;
+        let audio = caller.description.take();
+        let is_offer = caller.offered;
+        let description = audio.map(|audio| caller.described(&audio, is_offer));
         self.answered_at_ms = Some(now_ms);
         if let Some(sdp) = description {
             self.signal(leg, LegAction::Accept(sdp));
@@ -312,47 +317,12 @@ impl Call {
         state.offered = false;
         if let Some(answer) = sdp {
             state.describing = Some(Describing::Agreement);
+            self.accept_video(leg, &answer);
             self.media(MediaCommand::AcceptAnswer { leg, answer });
         } else {
             self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
             let by = self.party_of(leg);
             self.handle_gone(leg, HangupCause::PROTOCOL_ERROR, by, now_ms);
-        }
-    }
-
-    fn handle_agreed(&mut self, leg: LegId, now_ms: u64) {
-        let Some(state) = self.leg_mut(leg).filter(|state| !state.has_ended()) else {
-            return;
-        };
-        state.describing = None;
-        state.agreed = true;
-        if self.script.is_dialling(leg) {
-            self.handle_answer_in_force(leg, now_ms);
-        } else {
-            self.resume_script(leg);
-        }
-    }
-
-    fn handle_media_refused(&mut self, leg: LegId, why: &MediaRefusal, now_ms: u64) {
-        let Some(state) = self.leg_mut(leg).filter(|state| !state.has_ended()) else {
-            return;
-        };
-        let failure = refusal(why);
-        if let MediaRefusal::NothingInCommon { verdict, .. } = why {
-            state.not_agreed = Some(verdict.clone());
-        }
-        match state.describing.take() {
-            Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
-            Some(Describing::Offer) => {
-                self.handle_rejected(leg, &failure, Party::System, now_ms);
-            }
-            Some(Describing::Reinvite) => self.refuse_reinvite(leg, failure.status),
-            Some(Describing::Agreement) if self.script.is_dialling(leg) => {
-                self.signal(leg, LegAction::HangUp(failure.cause));
-                self.handle_rejected(leg, &failure, Party::System, now_ms);
-            }
-            Some(Describing::Agreement) => self.end(failure.cause, Party::System, None, now_ms),
-            None => {}
         }
     }
 
@@ -392,25 +362,3 @@ fn rejected_by(failure: &Failure) -> Party {
 
 /// Length of a key press that came by INFO, in milliseconds.
 const DTMF_TONE_MS: u32 = 160;
-
-fn refusal(why: &MediaRefusal) -> Failure {
-    match why {
-        MediaRefusal::Malformed(text) => Failure {
-            status: 400,
-            cause: HangupCause::PROTOCOL_ERROR,
-            reason: format!("Bad SDP: {text}"),
-        },
-        MediaRefusal::NotAcceptable(text) | MediaRefusal::NothingInCommon { text, .. } => {
-            Failure::new(HangupCause::INCOMPATIBLE_DESTINATION, text)
-        }
-        MediaRefusal::Exhausted => {
-            Failure::new(HangupCause::SWITCH_CONGESTION, "No media port is free")
-        }
-        MediaRefusal::Overloaded => {
-            Failure::new(HangupCause::SWITCH_CONGESTION, "No capacity for transcoding")
-        }
-        MediaRefusal::NoSuchLeg => {
-            Failure::new(HangupCause::NORMAL_TEMPORARY_FAILURE, "Media is not available")
-        }
-    }
-}

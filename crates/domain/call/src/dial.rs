@@ -98,19 +98,24 @@ impl Call {
             state.attempt = Some(attempt);
             state.describing = Some(Describing::Offer);
             state.has_media = true;
+            state.policy = Some(policy.clone());
         }
         if let Script::Dialling(dial) = &mut self.script {
             dial.attempts.push(leg);
         }
         self.media(MediaCommand::Offer { leg, policy });
+        if let Some(section) = self.video_to_ring_with() {
+            self.offer_video(leg, &section);
+        }
     }
 
-    pub(crate) fn send_invite(&mut self, leg: LegId, offer: String) {
+    pub(crate) fn send_invite(&mut self, leg: LegId, audio: &str) {
         let (caller, caller_name) = self.shown_caller();
         let Some(state) = self.leg_mut(leg) else { return };
         let Some(attempt) = &mut state.attempt else { return };
         attempt.offered.extend(summary(&offer));
         let route = attempt.route.clone();
+        let offer = state.described(audio, true);
         state.signalling = Signalling::Inviting;
         self.signal(leg, LegAction::Invite { route, caller, caller_name, offer });
     }
@@ -145,6 +150,7 @@ impl Call {
         match sdp {
             Some(answer) if taken => {
                 state.describing = Some(Describing::Agreement);
+                self.accept_video(leg, &answer);
                 self.media(MediaCommand::AcceptAnswer { leg, answer });
                 self.drop_attempts_except(Some(leg));
             }
@@ -157,12 +163,30 @@ impl Call {
         }
     }
 
-    /// The callee's answer is in force: the two talk.
+    /// The callee's answer is in force: the two talk, once the caller's video is described as well.
     pub(crate) fn handle_answer_in_force(&mut self, leg: LegId, now_ms: u64) {
         let Script::Dialling(dial) = &self.script else { return };
-        if dial.winner != Some(leg) {
-            return;
+        if dial.winner == Some(leg) {
+            if self.describe_video_for(leg) {
+                let served = self.served;
+                self.set_describing(served, Describing::Video);
+            } else {
+                self.begin_talking(leg, now_ms);
+            }
         }
+    }
+
+    /// The caller's video is described, or cannot be.
+    pub(crate) fn handle_video_described(&mut self, now_ms: u64) {
+        if let Script::Dialling(dial) = &self.script
+            && let Some(winner) = dial.winner
+        {
+            self.begin_talking(winner, now_ms);
+        }
+    }
+
+    fn begin_talking(&mut self, leg: LegId, now_ms: u64) {
+        let Script::Dialling(dial) = &self.script else { return };
         let (target, otherwise) = (dial.target.clone(), dial.otherwise.clone());
         self.answered_by = Some(target);
         self.script = Script::Talking { with: leg };
@@ -198,17 +222,30 @@ impl Call {
         self.release_media(leg);
         let Script::Dialling(dial) = &mut self.script else { return };
         dial.attempts.retain(|attempt| *attempt != leg);
-        if dial.winner == Some(leg) {
+        let had_won = dial.winner == Some(leg);
+        if had_won {
             dial.winner = None;
         }
         if failure_rank(failure.status) >= failure_rank(dial.failure.status) {
             dial.failure = failure.clone();
             dial.failed_by = by;
         }
+        if had_won {
+            self.forget_video_described();
+        }
         if let Some(attempt) = attempt.filter(|_| is_about_media(failure.status)) {
             self.start_attempt(&number, attempt);
         }
         self.fail_if_nobody_is_left(now_ms);
+    }
+
+    /// Whoever has taken the caller's video is gone.
+    fn forget_video_described(&mut self) {
+        let served = self.served;
+        self.release_video(served);
+        if let Some(state) = self.leg_mut(served) {
+            state.describing.take_if(|what| *what == Describing::Video);
+        }
     }
 
     fn fail_if_nobody_is_left(&mut self, now_ms: u64) {

@@ -73,6 +73,7 @@ impl Call {
     }
 
     pub(crate) fn release_media(&mut self, leg: LegId) {
+        self.release_video(leg);
         if let Some(state) = self.leg_mut(leg).filter(|state| state.has_media && !state.releasing) {
             state.releasing = true;
             self.media(MediaCommand::Release { leg });
@@ -108,9 +109,10 @@ impl Call {
         self.finish_if_released();
     }
 
-    fn finish_if_released(&mut self) {
+    pub(crate) fn finish_if_released(&mut self) {
         let over = matches!(&self.script, Script::Over(ending) if !ending.finished);
-        if over && !self.legs.values().any(|leg| leg.has_media) {
+        let has_media = self.legs.values().any(|leg| leg.has_media) || !self.video_legs.is_empty();
+        if over && !has_media {
             self.finish();
         }
     }

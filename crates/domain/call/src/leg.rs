@@ -1,4 +1,5 @@
 use crate::Route;
+use crate::video::{Section, Video};
 use offhook_model::{AudioVerdict, Direction, LegId, LegRecord, OfferPolicy, StreamReport};
 use serde::{Deserialize, Serialize};
 
@@ -28,6 +29,21 @@ pub(crate) enum Describing {
     Agreement,
     /// The reply to a renegotiation of the party.
     Reinvite,
+    /// The caller's video, which somebody who was rung has taken.
+    Video,
+    /// An offer of ours to a party that talks. It is described, or waits for the party's answer.
+    Change,
+    /// The party's answer to that is being put in force.
+    ChangeAgreement,
+}
+
+/// The media role's reply about the audio, while that about the video is not there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum AudioReply {
+    /// Our description.
+    Described(String),
+    /// The party's answer is in force.
+    Agreed,
 }
 
 /// One party's signalling and media.
@@ -41,8 +57,20 @@ pub struct Leg {
     pub(crate) sip_status: Option<u16>,
     pub(crate) signalling: Signalling,
     pub(crate) describing: Option<Describing>,
-    /// Our SDP that is to be sent with the answer.
+    /// The media role's reply about the audio, which waits for that about the video.
+    pub(crate) audio: Option<AudioReply>,
+    /// Our SDP of the audio that is to be sent with the answer.
     pub(crate) description: Option<String>,
+    /// Our SDP that was sent last.
+    pub(crate) sent: Option<String>,
+    /// The party's video.
+    pub(crate) video: Option<Video>,
+    /// Video that the party has offered and that has not been answered.
+    pub(crate) offered_video: Option<Section>,
+    /// The party whose renegotiation waits for the answer of this one.
+    pub(crate) asked_for: Option<LegId>,
+    /// How the party is offered media.
+    pub(crate) policy: Option<OfferPolicy>,
     /// Our last SDP was an offer; the party's answer comes with the ACK.
     pub(crate) offered: bool,
     /// Both sides' SDP is in force.
@@ -83,7 +111,13 @@ impl Leg {
             sip_status: None,
             signalling,
             describing: None,
+            audio: None,
             description: None,
+            sent: None,
+            video: None,
+            offered_video: None,
+            asked_for: None,
+            policy: None,
             offered: false,
             agreed: false,
             has_media: false,

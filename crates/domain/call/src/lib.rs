@@ -10,12 +10,14 @@
 
 mod action;
 mod call;
+mod describe;
 mod dial;
 mod end;
 mod leg;
 mod renegotiate;
 mod script;
 mod transfer;
+mod video;
 
 pub use action::{Action, Failure, LegAction, LegInput, Reply, Route};
 pub use call::{Call, Incoming};

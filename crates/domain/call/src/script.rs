@@ -113,6 +113,7 @@ impl Call {
         let both = [self.served, with];
         if both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)) {
             self.media(MediaCommand::Bridge { a: self.served, b: with });
+            self.join_video();
         }
     }
 

@@ -35,6 +35,8 @@ impl Call {
         self.signal(transferor, LegAction::AnswerRefer(202));
         self.signal(transferor, LegAction::NotifyRefer(100));
         self.media(MediaCommand::Unbridge { leg: party });
+        self.drop_video(party);
+        self.drop_video(transferor);
         self.served = party;
     }
 

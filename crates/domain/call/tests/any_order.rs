@@ -7,6 +7,18 @@ use offhook_model::{HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, 
 use proptest::prelude::*;
 use rig::{CALLER, Rig, binding, extension};
 
+/// A description with audio and, unless its port is 0, video.
+fn sdp(video_port: u16) -> String {
+    format!(
+        "v=0\r\no=- 1 1 IN IP4 192.0.2.9\r\ns=-\r\nc=IN IP4 192.0.2.9\r\nt=0 0\r\n\
+         m=audio 5000 RTP/AVP 0\r\nm=video {video_port} RTP/AVP 96\r\na=rtpmap:96 VP8/90000\r\n"
+    )
+}
+
+fn video_port() -> impl Strategy<Value = u16> {
+    prop_oneof![Just(0), Just(5_002)]
+}
+
 fn input() -> impl Strategy<Value = LegInput> {
     prop_oneof![
         Just(LegInput::Ringing),
@@ -21,6 +33,13 @@ fn input() -> impl Strategy<Value = LegInput> {
         Just(LegInput::Lost(HangupCause::RECOVERY_ON_TIMER_EXPIRE)),
         Just(LegInput::Reinvite(Some("offer".into()))),
         Just(LegInput::Reinvite(None)),
+        Just(LegInput::Reinvited(Some(sdp(0)))),
+        Just(LegInput::Reinvited(None)),
+        Just(LegInput::ReinviteRefused),
+        video_port().prop_map(|port| LegInput::Accepted(Some(sdp(port)))),
+        video_port().prop_map(|port| LegInput::Acked(Some(sdp(port)))),
+        video_port().prop_map(|port| LegInput::Reinvite(Some(sdp(port)))),
+        video_port().prop_map(|port| LegInput::Reinvited(Some(sdp(port)))),
         Just(LegInput::Dtmf("1".into())),
         Just(LegInput::TakesInfo),
     ]
@@ -34,16 +53,18 @@ enum Step {
     Advance(u64),
     Slow(bool),
     CatchUp,
+    VideoPorts(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0..6u64, input()).prop_map(|(leg, input)| Step::Leg(leg, input)),
-        1 => (0..6u64).prop_map(Step::Refer),
-        1 => (0..6u64).prop_map(Step::Trouble),
+        6 => (0..10u64, input()).prop_map(|(leg, input)| Step::Leg(leg, input)),
+        1 => (0..10u64).prop_map(Step::Refer),
+        1 => (0..10u64).prop_map(Step::Trouble),
         1 => (0..30_000u64).prop_map(Step::Advance),
         1 => any::<bool>().prop_map(Step::Slow),
         1 => Just(Step::CatchUp),
+        1 => any::<bool>().prop_map(Step::VideoPorts),
     ]
 }
 
@@ -61,22 +82,56 @@ fn carry_out(rig: &mut Rig, step: Step) {
         Step::Advance(ms) => rig.advance(ms),
         Step::Slow(slow) => rig.media_is_slow = slow,
         Step::CatchUp => rig.media_catches_up(),
+        Step::VideoPorts(free) => rig.has_video_ports = free,
     }
+}
+
+/// Everybody says what is waited for; then nothing is under way.
+fn come_to_rest(rig: &mut Rig) {
+    rig.media_is_slow = false;
+    rig.media_catches_up();
+    let legs = || (0..40).map(|leg| LegId(CALLER.0 + leg));
+    for leg in legs() {
+        rig.say(leg, LegInput::Acked(Some(sdp(0))));
+    }
+    let is_asked =
+        |rig: &Rig, leg| matches!(rig.signals_to(leg).last(), Some(LegAction::Reinvite(_)));
+    for _ in 0..3 {
+        for leg in legs() {
+            if is_asked(rig, leg) {
+                rig.say(leg, LegInput::ReinviteRefused);
+            }
+        }
+    }
+}
+
+/// Whether the caller was answered and nobody has ended its leg.
+fn caller_is_up(rig: &Rig) -> bool {
+    let signals = rig.signals_to(CALLER);
+    rig.record.is_none()
+        && signals.iter().any(|action| matches!(action, LegAction::Accept(_)))
+        && !signals.iter().any(|action| matches!(action, LegAction::HangUp(_)))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2_000))]
     #[test]
     fn a_call_ends_once_and_releases_every_leg(
-        late_offer in any::<bool>(),
+        offer in prop_oneof![Just(None), Just(Some("offer".to_owned())), video_port().prop_map(|p| Some(sdp(p)))],
         devices in 0..3usize,
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let device = binding("sip:1001@127.0.0.2", Transport::Udp);
-        let offer = (!late_offer).then_some("offer");
-        let mut rig = Rig::new(offer, extension("1001"), vec![device; devices]);
+        let mut rig = Rig::new(offer.as_deref(), extension("1001"), vec![device; devices]);
         for step in steps {
             carry_out(&mut rig, step);
+        }
+        come_to_rest(&mut rig);
+        if caller_is_up(&rig) {
+            rig.say(CALLER, LegInput::Reinvite(Some(sdp(0))));
+            let later = LegAction::AnswerReinvite(Err(491));
+            let is_put_off = rig.signals_to(CALLER).last() == Some(&&later);
+            prop_assert!(!is_put_off, "nothing is under way");
         }
         rig.call.hang_up(HangupCause::NORMAL_CLEARING, rig.now_ms);
         rig.run();
@@ -85,6 +140,14 @@ proptest! {
         let record = rig.record.as_ref().expect("every call leaves a record");
         prop_assert!(rig.call.is_finished());
         prop_assert!(record.ended_at_ms >= record.started_at_ms);
+        let made = rig.commands.iter().filter_map(|command| match command {
+            MediaCommand::OfferOn { leg, .. } | MediaCommand::AnswerOn { leg, .. } => Some(*leg),
+            _ => None,
+        });
+        for leg in made {
+            let released = rig.commands.iter().filter(|c| **c == MediaCommand::Release { leg });
+            prop_assert_eq!(released.count(), 1, "video of {}", leg);
+        }
         for leg in &record.legs {
             let made = rig.commands.iter().any(|c| matches!(c, MediaCommand::Offer { leg: l, .. }
                 | MediaCommand::Answer { leg: l, .. } if *l == leg.leg));

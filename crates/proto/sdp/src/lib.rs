@@ -9,6 +9,9 @@
 //!
 //! [`DescriptionEditor`] changes some lines of a body and leaves the others as they came.
 //!
+//! A section that another side serves, such as video, is taken out with
+//! [`SessionDescription::section_alone`] and put in with [`SessionDescription::put_section`].
+//!
 //! The crate opens no sockets, resolves no names, makes no random keys and decides on no policy:
 //! addresses, credentials and keys come in with [`LocalMedia`]. It accepts one audio section per
 //! session and rejects every other section; a section of any kind that this side only passes on is a
@@ -28,6 +31,7 @@ mod opaque;
 mod parse;
 mod section;
 mod session;
+mod split;
 mod summary;
 
 pub use answer::answer;

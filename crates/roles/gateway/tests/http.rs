@@ -18,6 +18,7 @@ async fn every_answer_carries_the_security_headers() {
         assert_eq!(headers["x-content-type-options"], "nosniff");
         assert_eq!(headers["referrer-policy"], "no-referrer");
         assert!(headers["permissions-policy"].contains("microphone=(self)"));
+        assert!(headers["permissions-policy"].contains("camera=(self)"));
     }
 }
 

@@ -422,6 +422,9 @@ impl Switch {
             signalling::note("hang up", self.agent.hang_up(handle, None, now));
             self.command(MediaCommand::Release { leg }, now);
         }
+        for leg in call.video_legs() {
+            self.command(MediaCommand::Release { leg }, now);
+        }
         let now_ms = self.unix_ms(now);
         match catch_unwind(AssertUnwindSafe(|| call.record_of_fault(now_ms))) {
             Ok(record) => self.finish(call, record),

@@ -4,10 +4,13 @@
 use offhook_call::{Action, Call, Incoming, LegAction, LegInput};
 use offhook_model::{
     Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
-    OfferPolicy, Security, StreamReport, Transport,
+    MediaRefusal, OfferPolicy, Security, StreamReport, Transport,
 };
 use offhook_routing::Decision;
-use std::collections::VecDeque;
+use offhook_sdp::{
+    AudioFormat, LocalCodec, LocalMedia, NegotiationError, Session, SessionDescription,
+};
+use std::collections::{HashMap, VecDeque};
 
 pub const START_MS: u64 = 1_000_000;
 pub const CALLER: LegId = LegId(7 << 16);
@@ -41,25 +44,43 @@ pub struct Rig {
     pub record: Option<CallRecord>,
     pub joined: Vec<(LegId, String)>,
     pub media_is_slow: bool,
+    pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
+    /// What the media role remembers of legs whose descriptions are SDP.
+    sessions: HashMap<LegId, Session>,
 }
 
 impl Rig {
     pub fn new(offer: Option<&str>, decision: Decision, bindings: Vec<Binding>) -> Self {
-        Self::with(offer, decision, bindings, false)
+        Self::from(Transport::Udp, offer, decision, bindings)
+    }
+
+    /// A call of a device on this transport.
+    pub fn from(
+        transport: Transport,
+        offer: Option<&str>,
+        decision: Decision,
+        bindings: Vec<Binding>,
+    ) -> Self {
+        Self::with(transport, offer, decision, bindings, false)
     }
 
     /// The media role says nothing of itself.
     pub fn of_slow_media(offer: Option<&str>, decision: Decision, bindings: Vec<Binding>) -> Self {
-        Self::with(offer, decision, bindings, true)
+        Self::with(Transport::Udp, offer, decision, bindings, true)
     }
 
     fn with(
+        transport: Transport,
         offer: Option<&str>,
         decision: Decision,
         bindings: Vec<Binding>,
         media_is_slow: bool,
     ) -> Self {
+        let (security, ice) = match transport {
+            Transport::Ws | Transport::Wss => (Security::Dtls, IceRole::Full),
+            Transport::Udp | Transport::Tcp | Transport::Tls => (Security::Plain, IceRole::None),
+        };
         let incoming = Incoming {
             call: CallRef::from_bits(7),
             serial: 7,
@@ -69,11 +90,7 @@ impl Rig {
             dialled: "4711".into(),
             sip_call_id: "abc".into(),
             offer: offer.map(str::to_owned),
-            policy: OfferPolicy {
-                security: Security::Plain,
-                ice: IceRole::None,
-                prefer_codec_of: None,
-            },
+            policy: OfferPolicy { security, ice, prefer_codec_of: None },
             decision,
         };
         let mut rig = Self {
@@ -85,7 +102,9 @@ impl Rig {
             record: None,
             joined: Vec::new(),
             media_is_slow,
+            has_video_ports: true,
             held_back: VecDeque::new(),
+            sessions: HashMap::new(),
         };
         rig.run();
         rig
@@ -132,24 +151,71 @@ impl Rig {
 
     fn answer_for_media(&mut self, command: MediaCommand) {
         self.commands.push(command);
-        let event = match self.commands[self.commands.len() - 1] {
-            MediaCommand::Answer { leg, .. } => {
-                MediaEvent::Described { leg, sdp: format!("answer for {leg}") }
-            }
-            MediaCommand::Offer { leg, .. } => {
-                MediaEvent::Described { leg, sdp: format!("offer for {leg}") }
-            }
-            MediaCommand::AcceptAnswer { leg, .. } => MediaEvent::Agreed { leg },
-            MediaCommand::Release { leg } => {
-                MediaEvent::Released { leg, report: Some(StreamReport::default()) }
-            }
-            _ => return,
-        };
+        let command = self.commands[self.commands.len() - 1].clone();
+        let Some(event) = self.reply_of_media(&command) else { return };
         if self.media_is_slow {
             self.held_back.push_back(event);
         } else {
             self.call.handle_media(event, self.now_ms);
         }
+    }
+
+    fn reply_of_media(&mut self, command: &MediaCommand) -> Option<MediaEvent> {
+        let described = |leg: LegId, sdp: Result<String, NegotiationError>| match sdp {
+            Ok(sdp) => MediaEvent::Described { leg, sdp },
+            Err(error) => not_agreed(leg, &error),
+        };
+        Some(match command {
+            MediaCommand::Answer { leg, offer } => described(*leg, self.answer_of(*leg, offer)),
+            MediaCommand::Offer { leg, .. } => described(*leg, self.offer_of(*leg)),
+            MediaCommand::OfferOn { leg, .. } | MediaCommand::AnswerOn { leg, .. }
+                if !self.has_video_ports =>
+            {
+                MediaEvent::Refused { leg: *leg, why: MediaRefusal::Exhausted }
+            }
+            MediaCommand::OfferOn { leg, terms } | MediaCommand::AnswerOn { leg, terms, .. } => {
+                MediaEvent::Described { leg: *leg, sdp: opaque(*leg, &terms.like) }
+            }
+            MediaCommand::AcceptAnswer { leg, answer } => {
+                let answer = SessionDescription::parse(answer.as_bytes());
+                let session = self.sessions.get_mut(leg);
+                match session.zip(answer.ok()).map(|(session, sdp)| session.handle_answer(&sdp)) {
+                    Some(Err(error)) => not_agreed(*leg, &error),
+                    Some(Ok(_)) | None => MediaEvent::Agreed { leg: *leg },
+                }
+            }
+            MediaCommand::Rollback { leg } => {
+                if let Some(session) = self.sessions.get_mut(leg) {
+                    session.handle_refusal();
+                }
+                return None;
+            }
+            MediaCommand::Release { leg } => {
+                MediaEvent::Released { leg: *leg, report: Some(StreamReport::default()) }
+            }
+            _ => return None,
+        })
+    }
+
+    fn session(&mut self, leg: LegId) -> &mut Session {
+        self.sessions.entry(leg).or_insert_with(|| Session::new(leg.0))
+    }
+
+    /// SDP for SDP, and a word for a word.
+    fn answer_of(&mut self, leg: LegId, offer: &str) -> Result<String, NegotiationError> {
+        let Ok(offer) = SessionDescription::parse(offer.as_bytes()) else {
+            return Ok(format!("answer for {leg}"));
+        };
+        self.session(leg).answer(&offer, &audio()).map(|(answer, _)| answer.to_string())
+    }
+
+    /// SDP where SDP was spoken in the call, and a word otherwise.
+    fn offer_of(&mut self, leg: LegId) -> Result<String, NegotiationError> {
+        if self.sessions.is_empty() {
+            return Ok(format!("offer for {leg}"));
+        }
+        let policy = offhook_sdp::OfferPolicy::plain();
+        self.session(leg).offer(&audio(), &policy).map(|offer| offer.to_string())
     }
 
     /// The media role gives the answers it held back.
@@ -199,4 +265,27 @@ impl Rig {
     pub fn cause(&self) -> Option<HangupCause> {
         self.record.as_ref().map(|record| record.cause)
     }
+}
+
+fn not_agreed(leg: LegId, error: &NegotiationError) -> MediaEvent {
+    MediaEvent::Refused { leg, why: MediaRefusal::NotAcceptable(error.to_string()) }
+}
+
+/// What the media role does with audio.
+fn audio() -> LocalMedia {
+    let codecs = vec![LocalCodec::new(AudioFormat::PCMU, 0)];
+    LocalMedia { codecs, ..LocalMedia::new([192, 0, 2, 1].into(), 30_000) }
+}
+
+/// The port by which a leg for video is known in descriptions.
+pub fn port_of(leg: LegId) -> u16 {
+    40_000 + u16::try_from(leg.0 & 0xff).expect("a byte")
+}
+
+/// The description of an opaque leg: what it shall be like, with a port of its own.
+fn opaque(leg: LegId, like: &str) -> String {
+    let mut description = SessionDescription::parse(like.as_bytes()).expect("SDP");
+    assert_eq!(description.media.len(), 1, "an opaque leg serves one section");
+    description.media[0].port = port_of(leg);
+    description.to_string()
 }

@@ -9,6 +9,7 @@ use offhook_sdp::{
 
 pub const CHROMIUM: &str = include_str!("../data/chromium.sdp");
 pub const CHROMIUM_VIDEO: &str = include_str!("../data/chromium-video.sdp");
+pub const CHROMIUM_CAMERA: &str = include_str!("../data/chromium-camera.sdp");
 pub const BARESIP: &str = include_str!("../data/baresip.sdp");
 pub const PJSIP: &str = include_str!("../data/pjsip.sdp");
 pub const DESK_PHONE: &str = include_str!("../data/desk-phone.sdp");

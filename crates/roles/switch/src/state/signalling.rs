@@ -12,7 +12,7 @@ use offhook_sip::headers::quote;
 use offhook_sip::message::{HeaderName, Message, Method, StatusCode};
 use offhook_sip::user_agent::{
     Body, CommandError, EndReason, Event, InviteRequest, LegHandle, Output as AgentOutput,
-    ReinviteReply, RequestKey,
+    ReinviteOutcome, ReinviteReply, RequestKey,
 };
 use std::time::Instant;
 
@@ -79,7 +79,16 @@ impl Switch {
                 self.answer_out_of_dialog(key, &request, now)
             }
             Event::Ended { handle, why } => self.handle_ended(handle, why, now),
-            Event::ReinviteDone { .. } | Event::RequestDone { .. } => {}
+            Event::ReinviteDone { handle, outcome } => {
+                let input = match outcome {
+                    ReinviteOutcome::Answered { sdp, .. } => {
+                        LegInput::Reinvited(sdp.as_ref().map(text))
+                    }
+                    ReinviteOutcome::Refused { .. } => LegInput::ReinviteRefused,
+                };
+                self.input(handle, input, now);
+            }
+            Event::RequestDone { .. } => {}
         }
     }
 
@@ -203,6 +212,13 @@ impl Switch {
             LegAction::Reject(failure) => self.turn_away(handle, &failure, now),
             LegAction::HangUp(cause) => {
                 self.agent.hang_up(handle, Some(&cause.reason_header()), now)
+            }
+            LegAction::Reinvite(sdp) => {
+                let sent = self.agent.reinvite(handle, Some(sdp.into()), &[], now);
+                if sent.is_err() {
+                    call.handle_leg(leg, LegInput::ReinviteRefused, self.unix_ms(now));
+                }
+                sent
             }
             LegAction::AnswerReinvite(Ok(sdp)) => {
                 self.agent.answer_reinvite(handle, ReinviteReply::Accept(sdp.into()), now)
