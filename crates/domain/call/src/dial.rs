@@ -113,7 +113,7 @@ impl Call {
         let (caller, caller_name) = self.shown_caller();
         let Some(state) = self.leg_mut(leg) else { return };
         let Some(attempt) = &mut state.attempt else { return };
-        attempt.offered.extend(summary(&offer));
+        attempt.offered.extend(summary(audio));
         let route = attempt.route.clone();
         let offer = state.described(audio, true);
         state.signalling = Signalling::Inviting;

@@ -173,6 +173,7 @@ pub(crate) fn nothing_in_common(
             AudioVerdict::NoCommonProtection { theirs: theirs.audio_protection(), ours: ours().1 }
         }
         NegotiationError::NoAudio
+        | NegotiationError::NoSection
         | NegotiationError::SectionMismatch
         | NegotiationError::AudioRefused
         | NegotiationError::OfferPending

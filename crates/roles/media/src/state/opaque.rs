@@ -9,8 +9,8 @@
 use super::Engine;
 use super::packet::PACKET_BYTES_MAX;
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, MediaCommand, MediaEvent, RecordingCommand, RecordingEvent,
-    RecordingFailure, RecordingSummary,
+    ConferenceCommand, ConferenceEvent, JoinRefusal, MediaCommand, MediaEvent, RecordingCommand,
+    RecordingEvent, RecordingFailure, RecordingSummary,
 };
 use offhook_model::{LegId, RecordingSource};
 use offhook_rtc::PROTECTION_BYTES_MAX;
@@ -81,7 +81,7 @@ impl Engine {
                 conference,
                 command: ConferenceCommand::Join { leg, .. },
             } => {
-                let event = ConferenceEvent::Refused { leg: *leg };
+                let event = ConferenceEvent::Refused { leg: *leg, why: JoinRefusal::NoSuchLeg };
                 self.outgoing.event(MediaEvent::Conference { conference: *conference, event });
             }
             MediaCommand::Record { source, command: RecordingCommand::Start { path, .. } } => {

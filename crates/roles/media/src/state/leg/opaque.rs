@@ -9,7 +9,7 @@ use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, Terms};
 use offhook_rtc::Remote;
 use offhook_rtp::RtpPacket;
-use offhook_sdp::{MediaDescription, OfferPolicy, SessionDescription, Transport};
+use offhook_sdp::{MediaDescription, NegotiationError, OfferPolicy, SessionDescription, Transport};
 use std::time::Instant;
 
 impl Leg {
