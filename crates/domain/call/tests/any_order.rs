@@ -69,12 +69,17 @@ proptest! {
     #[test]
     fn a_call_ends_once_and_releases_every_leg(
         late_offer in any::<bool>(),
+        is_placed in any::<bool>(),
         devices in 0..3usize,
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let device = binding("sip:1001@127.0.0.2", Transport::Udp);
         let offer = (!late_offer).then_some("offer");
-        let mut rig = Rig::new(offer, extension("1001"), vec![device; devices]);
+        let devices = vec![device; devices];
+        let mut rig = match is_placed {
+            true => Rig::placed(devices),
+            false => Rig::new(offer, extension("1001"), devices),
+        };
         for step in steps {
             carry_out(&mut rig, step);
         }
