@@ -1,8 +1,11 @@
 // Calls between real phones are recorded by order, and what was recorded survives the server.
 import assert from "node:assert/strict";
-import { readdir, readFile } from "node:fs/promises";
+import { execFile } from "node:child_process";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
+import { promisify } from "node:util";
 import { Api } from "./lib/api.mjs";
 import { Baresip } from "./lib/baresip.mjs";
 import { hearsTone } from "./lib/browser.mjs";
@@ -20,6 +23,7 @@ let server;
 let caller;
 let callee;
 let supervisor;
+let keys;
 
 /** Waits for what the recorder writes, which it does once a second. */
 function recorded(call, accept, what) {
@@ -46,6 +50,25 @@ function ends(bytes) {
   });
 }
 
+const keyFile = () => join(keys, "recordings.key");
+
+/** What an operator gets at a shell; of a recording without an end it is all that is there. */
+async function decrypted(path) {
+  const raw = await readFile(path);
+  assert.ok(!raw.includes("RIFF"), "the file is not encrypted");
+  const run = promisify(execFile)(
+    process.env.OFFHOOK_BIN,
+    ["recording", "decrypt", path, "--key-file", keyFile()],
+    { encoding: "buffer", maxBuffer: 1 << 26 },
+  );
+  const cut = await run.then(
+    () => assert.fail("a killed server leaves a recording without an end"),
+    (error) => error,
+  );
+  assert.match(cut.stderr.toString(), /has no end/);
+  return cut.stdout;
+}
+
 function hasBothTones(bytes) {
   const [said, heard] = ends(bytes);
   return (
@@ -62,7 +85,9 @@ function isSilent(bytes) {
 
 describe("a recording", () => {
   before(async () => {
-    server = await Server.start();
+    keys = await mkdtemp(join(tmpdir(), "offhook-keys-"));
+    await writeFile(keyFile(), "0123456789abcdef".repeat(4), { mode: 0o600 });
+    server = await Server.start({ env: { OFFHOOK_MEDIA__RECORDINGS_KEY_FILE: keyFile() } });
     const account = (number) => ({
       number,
       password: `demo-${number}`,
@@ -76,6 +101,7 @@ describe("a recording", () => {
   after(async () => {
     await Promise.all([caller?.stop(), callee?.stop()]);
     await server?.stop();
+    await rm(keys, { recursive: true, force: true });
   });
 
   it("has a channel for each party, is silent while paused, and outlives a killed server", async () => {
@@ -98,6 +124,9 @@ describe("a recording", () => {
     await recorded(call, isSilent, "the silence of a pause");
     await order("POST", "/resume");
     const bytes = await recorded(call, hasBothTones, "both tones again");
+    const known = await supervisor.get(`recordings?call=${call}`);
+    const [{ id, state, encrypted }] = known.items;
+    assert.deepEqual([id, state, encrypted], [`${call}-1`, "recording", true]);
 
     const range = await supervisor.ask("GET", `calls/${call}/recording`, {
       headers: { range: "bytes=0-43" },
@@ -108,9 +137,9 @@ describe("a recording", () => {
     server.child.kill("SIGKILL");
     const folder = join(server.dataDir, "recordings");
     const names = await readdir(folder, { recursive: true });
-    const path = names.find((name) => name.endsWith(`${call}.wav`));
+    const path = names.find((name) => name.endsWith(`${call}-1.wav.enc`));
     assert.match(path, /^\d{4}\/\d\d\/\d\d\//);
-    const left = await readFile(join(folder, path));
+    const left = await decrypted(join(folder, path));
     assert.ok(seconds(left) >= seconds(bytes), `${seconds(left)} of ${seconds(bytes)} s`);
     assert.ok(hasBothTones(left));
   });

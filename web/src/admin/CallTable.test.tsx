@@ -22,6 +22,7 @@ const call: CallRecord = {
   jitter_ms: null,
   mos: null,
   verdict: null,
+  recordings: [],
 };
 
 function show(calls: CallRecord[]) {

@@ -3,6 +3,7 @@ import { useMediaQuery } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import type { CallRecord } from "../api/client.ts";
 import { guestName } from "../portal/words.ts";
+import { CallRecordings } from "./CallRecordings.tsx";
 import classes from "./CallTable.module.css";
 import { VerdictAlert } from "./VerdictAlert.tsx";
 
@@ -72,6 +73,13 @@ function Row({ call }: { call: CallRecord }) {
           </Table.Td>
         </Table.Tr>
       )}
+      {call.recordings.length > 0 && (
+        <Table.Tr>
+          <Table.Td colSpan={COLUMNS}>
+            <CallRecordings call={call} />
+          </Table.Td>
+        </Table.Tr>
+      )}
     </>
   );
 }
@@ -128,6 +136,7 @@ function Cards({ calls }: { calls: CallRecord[] }) {
             {measured(call).join(" · ")}
           </Text>
           {call.verdict && <VerdictAlert verdict={call.verdict} />}
+          {call.recordings.length > 0 && <CallRecordings call={call} />}
         </Box>
       ))}
     </ul>

@@ -52,6 +52,25 @@ export interface CallRecord {
   jitter_ms: number | null;
   mos: number | null;
   verdict: Verdict | null;
+  /** The recordings of the call, those that were deleted among them. */
+  recordings: string[];
+}
+
+/** A recording of a call. */
+export interface Recording {
+  id: string;
+  state: "recording" | "complete" | "failed" | "interrupted" | "deleted";
+  failure: string | null;
+  /** 0 until it has ended. */
+  seconds: number;
+  marks: RecordingMark[];
+  encrypted: boolean;
+}
+
+/** Where a recording was paused or went on. */
+export interface RecordingMark {
+  seconds: number;
+  kind: "pause" | "resume";
 }
 
 /** Why a party was not heard. */
@@ -105,6 +124,17 @@ export function wasSignedIn(): boolean {
 export async function callHistory(limit: number): Promise<CallRecord[]> {
   const page = await request("GET", `/api/calls/history?limit=${limit}`);
   return (page as { items: CallRecord[] }).items;
+}
+
+/** The recordings of a call whose files are there, in the order in which they began. */
+export async function recordingsOf(call: string): Promise<Recording[]> {
+  const page = await request("GET", `/api/recordings?call=${call}&limit=1000`);
+  return (page as { items: Recording[] }).items.toReversed();
+}
+
+/** Where the sound of a recording is. */
+export function recordingAudio(id: string): string {
+  return `/api/recordings/${id}/audio`;
 }
 
 export async function health(): Promise<Health> {

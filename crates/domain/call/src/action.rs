@@ -47,6 +47,11 @@ pub enum Action {
         /// How the conference receives its callers.
         settings: ConferenceSettings,
     },
+    /// A supervisor's leg is up and comes on to a call of two. It leaves when its media is released.
+    Supervise {
+        /// The leg.
+        leg: LegId,
+    },
     /// Find out where this extension is bound, and call [`crate::Call::handle_bindings`].
     Lookup(String),
     /// How the call stands, for those who watch.

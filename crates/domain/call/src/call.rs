@@ -35,6 +35,19 @@ pub struct Incoming {
     pub decision: Decision,
 }
 
+/// A call that we place to somebody's extension, who supervises another call from there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Placement {
+    /// Our name for the call.
+    pub call: CallRef,
+    /// The call's number within this node, from which its legs are numbered; never used twice.
+    pub serial: u32,
+    /// The extension that is rung.
+    pub extension: String,
+    /// What the extension could have dialled to the same end; it is shown as the caller.
+    pub dialled: String,
+}
+
 /// One call: its legs and what is being done for them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
@@ -55,6 +68,8 @@ pub struct Call {
     pub(crate) served: LegId,
     pub(crate) script: Script,
     decision: Option<Decision>,
+    /// The extension that we call ourselves, of a call that nobody placed.
+    placed_to: Option<String>,
     #[serde(skip)]
     pub(crate) outputs: VecDeque<Action>,
 }
@@ -82,6 +97,7 @@ impl Call {
             served: caller,
             script: Script::Starting,
             decision: None,
+            placed_to: None,
             outputs: VecDeque::new(),
         };
         call.publish();
@@ -89,11 +105,39 @@ impl Call {
             Decision::Refuse { cause, reason } => {
                 call.turn_away(&Failure::new(cause, &reason), Party::System, now_ms);
             }
-            decision @ (Decision::Extension { .. } | Decision::Service { .. }) => {
+            decision @ (Decision::Extension { .. }
+            | Decision::Service { .. }
+            | Decision::Supervise { .. }) => {
                 call.decision = Some(decision);
                 call.describe_caller(incoming.offer, incoming.policy);
             }
         }
+        call
+    }
+
+    /// Places a call of a supervisor. Whoever answers the extension is its caller.
+    #[must_use]
+    pub fn place(placement: Placement, now_ms: u64) -> Self {
+        let caller = LegId(u64::from(placement.serial) << 16);
+        let mut call = Self {
+            call: placement.call,
+            serial: placement.serial,
+            legs_made: 1,
+            caller_name: None,
+            dialled: placement.dialled,
+            started_at_ms: now_ms,
+            answered_at_ms: None,
+            answered_by: None,
+            legs: BTreeMap::new(),
+            caller,
+            served: caller,
+            script: Script::Starting,
+            decision: None,
+            placed_to: Some(placement.extension.clone()),
+            outputs: VecDeque::new(),
+        };
+        call.publish();
+        call.dial_for_placement(placement.extension, now_ms);
         call
     }
 
@@ -118,7 +162,8 @@ impl Call {
     /// Who placed the call: number or user name.
     #[must_use]
     pub fn caller_number(&self) -> &str {
-        self.legs.get(&self.caller).map(|leg| leg.number.as_str()).unwrap_or_default()
+        let caller = self.legs.get(&self.caller).map(|leg| leg.number.as_str());
+        caller.or(self.placed_to.as_deref()).unwrap_or_default()
     }
 
     /// The number as dialled.
@@ -131,6 +176,14 @@ impl Call {
     #[must_use]
     pub fn account(&self, leg: LegId) -> Option<&str> {
         self.legs.get(&leg)?.account.as_deref()
+    }
+
+    /// The two who talk with each other: the one that is served and its partner.
+    #[must_use]
+    pub fn talking(&self) -> Option<[LegId; 2]> {
+        let Script::Talking { with } = self.script else { return None };
+        let both = [self.served, with];
+        both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)).then_some(both)
     }
 
     /// Notes SIP's Call-ID of an outgoing leg, for the record.
@@ -286,8 +339,29 @@ impl Call {
                 self.answered_by = Some(number);
                 self.run_service(service, now_ms);
             }
+            Some(Decision::Supervise { .. }) => {
+                self.answered_by = Some(self.dialled.clone());
+                self.script = Script::Supervising;
+                self.answer_caller(now_ms);
+                self.resume_script(self.served);
+            }
             Some(Decision::Refuse { .. }) | None => {}
         }
+    }
+
+    /// Whether the call is one that we place, and nobody has answered it.
+    pub(crate) fn waits_for_placement(&self) -> bool {
+        self.placed_to.is_some() && self.answered_at_ms.is_none()
+    }
+
+    /// The extension that we called has answered: that is who the call is for.
+    pub(crate) fn begin_placed(&mut self, leg: LegId, now_ms: u64) {
+        (self.caller, self.served) = (leg, leg);
+        self.answered_at_ms = Some(now_ms);
+        self.answered_by = Some(self.dialled.clone());
+        self.script = Script::Supervising;
+        self.publish();
+        self.resume_script(leg);
     }
 
     /// Answers the caller with the description that is at hand.

@@ -48,6 +48,10 @@ impl Call {
         self.dial(target, Otherwise::TurnAway, now_ms + timeout_ms);
     }
 
+    pub(crate) fn dial_for_placement(&mut self, target: String, now_ms: u64) {
+        self.dial(target, Otherwise::TurnAway, now_ms + RING_TIMEOUT_MS);
+    }
+
     pub(crate) fn dial_after_welcome(&mut self, target: String, apology: String, now_ms: u64) {
         self.play(self.served, &RINGBACK, true);
         self.dial(target, Otherwise::Apologise(apology), now_ms + RING_TIMEOUT_MS);
@@ -93,7 +97,7 @@ impl Call {
         }
         let Some(leg) = self.add_leg(target) else { return };
         let mut policy = attempt.policies.remove(0);
-        policy.prefer_codec_of = Some(self.served);
+        policy.prefer_codec_of = self.legs.contains_key(&self.served).then_some(self.served);
         if let Some(state) = self.leg_mut(leg) {
             state.attempt = Some(attempt);
             state.describing = Some(Describing::Offer);
@@ -122,6 +126,9 @@ impl Call {
 
     /// The party for whom somebody is rung, as the callee's display shows it.
     fn shown_caller(&self) -> (String, Option<String>) {
+        if self.waits_for_placement() {
+            return (self.dialled.clone(), None);
+        }
         let number = self.legs.get(&self.served).map(|leg| leg.number.clone()).unwrap_or_default();
         let name = if self.served == self.caller { self.caller_name.clone() } else { None };
         (number, name)
@@ -186,6 +193,9 @@ impl Call {
     }
 
     fn begin_talking(&mut self, leg: LegId, now_ms: u64) {
+        if self.waits_for_placement() {
+            return self.begin_placed(leg, now_ms);
+        }
         let Script::Dialling(dial) = &self.script else { return };
         let (target, otherwise) = (dial.target.clone(), dial.otherwise.clone());
         self.answered_by = Some(target);

@@ -20,7 +20,7 @@ mod transfer;
 mod video;
 
 pub use action::{Action, Failure, LegAction, LegInput, Reply, Route};
-pub use call::{Call, Incoming};
+pub use call::{Call, Incoming, Placement};
 pub use dial::{BINDING_ATTEMPTS_MAX, RINGBACK};
 pub use end::RELEASE_WAIT_MS;
 pub use leg::Leg;

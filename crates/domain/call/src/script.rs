@@ -31,6 +31,8 @@ pub(crate) enum Script {
     },
     /// It is in a conference, or is asked for what opens it.
     Conference(ConferenceSettings),
+    /// It supervises another call.
+    Supervising,
     /// Somebody is rung for it.
     Dialling(Dial),
     /// It talks.
@@ -97,6 +99,7 @@ impl Call {
                 let (number, settings) = (self.dialled_number(), settings.clone());
                 self.act(Action::JoinConference { leg, number, settings });
             }
+            Script::Supervising => self.act(Action::Supervise { leg }),
             Script::Talking { .. } => self.join(),
             Script::Starting | Script::Dialling(_) | Script::Over(_) => {}
         }
@@ -109,10 +112,8 @@ impl Call {
 
     /// Bridges the two legs that talk, once both are agreed.
     pub(crate) fn join(&mut self) {
-        let Script::Talking { with } = self.script else { return };
-        let both = [self.served, with];
-        if both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)) {
-            self.media(MediaCommand::Bridge { a: self.served, b: with });
+        if let Some([a, b]) = self.talking() {
+            self.media(MediaCommand::Bridge { a, b });
             self.join_video();
         }
     }
@@ -136,6 +137,7 @@ impl Call {
             }
             Script::Playing { .. }
             | Script::Conference(_)
+            | Script::Supervising
             | Script::Starting
             | Script::Echo { .. }
             | Script::Dialling(_)

@@ -16,6 +16,10 @@ impl Call {
                 self.signal(transferor, LegAction::AnswerRefer(cause.sip_status()));
                 return Reply::Refused;
             }
+            Decision::Supervise { .. } => {
+                self.signal(transferor, LegAction::AnswerRefer(NO_PARTY_SUPERVISES));
+                return Reply::Refused;
+            }
             Decision::Extension { number, .. } => {
                 self.part_for_transfer(transferor, party);
                 self.dial_for_transfer(number, transferor, now_ms);
@@ -60,5 +64,7 @@ impl Call {
     }
 }
 
+/// SIP's "Forbidden" for a REFER to a supervisor's code, which is for supervisors and not for their parties.
+const NO_PARTY_SUPERVISES: u16 = 403;
 /// SIP's "Call/Transaction Does Not Exist" for a REFER of a party that talks with nobody.
 const NOTHING_TO_TRANSFER: u16 = 481;

@@ -118,11 +118,16 @@ proptest! {
     #[test]
     fn a_call_ends_once_and_releases_every_leg(
         offer in prop_oneof![Just(None), Just(Some("offer".to_owned())), video_port().prop_map(|p| Some(sdp(p)))],
+        is_placed in any::<bool>(),
         devices in 0..3usize,
         steps in prop::collection::vec(step(), 0..40),
     ) {
         let device = binding("sip:1001@127.0.0.2", Transport::Udp);
-        let mut rig = Rig::new(offer.as_deref(), extension("1001"), vec![device; devices]);
+        let devices = vec![device; devices];
+        let mut rig = match is_placed {
+            true => Rig::placed(devices),
+            false => Rig::new(offer.as_deref(), extension("1001"), devices),
+        };
         for step in steps {
             carry_out(&mut rig, step);
         }

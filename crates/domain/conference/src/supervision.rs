@@ -1,5 +1,6 @@
 use offhook_model::{ConferenceCommand, ConferenceId, LegId, MediaCommand, MemberRole};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What a supervisor does on a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -26,46 +27,80 @@ impl SupervisionMode {
     }
 }
 
-/// A supervisor on a call of two: while it lasts the two are in a conference, before and after it bridged.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// Supervisors on a call of two: while there is one the two are in a conference, before and after they are
+/// bridged.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Supervision {
     conference: ConferenceId,
     parties: [LegId; 2],
-    supervisor: LegId,
+    supervisors: BTreeMap<LegId, SupervisionMode>,
 }
 
 impl Supervision {
-    /// Puts the supervisor on the call, and says what the media role has to do.
+    /// Nobody supervises the two yet.
     #[must_use]
-    pub fn begin(
-        conference: ConferenceId,
-        parties: [LegId; 2],
-        supervisor: LegId,
-        mode: SupervisionMode,
-    ) -> (Self, Vec<MediaCommand>) {
-        let begun = Self { conference, parties, supervisor };
-        let join = |leg, role| begun.order(ConferenceCommand::Join { leg, role });
-        let [one, other] = parties;
-        let commands = vec![
-            join(one, MemberRole::TALKS),
-            join(other, MemberRole::TALKS),
-            join(supervisor, mode.role()),
-        ];
-        (begun, commands)
+    pub fn new(conference: ConferenceId, parties: [LegId; 2]) -> Self {
+        Self { conference, parties, supervisors: BTreeMap::new() }
     }
 
-    /// The supervisor does something else.
+    /// The two.
     #[must_use]
-    pub fn set_mode(&self, mode: SupervisionMode) -> MediaCommand {
-        self.order(ConferenceCommand::SetRole { leg: self.supervisor, role: mode.role() })
+    pub fn parties(&self) -> [LegId; 2] {
+        self.parties
     }
 
-    /// The supervisor goes; the two talk on.
+    /// Whether nobody supervises them.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.supervisors.is_empty()
+    }
+
+    /// Puts a supervisor on the call, and says what the media role has to do.
+    #[must_use]
+    pub fn add(&mut self, supervisor: LegId, mode: SupervisionMode) -> Vec<MediaCommand> {
+        let is_first = self.supervisors.is_empty();
+        self.supervisors.insert(supervisor, mode);
+        let parties = if is_first { self.join_parties() } else { Vec::new() };
+        parties.into_iter().chain([self.join(supervisor, mode.role())]).collect()
+    }
+
+    /// The supervisor does something else; nothing happens when it is not there.
+    #[must_use]
+    pub fn set_mode(&mut self, supervisor: LegId, mode: SupervisionMode) -> Option<MediaCommand> {
+        *self.supervisors.get_mut(&supervisor)? = mode;
+        Some(self.order(ConferenceCommand::SetRole { leg: supervisor, role: mode.role() }))
+    }
+
+    /// The two are to be joined again, as after a renegotiation.
+    #[must_use]
+    pub fn join_parties(&self) -> Vec<MediaCommand> {
+        self.parties.map(|leg| self.join(leg, MemberRole::TALKS)).into()
+    }
+
+    /// A supervisor goes. With the last of them the two are bridged again.
+    #[must_use]
+    pub fn remove(&mut self, supervisor: LegId) -> Vec<MediaCommand> {
+        if self.supervisors.remove(&supervisor).is_none() {
+            return Vec::new();
+        }
+        let [a, b] = self.parties;
+        let bridge = self.supervisors.is_empty().then_some(MediaCommand::Bridge { a, b });
+        [self.leave(supervisor)].into_iter().chain(bridge).collect()
+    }
+
+    /// The two part, and all leave.
     #[must_use]
     pub fn end(self) -> Vec<MediaCommand> {
-        let [a, b] = self.parties;
-        let leave = self.order(ConferenceCommand::Leave { leg: self.supervisor });
-        vec![leave, MediaCommand::Bridge { a, b }]
+        let all = self.supervisors.keys().chain(&self.parties);
+        all.map(|leg| self.leave(*leg)).collect()
+    }
+
+    fn join(&self, leg: LegId, role: MemberRole) -> MediaCommand {
+        self.order(ConferenceCommand::Join { leg, role })
+    }
+
+    fn leave(&self, leg: LegId) -> MediaCommand {
+        self.order(ConferenceCommand::Leave { leg })
     }
 
     fn order(&self, command: ConferenceCommand) -> MediaCommand {
@@ -77,22 +112,53 @@ impl Supervision {
 mod tests {
     use super::*;
 
+    const CONFERENCE: ConferenceId = ConferenceId(9);
+    const PARTIES: [LegId; 2] = [LegId(1), LegId(2)];
+
+    fn order(command: ConferenceCommand) -> MediaCommand {
+        MediaCommand::Conference { conference: CONFERENCE, command }
+    }
+
+    fn join(leg: u64, role: MemberRole) -> MediaCommand {
+        order(ConferenceCommand::Join { leg: LegId(leg), role })
+    }
+
+    fn leave(leg: u64) -> MediaCommand {
+        order(ConferenceCommand::Leave { leg: LegId(leg) })
+    }
+
     #[test]
     fn a_call_becomes_a_conference_of_three_and_a_bridge_again() {
-        let [a, b, supervisor] = [1, 2, 3].map(LegId);
-        let conference = ConferenceId(9);
-        let order = |command| MediaCommand::Conference { conference, command };
-        let (supervision, commands) =
-            Supervision::begin(conference, [a, b], supervisor, SupervisionMode::Listen);
-        let join = |leg, role| order(ConferenceCommand::Join { leg, role });
-        let talks = MemberRole::TALKS;
-        let listens = MemberRole::LISTENS;
-        assert_eq!(commands, [join(a, talks), join(b, talks), join(supervisor, listens)]);
-        let set = |role| order(ConferenceCommand::SetRole { leg: supervisor, role });
-        let whisper = supervision.set_mode(SupervisionMode::Whisper { to: b });
+        let [a, b] = PARTIES;
+        let supervisor = LegId(3);
+        let mut supervision = Supervision::new(CONFERENCE, PARTIES);
+        let (talks, listens) = (MemberRole::TALKS, MemberRole::LISTENS);
+        let commands = supervision.add(supervisor, SupervisionMode::Listen);
+        assert_eq!(commands, [join(1, talks), join(2, talks), join(3, listens)]);
+        let set = |role| Some(order(ConferenceCommand::SetRole { leg: supervisor, role }));
+        let whisper = supervision.set_mode(supervisor, SupervisionMode::Whisper { to: b });
         assert_eq!(whisper, set(MemberRole::whispers_to(b)));
-        assert_eq!(supervision.set_mode(SupervisionMode::Barge), set(talks));
-        let leave = order(ConferenceCommand::Leave { leg: supervisor });
-        assert_eq!(supervision.end(), [leave, MediaCommand::Bridge { a, b }]);
+        assert_eq!(supervision.set_mode(supervisor, SupervisionMode::Barge), set(talks));
+        assert_eq!(supervision.remove(supervisor), [leave(3), MediaCommand::Bridge { a, b }]);
+        assert_eq!(supervision.remove(supervisor), []);
+        assert_eq!(supervision.set_mode(supervisor, SupervisionMode::Barge), None);
+    }
+
+    #[test]
+    fn the_two_are_bridged_when_the_last_supervisor_goes() {
+        let [a, b] = PARTIES;
+        let mut supervision = Supervision::new(CONFERENCE, PARTIES);
+        assert_eq!(supervision.add(LegId(3), SupervisionMode::Listen).len(), 3);
+        let second = supervision.add(LegId(4), SupervisionMode::Barge);
+        assert_eq!(second, [join(4, MemberRole::TALKS)]);
+        assert_eq!(supervision.remove(LegId(3)), [leave(3)]);
+        assert_eq!(supervision.remove(LegId(4)), [leave(4), MediaCommand::Bridge { a, b }]);
+    }
+
+    #[test]
+    fn all_leave_when_the_two_part() {
+        let mut supervision = Supervision::new(CONFERENCE, PARTIES);
+        assert_eq!(supervision.add(LegId(3), SupervisionMode::Listen).len(), 3);
+        assert_eq!(supervision.end(), [leave(3), leave(1), leave(2)]);
     }
 }

@@ -36,6 +36,24 @@ impl SupervisorMode {
         }
     }
 
+    /// What a supervisor wants who dials this code and then an extension.
+    #[must_use]
+    pub fn of_code(dialled: &str) -> Option<(Self, &str)> {
+        [Self::Listen, Self::Whisper(CallSide::Agent), Self::Barge]
+            .into_iter()
+            .find_map(|mode| dialled.strip_prefix(mode.code()).map(|rest| (mode, rest)))
+    }
+
+    /// The code that is dialled before an extension; both whispers have one.
+    #[must_use]
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Listen => "*33",
+            Self::Whisper(_) => "*34",
+            Self::Barge => "*35",
+        }
+    }
+
     /// The word that is shown; a whisper has one for either side.
     #[must_use]
     pub fn as_str(self) -> &'static str {

@@ -4,7 +4,7 @@
 //! nobody, keeps nothing and knows no SIP: the switch turns a [`Decision`] into a call.
 //! A caller without an account may dial only what the directory's guest policy names.
 
-use offhook_model::{Directory, HangupCause, Service};
+use offhook_model::{Directory, HangupCause, Service, SupervisorMode};
 use serde::{Deserialize, Serialize};
 
 /// The most digits and letters a dialled number may have, visual separators not counted.
@@ -36,6 +36,13 @@ pub enum Decision {
         /// What is done there.
         service: Service,
     },
+    /// Put the caller, who is a supervisor, on the call of an extension.
+    Supervise {
+        /// The extension.
+        extension: String,
+        /// What the supervisor does there.
+        mode: SupervisorMode,
+    },
     /// Turn it away.
     Refuse {
         /// Why, which gives the SIP status too.
@@ -59,6 +66,9 @@ pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
         let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
         return Decision::Extension { number, ring_timeout_ms };
     }
+    if let Some((mode, extension)) = SupervisorMode::of_code(&number) {
+        return supervise(request.caller, extension, mode, directory);
+    }
     if let Some(service) = directory.services.get(&number) {
         return Decision::Service { number, service: service.clone() };
     }
@@ -68,6 +78,21 @@ pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
 fn may_dial(caller: Option<&str>, number: &str, directory: &Directory) -> bool {
     caller.is_some_and(|user| directory.extensions.contains_key(user))
         || directory.guest_policy.allows(number)
+}
+
+fn supervise(
+    caller: Option<&str>,
+    extension: &str,
+    mode: SupervisorMode,
+    directory: &Directory,
+) -> Decision {
+    if !caller.is_some_and(|caller| directory.supervisors.contains(caller)) {
+        return refuse(HangupCause::OUTGOING_CALL_BARRED, "Only supervisors may dial this number");
+    }
+    if !directory.extensions.contains_key(extension) {
+        return refuse(HangupCause::UNALLOCATED_NUMBER, "No such extension");
+    }
+    Decision::Supervise { extension: extension.to_owned(), mode }
 }
 
 fn refuse(cause: HangupCause, reason: &str) -> Decision {
@@ -83,7 +108,7 @@ pub fn normalize(dialled: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_model::{Extension, GuestPolicy, RecordPolicy, Secret};
+    use offhook_model::{CallSide, Extension, GuestPolicy, RecordPolicy, Secret};
 
     fn directory() -> Directory {
         let extension = Extension {
@@ -98,6 +123,7 @@ mod tests {
             extensions: [("1001".to_owned(), extension)].into(),
             services: [("9196".to_owned(), Service::Echo { delay_ms: 0 })].into(),
             guest_policy: GuestPolicy { allowed: vec!["9196".into(), "777".into()] },
+            supervisors: ["1001".to_owned()].into(),
             ..Directory::default()
         }
     }
@@ -109,7 +135,9 @@ mod tests {
     fn refused_with(decision: &Decision) -> Option<u16> {
         match decision {
             Decision::Refuse { cause, .. } => Some(cause.sip_status()),
-            Decision::Extension { .. } | Decision::Service { .. } => None,
+            Decision::Extension { .. } | Decision::Service { .. } | Decision::Supervise { .. } => {
+                None
+            }
         }
     }
 
@@ -130,6 +158,23 @@ mod tests {
         assert_eq!(refused_with(&decide(None, "1001")), Some(403));
         assert_eq!(refused_with(&decide(Some("guest-1-2"), "1001")), Some(403));
         assert_eq!(refused_with(&decide(None, "777")), Some(404));
+    }
+
+    #[test]
+    fn a_supervisor_supervises_an_extension_and_nobody_else_does() {
+        for (dialled, mode) in [
+            ("*331001", SupervisorMode::Listen),
+            ("*34-1001", SupervisorMode::Whisper(CallSide::Agent)),
+            ("*351001", SupervisorMode::Barge),
+        ] {
+            let extension = "1001".to_owned();
+            assert_eq!(decide(Some("1001"), dialled), Decision::Supervise { extension, mode });
+            assert_eq!(refused_with(&decide(Some("1002"), dialled)), Some(403));
+            assert_eq!(refused_with(&decide(None, dialled)), Some(403));
+        }
+        for nobody in ["*33", "*331002", "*339196", "*361001"] {
+            assert_eq!(refused_with(&decide(Some("1001"), nobody)), Some(404), "{nobody}");
+        }
     }
 
     #[test]

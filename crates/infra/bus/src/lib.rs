@@ -25,7 +25,7 @@ pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
 
 use bytes::Bytes;
-use offhook_model::{CallRef, LogEntry, RecordingForm};
+use offhook_model::{CallRef, LogEntry, RecordingForm, SupervisorMode};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
@@ -62,8 +62,34 @@ pub enum SwitchOrder {
     HangUp(CallRef),
     /// Record this call, or do something with its recording.
     Record(CallRef, RecordingOrder),
+    /// Put a supervisor on this call, or change what is there.
+    Supervise(CallRef, SupervisionOrder),
     /// Take no new calls; those that run go on.
     Drain,
+}
+
+/// What is asked about a supervisor on a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SupervisionOrder {
+    /// Call this extension, and put it on the call.
+    Start {
+        /// The supervisor's extension.
+        extension: String,
+        /// What the supervisor does.
+        mode: SupervisorMode,
+    },
+    /// Let the supervisor do something else.
+    Change {
+        /// The supervisor's extension.
+        extension: String,
+        /// What the supervisor does from here on.
+        mode: SupervisorMode,
+    },
+    /// Let the supervisor go.
+    End {
+        /// The supervisor's extension.
+        extension: String,
+    },
 }
 
 /// What an administrator asks of a call's recording.

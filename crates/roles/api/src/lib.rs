@@ -28,6 +28,7 @@ mod registrations;
 mod routes;
 mod services;
 mod session;
+mod supervise;
 mod system;
 mod throttle;
 mod token;

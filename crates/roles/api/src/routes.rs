@@ -2,7 +2,7 @@ use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
     auth, calls, dashboard, docs, extensions, health, recording_orders, recordings, registrations,
-    services, session, system, users,
+    services, session, supervise, system, users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -85,6 +85,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recording_orders::start, recording_orders::stop))
         .routes(routes!(recording_orders::pause))
         .routes(routes!(recording_orders::resume))
+        .routes(routes!(supervise::start, supervise::change, supervise::end))
         .routes(routes!(recordings::audio_of_call))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::one, recordings::delete))

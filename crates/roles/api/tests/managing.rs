@@ -41,7 +41,7 @@ async fn an_extension_lives_and_dies_and_routing_follows() {
     let change = json!({"sip_password": "another one", "ring_timeout_s": 10});
     let changed = rig.call("PATCH", "/api/extensions/1010", &token, change).await;
     assert_eq!(changed.status, StatusCode::OK);
-    let expected = json!({"number": "1010", "display_name": "Žofie", "ring_timeout_s": 10, "registered_devices": 0});
+    let expected = json!({"number": "1010", "display_name": "Žofie", "ring_timeout_s": 10, "record": "none", "registered_devices": 0});
     assert_eq!(changed.json(), expected);
     assert_eq!(rig.get("/api/extensions/1010", &token).await.json(), expected);
     let known = rig.shared.directory().extensions["1010"].clone();

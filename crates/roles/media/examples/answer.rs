@@ -4,6 +4,7 @@
 use offhook_bus::{MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, queue};
 use offhook_media::{Config, start};
 use offhook_model::LegId;
+use offhook_sealed::KeyRing;
 use offhook_speech::{Engine, Speech};
 use std::io::{BufRead, Write};
 use std::sync::Arc;
@@ -16,7 +17,7 @@ async fn main() -> anyhow::Result<()> {
     let (outbox, mut events) = queue(MEDIA_QUEUE_MAX);
     let config = Config { bind, port_min: 0, port_max: 0, silent_after_s: 3, ..Config::default() };
     let speech = Arc::new(Speech::new(Engine::Flite, None));
-    let _media = start(&config, inbox, outbox, speech)?;
+    let _media = start(&config, inbox, outbox, speech, KeyRing::default())?;
     let mut leg = 0;
     let reader = commands.clone();
     std::thread::spawn(move || {

@@ -7,6 +7,7 @@ use offhook_media::{Config, PacketIoChoice, start};
 use offhook_model::LegId;
 use offhook_rtp::RtpHeader;
 use offhook_sdp::SessionDescription;
+use offhook_sealed::KeyRing;
 use offhook_speech::{Engine, Speech};
 use std::io::Write;
 use std::net::{Ipv4Addr, UdpSocket};
@@ -31,7 +32,7 @@ async fn main() -> anyhow::Result<()> {
     let bind = LOOPBACK.into();
     let config =
         Config { bind, packet_io, port_min: 0, port_max: 0, threads: 1, ..Config::default() };
-    let _media = start(&config, inbox, outbox, speech)?;
+    let _media = start(&config, inbox, outbox, speech, KeyRing::default())?;
     let mut sockets = Vec::new();
     for leg in (1..=2 * calls).map(LegId) {
         let socket = UdpSocket::bind((LOOPBACK, 0))?;

@@ -10,6 +10,7 @@ use offhook_bus::{
 };
 use offhook_media::{Config, self_check, start};
 use offhook_model::LegId;
+use offhook_sealed::KeyRing;
 use offhook_speech::{Engine, Speech};
 use role::{LOOPBACK, PATIENCE, config, configs, role, talk};
 use std::net::UdpSocket;
@@ -295,6 +296,7 @@ fn a_range_without_a_pair_of_ports_is_an_error_that_says_so() {
     let (outbox, _events) = queue(1);
     let speech = Arc::new(Speech::new(Engine::Silent, None));
     let config = Config { port_min: 30_000, port_max: 30_001, ..config() };
-    let error = start(&config, inbox, outbox, speech).expect_err("there is no pair");
+    let error =
+        start(&config, inbox, outbox, speech, KeyRing::default()).expect_err("there is no pair");
     assert!(error.to_string().contains("port_min (30000)"), "{error}");
 }

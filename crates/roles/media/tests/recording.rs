@@ -283,6 +283,39 @@ fn the_wait_in_a_queue_and_the_talk_behind_it_are_one_recording() {
 }
 
 #[test]
+fn a_call_that_moves_from_a_bridge_to_music_and_a_conference_is_one_recording() {
+    let mut studio = Studio::new();
+    let (a, b) = studio.talk(Codec::Pcmu, Codec::Opus);
+    let third = studio.world.call(Protection::Plain, Codec::G722);
+    studio.world.parties[third].speak(960.0);
+    let third = studio.world.parties[third].leg;
+    let source = RecordingSource::Leg(a);
+    studio.start(source, "moves.wav", RecordingLayout::Stereo, RecordingFormat::Wav);
+    studio.advance(SECOND * 2);
+    studio.world.command(MediaCommand::Unbridge { leg: a });
+    let prompts = vec!["tone:1100,60000".to_owned()];
+    studio.world.command(MediaCommand::Play { leg: a, prompts, repeat: false });
+    studio.advance(SECOND * 2);
+    for leg in [a, b, third] {
+        let role = if leg == third { MemberRole::LISTENS } else { MemberRole::TALKS };
+        let command = ConferenceCommand::Join { leg, role };
+        studio.world.command(MediaCommand::Conference { conference: ROOM, command });
+    }
+    studio.advance(SECOND * 2);
+    let leave = ConferenceCommand::Leave { leg: third };
+    studio.world.command(MediaCommand::Conference { conference: ROOM, command: leave });
+    studio.world.command(MediaCommand::Bridge { a, b });
+    studio.advance(SECOND * 2);
+    let summary = studio.stop(source);
+    assert!((7.9..=8.0).contains(&summary.seconds), "{summary:?}");
+    let (rate, channels) = wav(&studio.disk.read("moves.wav"));
+    for (second, heard) in [(0.7, 740.0), (2.7, 1_100.0), (4.7, 740.0), (6.7, 740.0)] {
+        assert_tone(&channels[0], rate, second, 440.0);
+        assert_tone(&channels[1], rate, second, heard);
+    }
+}
+
+#[test]
 fn a_pause_is_silence_with_marks_and_hands_nothing_over() {
     let mut studio = Studio::new();
     let (a, _) = studio.talk(Codec::Pcmu, Codec::Pcmu);

@@ -134,6 +134,12 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Supervise(call, order) => {
+                if !self.switch.supervise(&call, order, Instant::now()) {
+                    tracing::warn!(%call, "a call could not be supervised as was asked");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }

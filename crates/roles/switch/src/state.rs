@@ -4,6 +4,8 @@ mod conferences;
 mod legs;
 mod recordings;
 mod signalling;
+mod supervising;
+mod supervisions;
 
 use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
@@ -26,6 +28,7 @@ use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use supervisions::Supervisions;
 
 /// When a caller who found no room may try again, in seconds.
 const RETRY_AFTER: (&str, &str) = ("Retry-After", "10");
@@ -92,6 +95,7 @@ pub struct Switch {
     calls_max: usize,
     record_calls: bool,
     recordings: Recordings,
+    supervisions: Supervisions,
     draining: bool,
     /// Whether what the user agent has to say is being heard.
     is_hearing_agent: bool,
@@ -127,6 +131,7 @@ impl Switch {
                 layout: config.recording_layout,
                 tone: config.recording_tone,
             }),
+            supervisions: Supervisions::default(),
             draining: false,
             is_hearing_agent: false,
         }
@@ -173,6 +178,9 @@ impl Switch {
         if let MediaEvent::RecordingsExpired { paths } = &event {
             let entry = LogEntry::RecordingsExpired(paths.clone());
             self.outputs.push_back(Output::Log(entry));
+        }
+        if let MediaEvent::Dtmf { leg, digit, duration_ms } = &event {
+            self.handle_supervised_key(*leg, *digit, *duration_ms, now);
         }
         let wanted = self.conferences.handle_media(&event);
         if let Some(leg) = event.leg() {
@@ -288,8 +296,7 @@ impl Switch {
             metrics::counter!("offhook_calls_refused_total").increment(1);
             return;
         }
-        self.serial = self.serial.wrapping_add(1).max(1);
-        let serial = self.serial;
+        let serial = self.next_serial();
         let incoming = self.incoming(serial, request, sdp);
         tracing::info!(call = %incoming.call, "call comes in");
         let call = Call::new(incoming, self.unix_ms(now));
@@ -301,13 +308,24 @@ impl Switch {
         }
     }
 
-    fn incoming(&self, serial: u32, request: &Message, sdp: Option<&Bytes>) -> Incoming {
+    fn next_serial(&mut self) -> u32 {
+        self.serial = self.serial.wrapping_add(1).max(1);
+        self.serial
+    }
+
+    /// The name of the call with this number.
+    fn reference(&self, serial: u32) -> CallRef {
+        CallRef::from_bits(u128::from(self.boot) << 64 | u128::from(serial))
+    }
+
+    fn incoming(&mut self, serial: u32, request: &Message, sdp: Option<&Bytes>) -> Incoming {
         let caller = Caller::of(request);
         let dialled = dialled(request);
         let asked = Request { caller: caller.account.as_deref(), dialled: &dialled };
         let decision = route(asked, &self.directory);
+        let decision = self.find_supervised(serial, caller.account.as_deref(), decision);
         Incoming {
-            call: CallRef::from_bits(u128::from(self.boot) << 64 | u128::from(serial)),
+            call: self.reference(serial),
             serial,
             account: caller.account,
             caller: caller.number,
@@ -342,6 +360,7 @@ impl Switch {
         }
         if call.is_finished() {
             self.legs.forget(serial);
+            self.stop_supervising(serial, now);
         } else {
             if let Some(due) = call.poll_timeout() {
                 self.deadlines.insert((due, serial));
@@ -353,7 +372,17 @@ impl Switch {
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
         match action {
-            Action::Media(command) => self.command(command, now),
+            Action::Media(command) => {
+                let parts = matches!(command, MediaCommand::Unbridge { .. });
+                if self.command(command, now) && parts {
+                    call.publish();
+                }
+            }
+            Action::Supervise { leg } => {
+                if !self.join_supervised(leg, now) {
+                    call.hang_up(HangupCause::NORMAL_CLEARING, self.unix_ms(now));
+                }
+            }
             Action::JoinConference { leg, number, settings } => {
                 let wanted = self.conferences.join(number, settings, leg);
                 self.carry_out_for_conference(wanted, now);
@@ -368,6 +397,7 @@ impl Switch {
                     self.record_answered(call, &live, now);
                 }
                 live.recording = self.recordings.live(call.caller());
+                live.supervisors = self.supervisions.live(serial_of(call.caller()));
                 self.outputs.push_back(Output::Live(live));
             }
             Action::Finished(record) => self.finish(call, *record),
@@ -377,6 +407,9 @@ impl Switch {
     /// Begins the recording of a call that was answered, where all are recorded, or those of its account or of
     /// who answered.
     fn record_answered(&mut self, call: &Call, live: &LiveCall, now: Instant) {
+        if self.supervisions.supervised_from(serial_of(call.caller())).is_some() {
+            return;
+        }
         let answered_by = live.answered_by.as_deref().unwrap_or_default();
         let account = call.account(call.caller());
         if self.record_calls || self.directory.records(account, answered_by) {
@@ -391,13 +424,26 @@ impl Switch {
         self.outputs.push_back(Output::Log(LogEntry::Call(Box::new(record))));
     }
 
-    /// A command of a call. A leg that is released leaves its conference first.
-    fn command(&mut self, command: MediaCommand, now: Instant) {
+    /// A command of a call. A leg that is released leaves its conference first, and one that parts from its
+    /// partner is supervised no longer; says whether it was. Two that are supervised stay in their conference
+    /// when they are to be bridged.
+    fn command(&mut self, command: MediaCommand, now: Instant) -> bool {
+        let mut was_supervised = false;
         if let MediaCommand::Release { leg } = command {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
         }
+        if let MediaCommand::Release { leg } | MediaCommand::Unbridge { leg } = command {
+            was_supervised = self.leave_supervised(leg, now);
+        }
+        if let MediaCommand::Bridge { a, b } = command
+            && let Some(instead) = self.supervisions.instead_of_bridge(a, b)
+        {
+            self.outputs.extend(instead.into_iter().map(Output::Media));
+            return was_supervised;
+        }
         self.outputs.push_back(Output::Media(command));
+        was_supervised
     }
 
     fn carry_out_for_conference(&mut self, wanted: Vec<offhook_conference::Output>, now: Instant) {
@@ -425,6 +471,7 @@ impl Switch {
         for leg in call.video_legs() {
             self.command(MediaCommand::Release { leg }, now);
         }
+        self.stop_supervising(serial_of(call.caller()), now);
         let now_ms = self.unix_ms(now);
         match catch_unwind(AssertUnwindSafe(|| call.record_of_fault(now_ms))) {
             Ok(record) => self.finish(call, record),

@@ -3,13 +3,8 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_bus::RecordingOrder;
-use offhook_model::{
-    CallRef, HangupCause, MediaCommand, Party, RecordingCommand, RecordingFormat, RecordingLayout,
-};
+use offhook_model::{HangupCause, MediaCommand, Party};
 use offhook_sip::message::HeaderName;
-use offhook_switch::Config;
-use offhook_testkit::ScriptedPeer;
 use std::time::Duration;
 
 #[test]
@@ -30,56 +25,6 @@ fn an_anonymous_caller_reaches_the_echo() {
     assert_eq!((record.caller.as_str(), record.dialled.as_str()), ("somebody", "9196"));
     assert_eq!((record.cause, record.hung_up_by), (HangupCause::NORMAL_CLEARING, Party::Caller));
     assert_eq!(peer.engine.switch.call_count(), 0);
-}
-
-#[test]
-fn a_call_is_recorded_by_order_under_the_day_on_which_it_came() {
-    let mut peer = Desk::peer();
-    peer.say(&invite("9196", None, Some(SDP)));
-    peer.expect("SIP/2.0 100");
-    let ok = peer.expect("SIP/2.0 200");
-    peer.say(&within("ACK", 1, &ok, ""));
-    let call = peer.engine.live[0].call.clone();
-    assert!(peer.engine.switch.record(&call, RecordingOrder::Start));
-    assert!(peer.engine.switch.record(&call, RecordingOrder::Pause));
-    assert!(!peer.engine.switch.record(&CallRef::from_bits(7), RecordingOrder::Start));
-    peer.say(&within("BYE", 2, &ok, ""));
-    let recordings: Vec<_> = peer
-        .engine
-        .commands
-        .iter()
-        .filter_map(|command| match command {
-            MediaCommand::Record { command, .. } => Some(command.clone()),
-            _ => None,
-        })
-        .collect();
-    let path = format!("1970/01/01/{call}.wav").into();
-    let (layout, format) = (RecordingLayout::Stereo, RecordingFormat::Wav);
-    let start = RecordingCommand::Start { path, layout, format, tone: false };
-    assert_eq!(recordings, [start, RecordingCommand::Pause]);
-}
-
-#[test]
-fn where_all_calls_are_recorded_each_is_from_its_answer() {
-    let config = Config { record_calls: true, ..Config::default() };
-    let mut peer = ScriptedPeer::new(Desk::with(&config));
-    let recordings = |peer: &ScriptedPeer<Desk>| {
-        let commands = peer.engine.commands.iter();
-        commands.filter(|command| matches!(command, MediaCommand::Record { .. })).count()
-    };
-    peer.say(&invite("1001", Some("1002"), Some(SDP)));
-    peer.expect("SIP/2.0 100");
-    let out = peer.expect("INVITE");
-    assert_eq!(recordings(&peer), 0, "a call that rings is not recorded");
-    let contact = "Contact: <sip:1001@127.0.0.3:5070>\n";
-    let answer = format!("{contact}Content-Type: application/sdp\n\n{SDP}");
-    peer.reply(&out, "200 OK", "callee", &answer);
-    let both = [peer.expect(""), peer.expect("")];
-    let ok = both.iter().find(|message| !message.is_request()).expect("our answer");
-    peer.say(&within("ACK", 1, ok, ""));
-    assert_eq!(recordings(&peer), 1);
-    peer.say(&within("BYE", 2, ok, ""));
-    assert_eq!(recordings(&peer), 1, "it ends with the leg");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A call between scripted parties: the media role answers at once, signalling is said by the test.
 #![allow(dead_code, reason = "each behaviour uses its own part of the rig")]
 
-use offhook_call::{Action, Call, Incoming, LegAction, LegInput};
+use offhook_call::{Action, Call, Incoming, LegAction, LegInput, Placement};
 use offhook_model::{
     Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
     MediaRefusal, OfferPolicy, Security, StreamReport, Transport,
@@ -43,6 +43,7 @@ pub struct Rig {
     pub commands: Vec<MediaCommand>,
     pub record: Option<CallRecord>,
     pub joined: Vec<(LegId, String)>,
+    pub supervising: Vec<LegId>,
     pub media_is_slow: bool,
     pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
@@ -93,14 +94,30 @@ impl Rig {
             policy: OfferPolicy { security, ice, prefer_codec_of: None },
             decision,
         };
+        Self::of(Call::new(incoming, START_MS), bindings, media_is_slow)
+    }
+
+    /// A call that we place to a supervisor's extension.
+    pub fn placed(bindings: Vec<Binding>) -> Self {
+        let placement = Placement {
+            call: CallRef::from_bits(7),
+            serial: 7,
+            extension: "1009".into(),
+            dialled: "*331001".into(),
+        };
+        Self::of(Call::place(placement, START_MS), bindings, false)
+    }
+
+    fn of(call: Call, bindings: Vec<Binding>, media_is_slow: bool) -> Self {
         let mut rig = Self {
-            call: Call::new(incoming, START_MS),
+            call,
             now_ms: START_MS,
             bindings,
             signalled: Vec::new(),
             commands: Vec::new(),
             record: None,
             joined: Vec::new(),
+            supervising: Vec::new(),
             media_is_slow,
             has_video_ports: true,
             held_back: VecDeque::new(),
@@ -140,6 +157,7 @@ impl Rig {
                     self.call.handle_bindings(&bindings, self.now_ms);
                 }
                 Action::JoinConference { leg, number, .. } => self.joined.push((leg, number)),
+                Action::Supervise { leg } => self.supervising.push(leg),
                 Action::Live(_) => {}
                 Action::Finished(record) => {
                     assert!(self.record.is_none(), "a call has one record");

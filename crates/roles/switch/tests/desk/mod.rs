@@ -4,9 +4,9 @@
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
-    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall, LogEntry,
-    MediaCommand, MediaEvent, MediaRefusal, RecordPolicy, RecordingRecord, Secret, Service,
-    StreamReport, Transport,
+    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LegId, LiveCall,
+    LogEntry, MediaCommand, MediaEvent, MediaRefusal, RecordPolicy, RecordingRecord,
+    RecordingSource, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -23,6 +23,8 @@ pub struct Desk {
     pub commands: Vec<MediaCommand>,
     pub records: Vec<CallRecord>,
     pub recordings: Vec<RecordingRecord>,
+    /// The leg that was recorded last.
+    pub recorded_leg: Option<LegId>,
     pub live: Vec<LiveCall>,
     /// What the media role refuses the next answer with.
     pub refuse_answer: Option<MediaRefusal>,
@@ -53,6 +55,7 @@ impl Desk {
             commands: Vec::new(),
             records: Vec::new(),
             recordings: Vec::new(),
+            recorded_leg: None,
             live: Vec::new(),
             refuse_answer: None,
             sent: VecDeque::new(),
@@ -96,6 +99,9 @@ impl Desk {
     }
 
     fn answer_for_media(&mut self, command: MediaCommand) {
+        if let MediaCommand::Record { source: RecordingSource::Leg(leg), .. } = command {
+            self.recorded_leg = Some(leg);
+        }
         self.commands.push(command);
         let event = match self.commands[self.commands.len() - 1] {
             MediaCommand::Answer { leg, .. } | MediaCommand::Offer { leg, .. } => {
