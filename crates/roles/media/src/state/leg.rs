@@ -3,7 +3,7 @@
 mod agreement;
 mod inbound;
 mod keys;
-mod outbound;
+pub(crate) mod outbound;
 mod terms;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
