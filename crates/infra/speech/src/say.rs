@@ -108,6 +108,19 @@ pub fn say(kind: &str, value: &str, language: &dyn Language) -> Result<String, S
     words.filter(|_| !is_long).ok_or(SayError::Value(example))
 }
 
+/// Entry point for fuzzing: says `input`, a kind and a value behind a colon.
+///
+/// It must return for every input.
+#[doc(hidden)]
+pub fn fuzz(input: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(input)
+        && let Some((kind, value)) = text.split_once(':')
+        && let Ok(words) = say(kind, value, &English)
+    {
+        debug_assert!(!words.is_empty());
+    }
+}
+
 fn whole(value: &str) -> Option<u64> {
     let is_plain = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
     value.parse().ok().filter(|number| is_plain && *number <= NUMBER_MAX)

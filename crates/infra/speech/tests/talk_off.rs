@@ -1,6 +1,9 @@
-//! Minutes of speech in which no key was pressed: no digit may be heard (talk-off).
+//! Minutes of speech and music in which no key was pressed: no digit may be heard (talk-off).
 
-use offhook_audio::{Codec, Decoder, DtmfDetector, DtmfEvent, Encoder, Resampler};
+use offhook_audio::music::{self, hold_music};
+use offhook_audio::{
+    Codec, Decoder, DtmfDetector, DtmfEvent, Encoder, Resampler, Tone, ToneGenerator,
+};
 use offhook_speech::{Engine, Speech};
 
 /// What call centres say, with numbers, names and many vowels.
@@ -89,4 +92,80 @@ fn minutes_of_speech_hold_no_digit() {
         }
     }
     assert!(listened >= SECONDS_MIN, "{listened} s of speech");
+}
+
+/// Samples per second of what is composed here.
+const RATE: u32 = 8_000;
+
+/// A note with its overtones, each weaker than the one below it, that fades.
+fn add_note(pcm: &mut [i16], hz: f64, level: f64) {
+    for (place, sample) in pcm.iter_mut().enumerate() {
+        let time = place as f64 / f64::from(RATE);
+        let overtones = (1..=8).map(f64::from).filter(|overtone| hz * overtone < 3_600.0);
+        let wave = overtones
+            .map(|overtone| (std::f64::consts::TAU * hz * overtone * time).sin() / overtone.sqrt())
+            .sum::<f64>();
+        let fading = (-2.0 * time).exp();
+        *sample = sample.saturating_add((wave * fading * level) as i16);
+    }
+}
+
+/// The frequency of a key of a piano, the 49th being A at 440 Hz.
+fn piano(key: i32) -> f64 {
+    440.0 * 2_f64.powf(f64::from(key - 49) / 12.0)
+}
+
+#[test]
+fn minutes_of_hold_music_hold_no_digit() {
+    let mut listened = 0;
+    for percent in [60, 75, 90, 100, 110, 130] {
+        let pcm = as_another_voice(hold_music(), percent);
+        let narrow = resampled(&pcm, music::SAMPLE_RATE, RATE);
+        listened += narrow.len() / RATE as usize;
+        assert_eq!(digits_in(&pcm, music::SAMPLE_RATE), "", "{percent} %");
+        assert_eq!(digits_in(&coded(&narrow, Codec::Pcmu), RATE), "", "{percent} %, PCMU");
+    }
+    assert!(listened >= 120, "{listened} s of music");
+}
+
+/// Chords and single notes over five octaves: among them are pairs of notes that lie as near to the tones of a
+/// key as those of a phone do.
+#[test]
+fn chords_hold_no_digit() {
+    let chords: [&[i32]; 7] =
+        [&[0], &[0, 4, 7], &[0, 3, 7], &[0, 4, 7, 10], &[0, 7, 16], &[0, 5, 9], &[0, 8]];
+    for root in 16..72 {
+        for chord in chords {
+            for level in [1_000.0, 3_000.0] {
+                let mut pcm = vec![0; RATE as usize];
+                chord.iter().for_each(|step| add_note(&mut pcm, piano(root + step), level));
+                for (name, pcm) in [("as it is", pcm.clone()), ("PCMU", coded(&pcm, Codec::Pcmu))] {
+                    assert_eq!(digits_in(&pcm, RATE), "", "{name}: {chord:?} over key {root}");
+                }
+            }
+        }
+    }
+}
+
+/// Tones that are almost a key: others are heard with the two, one of them is missing, or is far weaker.
+#[test]
+fn tones_beside_those_of_keys_are_no_digit() {
+    let rows = [697.0, 770.0, 852.0, 941.0];
+    let columns = [1_209.0, 1_336.0, 1_477.0, 1_633.0];
+    for row in rows {
+        for column in columns {
+            for tones in [
+                vec![(row, -10.0), (column, -10.0), (2.0 * row, -10.0), (3_000.0, -10.0)],
+                vec![(row, -10.0)],
+                vec![(column, -10.0)],
+                vec![(row, -30.0), (column, -10.0)],
+            ] {
+                let tones = tones.into_iter().map(|(hz, dbm0)| Tone { hz, dbm0 });
+                let tones: Vec<Tone> = tones.collect();
+                let mut pcm = vec![0; RATE as usize];
+                ToneGenerator::new(RATE, &tones).fill(&mut pcm);
+                assert_eq!(digits_in(&pcm, RATE), "", "{tones:?}");
+            }
+        }
+    }
 }

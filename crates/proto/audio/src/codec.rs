@@ -9,8 +9,8 @@ use thiserror::Error;
 /// The longest frame that a decoder may produce: 120 ms of Opus at 48 kHz (RFC 6716 2.1.4).
 pub const MAX_FRAME_SAMPLES: usize = 5760;
 
-/// The longest payload that an encoder may produce: 60 ms of L16 at 48 kHz, in bytes.
-pub const MAX_PAYLOAD: usize = 5760;
+/// The longest payload that an encoder may produce: 60 ms of L16 at 48 kHz in two channels, in bytes.
+pub const MAX_PAYLOAD: usize = 11_520;
 
 /// Shortest packet time that is encoded, in milliseconds.
 pub const MIN_PTIME_MS: u32 = 10;
@@ -31,6 +31,8 @@ pub enum Codec {
     Opus,
     /// Linear 16-bit big-endian mono samples (RFC 3551 4.5.11).
     L16(L16Rate),
+    /// The same in two channels. What is encoded is the same in both; what is decoded is their mean.
+    L16Stereo(L16Rate),
 }
 
 /// Sample rates at which [`Codec::L16`] is spoken.
@@ -79,6 +81,7 @@ impl Codec {
             (8000, 1) if is("G722") => Some(Codec::G722),
             (48000, 2) if is("opus") => Some(Codec::Opus),
             (hz, 1) if is("L16") => L16Rate::from_hz(hz).map(Codec::L16),
+            (hz, 2) if is("L16") => L16Rate::from_hz(hz).map(Codec::L16Stereo),
             _ => None,
         }
     }
@@ -89,6 +92,7 @@ impl Codec {
             0 => Some(Codec::Pcmu),
             8 => Some(Codec::Pcma),
             9 => Some(Codec::G722),
+            10 => Some(Codec::L16Stereo(L16Rate::Hz44100)),
             11 => Some(Codec::L16(L16Rate::Hz44100)),
             _ => None,
         }
@@ -100,8 +104,9 @@ impl Codec {
             Codec::Pcmu => Some(0),
             Codec::Pcma => Some(8),
             Codec::G722 => Some(9),
+            Codec::L16Stereo(L16Rate::Hz44100) => Some(10),
             Codec::L16(L16Rate::Hz44100) => Some(11),
-            Codec::Opus | Codec::L16(_) => None,
+            Codec::Opus | Codec::L16(_) | Codec::L16Stereo(_) => None,
         }
     }
 
@@ -112,14 +117,14 @@ impl Codec {
             Codec::Pcma => "PCMA",
             Codec::G722 => "G722",
             Codec::Opus => "opus",
-            Codec::L16(_) => "L16",
+            Codec::L16(_) | Codec::L16Stereo(_) => "L16",
         }
     }
 
     /// Channels in `a=rtpmap`. Opus always says 2 (RFC 7587 7), whatever is sent.
     pub const fn rtpmap_channels(self) -> u32 {
         match self {
-            Codec::Opus => 2,
+            Codec::Opus | Codec::L16Stereo(_) => 2,
             Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::L16(_) => 1,
         }
     }
@@ -130,7 +135,7 @@ impl Codec {
             Codec::Pcmu | Codec::Pcma => 8000,
             Codec::G722 => 16000,
             Codec::Opus => 48000,
-            Codec::L16(rate) => rate.hz(),
+            Codec::L16(rate) | Codec::L16Stereo(rate) => rate.hz(),
         }
     }
 
@@ -138,7 +143,26 @@ impl Codec {
     pub const fn clock_rate(self) -> u32 {
         match self {
             Codec::G722 => 8000,
-            Codec::Pcmu | Codec::Pcma | Codec::Opus | Codec::L16(_) => self.sample_rate(),
+            Codec::Pcmu | Codec::Pcma | Codec::Opus | Codec::L16(_) | Codec::L16Stereo(_) => {
+                self.sample_rate()
+            }
+        }
+    }
+
+    /// RTP timestamp ticks of so many PCM samples.
+    pub const fn ticks_of(self, samples: usize) -> u32 {
+        (samples as u64 * self.clock_rate() as u64 / self.sample_rate() as u64) as u32
+    }
+
+    /// How many PCM samples make a payload of no more than so many bytes. Only linear samples need more than
+    /// a packet for 20 ms.
+    pub const fn samples_within(self, bytes: usize) -> usize {
+        match self {
+            Codec::Pcmu | Codec::Pcma => bytes,
+            Codec::G722 => bytes * 2,
+            Codec::Opus => MAX_FRAME_SAMPLES,
+            Codec::L16(_) => bytes / 2,
+            Codec::L16Stereo(_) => bytes / 4,
         }
     }
 
@@ -196,7 +220,8 @@ enum EncoderState {
     G711(Law),
     G722(Box<g722::Encoder>),
     Opus(OpusEncoder),
-    L16,
+    /// With this many channels.
+    L16(usize),
 }
 
 impl Encoder {
@@ -207,7 +232,8 @@ impl Encoder {
             Codec::Pcma => EncoderState::G711(Law::A),
             Codec::G722 => EncoderState::G722(Box::default()),
             Codec::Opus => EncoderState::Opus(OpusEncoder::new()?),
-            Codec::L16(_) => EncoderState::L16,
+            Codec::L16(_) => EncoderState::L16(1),
+            Codec::L16Stereo(_) => EncoderState::L16(2),
         };
         Ok(Encoder { codec, state })
     }
@@ -235,7 +261,7 @@ impl Encoder {
                 Ok(pcm.len() / 2)
             }
             EncoderState::Opus(encoder) => encoder.encode(pcm, payload),
-            EncoderState::L16 => encode_l16(pcm, payload),
+            EncoderState::L16(channels) => encode_l16(pcm, *channels, payload),
         }
     }
 
@@ -260,7 +286,8 @@ enum DecoderState {
     G711(Law, Concealer),
     G722(Box<g722::Decoder>, Concealer),
     Opus(OpusDecoder),
-    L16(Concealer),
+    /// With this many channels.
+    L16(usize, Concealer),
 }
 
 impl Decoder {
@@ -272,7 +299,8 @@ impl Decoder {
             Codec::Pcma => DecoderState::G711(Law::A, concealer()),
             Codec::G722 => DecoderState::G722(Box::default(), concealer()),
             Codec::Opus => DecoderState::Opus(OpusDecoder::new()?),
-            Codec::L16(_) => DecoderState::L16(concealer()),
+            Codec::L16(_) => DecoderState::L16(1, concealer()),
+            Codec::L16Stereo(_) => DecoderState::L16(2, concealer()),
         };
         Ok(Decoder { codec, state })
     }
@@ -288,8 +316,10 @@ impl Decoder {
             DecoderState::G711(..) => Ok(payload.len()),
             DecoderState::G722(..) => Ok(payload.len() * 2),
             DecoderState::Opus(decoder) => decoder.decoded_samples(payload),
-            DecoderState::L16(_) if !payload.len().is_multiple_of(2) => Err(CodecError::Malformed),
-            DecoderState::L16(_) => Ok(payload.len() / 2),
+            DecoderState::L16(channels, _) => match payload.len() {
+                bytes if bytes.is_multiple_of(2 * channels) => Ok(bytes / (2 * channels)),
+                _ => Err(CodecError::Malformed),
+            },
         }
     }
 
@@ -311,8 +341,8 @@ impl Decoder {
                 concealer.handle_good(pcm);
             }
             DecoderState::Opus(decoder) => return decoder.decode(payload, pcm),
-            DecoderState::L16(concealer) => {
-                decode_l16(payload, pcm);
+            DecoderState::L16(channels, concealer) => {
+                decode_l16(payload, *channels, pcm);
                 concealer.handle_good(pcm);
             }
         }
@@ -325,7 +355,7 @@ impl Decoder {
         match &mut self.state {
             DecoderState::G711(_, concealer)
             | DecoderState::G722(_, concealer)
-            | DecoderState::L16(concealer) => {
+            | DecoderState::L16(_, concealer) => {
                 concealer.conceal(pcm);
                 Ok(())
             }
@@ -349,17 +379,23 @@ fn room<T>(buffer: &mut [T], needed: usize) -> Result<&mut [T], CodecError> {
     buffer.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed })
 }
 
-fn encode_l16(pcm: &[i16], payload: &mut [u8]) -> Result<usize, CodecError> {
-    let payload = room(payload, pcm.len() * 2)?;
-    for (bytes, sample) in payload.chunks_exact_mut(2).zip(pcm) {
-        bytes.copy_from_slice(&sample.to_be_bytes());
+fn encode_l16(pcm: &[i16], channels: usize, payload: &mut [u8]) -> Result<usize, CodecError> {
+    let bytes = pcm.len() * 2 * channels;
+    let payload = room(payload, bytes)?;
+    for (frame, sample) in payload.chunks_exact_mut(2 * channels).zip(pcm) {
+        for bytes in frame.chunks_exact_mut(2) {
+            bytes.copy_from_slice(&sample.to_be_bytes());
+        }
     }
-    Ok(pcm.len() * 2)
+    Ok(bytes)
 }
 
-fn decode_l16(payload: &[u8], pcm: &mut [i16]) {
-    for (sample, bytes) in pcm.iter_mut().zip(payload.chunks_exact(2)) {
-        *sample = i16::from_be_bytes([bytes[0], bytes[1]]);
+fn decode_l16(payload: &[u8], channels: usize, pcm: &mut [i16]) {
+    for (sample, frame) in pcm.iter_mut().zip(payload.chunks_exact(2 * channels)) {
+        let of_channel = |bytes: &[u8]| i32::from(i16::from_be_bytes([bytes[0], bytes[1]]));
+        let sum = frame.chunks_exact(2).map(of_channel).sum::<i32>();
+        let mean = sum / i32::try_from(channels).unwrap_or(1);
+        *sample = i16::try_from(mean).expect("a mean of 16-bit samples has 16 bits");
     }
 }
 
@@ -367,7 +403,7 @@ fn decode_l16(payload: &[u8], pcm: &mut [i16]) {
 mod tests {
     use super::*;
 
-    const ALL: [Codec; 8] = [
+    const ALL: [Codec; 10] = [
         Codec::Pcmu,
         Codec::Pcma,
         Codec::G722,
@@ -376,6 +412,8 @@ mod tests {
         Codec::L16(L16Rate::Hz16000),
         Codec::L16(L16Rate::Hz44100),
         Codec::L16(L16Rate::Hz48000),
+        Codec::L16Stereo(L16Rate::Hz16000),
+        Codec::L16Stereo(L16Rate::Hz44100),
     ];
 
     #[test]

@@ -15,6 +15,8 @@
 pub mod activity;
 pub mod codec;
 pub mod dtmf;
+#[doc(hidden)]
+pub mod fuzz;
 pub mod g711;
 mod g722;
 pub mod goertzel;

@@ -44,6 +44,9 @@ pub fn read(bytes: Vec<u8>) -> Result<Wav, SoundFileError> {
     if let Ok(wav) = wav::read(&bytes) {
         return Ok(wav);
     }
+    if riff_channels(&bytes).is_some_and(|channels| channels > wav::MAX_CHANNELS) {
+        return Err(SoundFileError::Size);
+    }
     let source =
         MediaSourceStream::new(Box::new(Cursor::new(bytes)), MediaSourceStreamOptions::default());
     let (options, metadata) = (FormatOptions::default(), MetadataOptions::default());
@@ -56,6 +59,20 @@ pub fn read(bytes: Vec<u8>) -> Result<Wav, SoundFileError> {
     let id = track.id;
     decode_all(format.as_mut(), id, &mut decoder)?;
     decoder.finish()
+}
+
+/// The channels of a RIFF file as its `fmt` chunk has them. The reader behind overflows with too many.
+fn riff_channels(bytes: &[u8]) -> Option<u16> {
+    let mut rest = bytes.strip_prefix(b"RIFF")?.get(8..)?;
+    loop {
+        let (head, body) = rest.split_at_checked(8)?;
+        if head.starts_with(b"fmt ") {
+            return Some(u16::from_le_bytes([*body.get(2)?, *body.get(3)?]));
+        }
+        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
+        let length = usize::try_from(length).ok()?;
+        rest = body.get(length.checked_add(length % 2)?..)?;
+    }
 }
 
 fn decode_all(

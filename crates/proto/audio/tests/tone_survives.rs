@@ -8,7 +8,7 @@ use offhook_audio::{
 
 const TONE: Tone = Tone { hz: 440.0, dbm0: -10.0 };
 
-const CODECS: [Codec; 8] = [
+const CODECS: [Codec; 10] = [
     Codec::Pcmu,
     Codec::Pcma,
     Codec::G722,
@@ -17,6 +17,8 @@ const CODECS: [Codec; 8] = [
     Codec::L16(L16Rate::Hz16000),
     Codec::L16(L16Rate::Hz44100),
     Codec::L16(L16Rate::Hz48000),
+    Codec::L16Stereo(L16Rate::Hz16000),
+    Codec::L16Stereo(L16Rate::Hz44100),
 ];
 
 fn tone(rate: u32, ms: u32) -> Vec<i16> {
@@ -126,4 +128,17 @@ fn a_stereo_opus_packet_is_heard_as_mono() {
         out.extend(pcm);
     }
     assert!(tone_to_noise(48_000, &out, "stereo") > 25.0);
+}
+
+/// What comes in two channels is heard whole, whichever of them it is in.
+#[test]
+fn both_channels_of_linear_samples_are_heard() {
+    let codec = Codec::L16Stereo(L16Rate::Hz16000);
+    let mut decoder = Decoder::new(codec).expect("a codec of ours");
+    let frame = [[1_000_i16, 3_000], [-2_000, 0], [i16::MIN, i16::MIN], [i16::MAX, i16::MAX]];
+    let payload: Vec<u8> = frame.concat().iter().flat_map(|sample| sample.to_be_bytes()).collect();
+    let mut pcm = [0; 4];
+    assert_eq!(decoder.decode(&payload, &mut pcm), Ok(4));
+    assert_eq!(pcm, [2_000, -1_000, i16::MIN, i16::MAX]);
+    assert!(decoder.decode(&payload[..6], &mut pcm).is_err(), "half of a pair of samples");
 }

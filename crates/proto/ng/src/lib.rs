@@ -56,3 +56,16 @@ fn check_body(body: &[u8]) {
         debug_assert!(request.flags.unknown.len() <= NAMES_MAX);
     }
 }
+
+/// Entry point for fuzzing: reads `input` as the one string of flags that Kamailio's module hands on.
+///
+/// It must return for every input.
+#[doc(hidden)]
+pub fn fuzz_flags(input: &[u8]) {
+    let Ok(line) = std::str::from_utf8(input) else { return };
+    let entry = |key: &'static str, value: &str| (key.as_bytes().into(), Value::text(value));
+    let entries = vec![entry("command", "offer"), entry("call-id", "c"), entry("rtpp-flags", line)];
+    if let Ok(request) = Request::from_value(&Value::Dictionary(entries)) {
+        debug_assert!(request.flags.unknown.len() <= NAMES_MAX);
+    }
+}

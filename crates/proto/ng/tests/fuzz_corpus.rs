@@ -9,3 +9,8 @@ use replay::replay;
 fn messages_of_the_corpus_return() {
     assert!(replay("ng", offhook_ng::fuzz) >= 18);
 }
+
+#[test]
+fn flags_of_the_corpus_return() {
+    assert!(replay("ng_flags", offhook_ng::fuzz_flags) >= 10);
+}

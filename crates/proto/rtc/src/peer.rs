@@ -326,7 +326,11 @@ impl Peer {
         };
         let accepted = ice.handle_packet(source, packet, now);
         self.advance(now);
-        if accepted { Incoming::Control } else { Incoming::Refused(Refusal::Authentication) }
+        match (accepted, self.uses_ice) {
+            (true, _) => Incoming::Control,
+            (false, true) => Incoming::Refused(Refusal::Authentication),
+            (false, false) => Incoming::Refused(Refusal::Unexpected),
+        }
     }
 
     fn handle_dtls(

@@ -15,6 +15,7 @@ use std::hint::black_box;
 mod clock_drift;
 pub mod comfort_noise;
 mod event_relay;
+mod fuzz_events;
 mod jitter_buffer;
 pub mod quality;
 mod receive_statistics;
@@ -27,6 +28,8 @@ mod telephone_event;
 
 pub use clock_drift::ClockDrift;
 pub use event_relay::{EventRelay, RelayedEventPacket};
+#[doc(hidden)]
+pub use fuzz_events::fuzz_events;
 pub use jitter_buffer::{
     ADJUST_INTERVAL, CONCEAL_PIECES_MAX, Dropped, Frame, IDLE_PIECES_MAX, JITTER_PACKETS_MAX,
     JITTER_PAYLOAD_BYTES_MAX, JitterBuffer, JitterBufferStatistics, JitterConfig, Playout,

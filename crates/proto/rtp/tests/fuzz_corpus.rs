@@ -14,3 +14,8 @@ fn packets_of_the_corpus_return() {
 fn reports_of_the_corpus_return() {
     assert!(replay("rtcp", offhook_rtp::fuzz_rtcp) >= 10);
 }
+
+#[test]
+fn events_of_the_corpus_return() {
+    assert!(replay("telephone_event", offhook_rtp::fuzz_events) >= 10);
+}

@@ -83,3 +83,29 @@ pub fn fuzz(input: &[u8]) {
         }
     }
 }
+
+/// Entry point for fuzzing: takes `input` apart as a description to be edited, whatever it is, and edits it.
+///
+/// It must return for every input, and what was not edited must come out as it came.
+#[doc(hidden)]
+pub fn fuzz_edit(input: &[u8]) {
+    let mut editor = DescriptionEditor::new(input);
+    debug_assert_eq!(editor.to_bytes(), input);
+    let address = std::net::IpAddr::from([192, 0, 2, 1]);
+    let formats = [EditedFormat::kept(0), EditedFormat::renumbered(8, 96)];
+    editor.session().set_origin_address(address);
+    editor.session().set_connection(address);
+    for index in 0..editor.section_count().min(8) {
+        let Some(section) = editor.section(index) else { continue };
+        section.set_port(30_000);
+        section.set_protocol("RTP/SAVP");
+        section.set_formats(&formats);
+        section.set_connection(address);
+        section.remove_attributes(&["crypto", "candidate"]);
+        section.push_attribute("rtcp", "30001");
+        section.replace_ssrc(7);
+    }
+    editor.remove_from_groups(&["1".to_owned()]);
+    let edited = editor.to_bytes();
+    debug_assert_eq!(DescriptionEditor::new(&edited).to_bytes(), edited);
+}

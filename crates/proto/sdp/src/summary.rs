@@ -45,9 +45,15 @@ impl SessionDescription {
 }
 
 impl LocalMedia {
-    /// The names of the speech formats that this side has.
+    /// The names of the speech formats that this side has, each once.
     pub fn format_names(&self) -> Vec<String> {
-        self.codecs.iter().map(|codec| codec.format.encoding.as_str().to_owned()).collect()
+        let mut names: Vec<String> = Vec::new();
+        for name in self.codecs.iter().map(|codec| codec.format.encoding.as_str()) {
+            if !names.iter().any(|known| known == name) {
+                names.push(name.to_owned());
+            }
+        }
+        names
     }
 
     /// How this side can protect its media.

@@ -9,3 +9,9 @@ use replay::replay;
 fn descriptions_of_the_corpus_return() {
     assert!(replay("sdp", offhook_sdp::fuzz) >= 30);
 }
+
+#[test]
+fn edits_of_the_corpus_return() {
+    assert!(replay("sdp_edit", offhook_sdp::fuzz_edit) >= 10);
+    assert!(replay("sdp", offhook_sdp::fuzz_edit) >= 30);
+}

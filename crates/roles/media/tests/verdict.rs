@@ -231,7 +231,7 @@ fn an_offer_without_a_codec_of_ours_is_refused_with_what_both_have() {
     let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
     let expected = AudioVerdict::NoCommonCodec {
         theirs: names(&["G729", "iLBC"]),
-        ours: names(&["opus", "G722", "PCMU", "PCMA"]),
+        ours: names(&["opus", "G722", "PCMU", "PCMA", "L16"]),
     };
     assert_eq!(found, expected);
 }

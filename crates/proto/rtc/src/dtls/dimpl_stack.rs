@@ -1,6 +1,6 @@
 use super::{DtlsError, Progress, split_keys};
 use crate::identity::{DTLS_MTU, Identity};
-use dimpl::{Error, Output, SecurityError};
+use dimpl::{Error, Output, SecurityError, UnexpectedMessageError};
 use offhook_rtp::SrtpProfile;
 use offhook_sdp::DtlsRole;
 use std::time::Instant;
@@ -31,7 +31,14 @@ impl DimplStack {
     ) -> Result<(), DtlsError> {
         self.dtls.handle_timeout(now).map_err(error)?;
         self.drain(progress)?;
-        let result = self.dtls.handle_packet(packet).map_err(error);
+        let result = match self.dtls.handle_packet(packet) {
+            // What comes before a ServerHello is a flight in the wrong order, or nobody's. The server
+            // repeats its flight.
+            Err(Error::UnexpectedMessage(
+                UnexpectedMessageError::UnrecognizedAutoServerResponse,
+            )) => Ok(()),
+            result => result.map_err(error),
+        };
         let drained = self.drain(progress);
         result.and(drained)
     }

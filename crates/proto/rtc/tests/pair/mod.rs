@@ -26,6 +26,8 @@ pub struct Pair {
     pub now: Instant,
     /// Which control datagram, counted from zero, is lost.
     pub lost: Vec<usize>,
+    /// What arrives of each control datagram that is not lost.
+    pub network: fn(usize, Vec<u8>) -> Vec<Vec<u8>>,
     sent: usize,
 }
 
@@ -78,6 +80,7 @@ impl Pair {
             b: Side::new("192.0.2.2:5000", 2, with_ice),
             now: Instant::now(),
             lost: Vec::new(),
+            network: |_, datagram| vec![datagram],
             sent: 0,
         }
     }
@@ -120,8 +123,10 @@ impl Pair {
 
     fn settle(&mut self) {
         loop {
-            let moved = carry(&mut self.a, &mut self.b, self.now, &self.lost, &mut self.sent)
-                | carry(&mut self.b, &mut self.a, self.now, &self.lost, &mut self.sent);
+            let Self { a, b, now, lost, network, sent } = self;
+            let mut carry =
+                |from: &mut Side, to: &mut Side| carry(from, to, *now, lost, *network, sent);
+            let moved = carry(a, b) | carry(b, a);
             if !moved {
                 return;
             }
@@ -158,18 +163,27 @@ pub fn rtp(sequence: u16, payload: &[u8]) -> Vec<u8> {
     packet
 }
 
-fn carry(from: &mut Side, to: &mut Side, now: Instant, lost: &[usize], sent: &mut usize) -> bool {
+fn carry(
+    from: &mut Side,
+    to: &mut Side,
+    now: Instant,
+    lost: &[usize],
+    network: fn(usize, Vec<u8>) -> Vec<Vec<u8>>,
+    sent: &mut usize,
+) -> bool {
     let mut moved = false;
     while let Some(output) = from.peer.poll_output() {
         moved = true;
-        let Output::Transmit { destination, mut datagram, .. } = output else {
+        let Output::Transmit { destination, datagram, .. } = output else {
             from.outputs.push(output);
             continue;
         };
         let number = *sent;
         *sent += 1;
         if destination == to.address && !lost.contains(&number) {
-            to.peer.handle_packet(Component::Rtp, from.address, &mut datagram, now);
+            for mut arriving in network(number, datagram) {
+                to.peer.handle_packet(Component::Rtp, from.address, &mut arriving, now);
+            }
         }
     }
     moved

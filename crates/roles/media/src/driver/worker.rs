@@ -24,6 +24,9 @@ use tokio::sync::mpsc;
 
 /// Messages that wait for one media thread.
 const MESSAGES_MAX: usize = 16_384;
+/// How long messages are carried out before packets are looked at again: the one that begins last may take
+/// longer, and nothing else delays a packet.
+const MESSAGES_TURN: Duration = Duration::from_millis(1);
 /// How often what was counted is handed to the metrics.
 const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
 
@@ -97,6 +100,8 @@ pub(crate) struct Worker {
     sounds: Sounds,
     recorder: RecorderLink,
     counted_at: Instant,
+    /// Whether messages may be waiting.
+    has_messages: bool,
     load: LoadMeter,
     /// Shown to whoever chooses a thread.
     is_overloaded: Arc<AtomicBool>,
@@ -133,6 +138,7 @@ impl Worker {
             sounds,
             recorder,
             counted_at: Instant::now(),
+            has_messages: false,
             load: LoadMeter::new(Instant::now()),
             is_overloaded: Arc::default(),
             number: 0,
@@ -171,16 +177,20 @@ impl Worker {
             // What came within a millisecond came at once.
             let now = Instant::now();
             self.measure_load(now);
-            if self.receive(inbox, now).is_err() {
+            self.receive(now);
+            self.handle_timers(now);
+            if self.has_messages && self.handle_messages(inbox).is_err() {
                 return;
             }
-            self.handle_timers(now);
             self.flush_counts(now);
         }
     }
 
     /// Whatever was counted is handed over in time, also after the last leg has ended.
     fn timeout(&mut self, now: Instant) -> Option<Duration> {
+        if self.has_messages {
+            return Some(Duration::ZERO);
+        }
         let next = self.engine.poll_timeout().map(|due| due.saturating_duration_since(now));
         let is_loaded = self.load.is_loaded() || self.engine.is_load_settling();
         if !self.engine.has_counts() && !self.recorder.is_holding() && !is_loaded {
@@ -199,12 +209,12 @@ impl Worker {
     }
 
     /// Handles what the wait has found.
-    fn receive(&mut self, inbox: &Receiver<Message>, now: Instant) -> Result<(), Stopped> {
+    fn receive(&mut self, now: Instant) {
         while let Some(arrival) = self.io.receive() {
             let (token, source, bytes) = match arrival {
                 Arrival::Datagram { token, source, bytes } => (token, source, bytes),
                 Arrival::Woken => {
-                    self.handle_messages(inbox)?;
+                    self.has_messages = true;
                     continue;
                 }
             };
@@ -217,17 +227,22 @@ impl Worker {
             }
             self.drain();
         }
-        Ok(())
     }
 
+    /// Carries out messages until there are none or the turn is over; what is left waits for the next.
     fn handle_messages(&mut self, inbox: &Receiver<Message>) -> Result<(), Stopped> {
-        loop {
+        let begun = Instant::now();
+        while begun.elapsed() < MESSAGES_TURN {
             match inbox.try_recv() {
                 Ok(Message::Stop) | Err(TryRecvError::Disconnected) => return Err(Stopped),
                 Ok(message) => self.handle_message(message),
-                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Empty) => {
+                    self.has_messages = false;
+                    break;
+                }
             }
         }
+        Ok(())
     }
 
     fn handle_message(&mut self, message: Message) {

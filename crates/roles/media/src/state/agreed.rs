@@ -1,6 +1,7 @@
 //! What was negotiated, in the form that each packet asks for.
 
 use super::description::codec_of;
+use super::leg::outbound::PAYLOAD_BYTES_MAX;
 use offhook_audio::{Codec, g711};
 use offhook_sdp::{AudioFormat, Direction, Negotiated, NegotiatedCodec, Security};
 
@@ -168,6 +169,11 @@ impl Agreed {
     /// Ticks of the RTP clock in a frame.
     pub(crate) fn frame_ticks(&self) -> u32 {
         self.codec.frame_ticks(FRAME_MS)
+    }
+
+    /// Whether a packet does not hold a frame, so that it is sent in pieces.
+    pub(crate) fn needs_pieces(&self) -> bool {
+        self.codec.samples_within(PAYLOAD_BYTES_MAX) < self.frame_samples()
     }
 
     /// Samples in a frame.

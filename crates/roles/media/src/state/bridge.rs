@@ -148,7 +148,7 @@ impl Engine {
                 partner.relay_event(packet, clock_rate, &mut self.outgoing, now);
             }
             PayloadKind::Noise => {
-                leg.skip_decoding(packet, now);
+                leg.decode_noise(packet, now);
                 let noise = partner.agreed().and_then(|agreed| agreed.noise());
                 if let Some(payload_type) = noise.filter(|_| !leg.is_decoded()) {
                     let passage = Passage::unchanged(payload_type);

@@ -95,7 +95,7 @@ impl Admission<'_> {
 /// the resampling and the packets.
 pub(crate) fn cost_of(codec: Codec) -> f64 {
     match codec {
-        Codec::Pcmu | Codec::Pcma | Codec::L16(_) => 0.000_5,
+        Codec::Pcmu | Codec::Pcma | Codec::L16(_) | Codec::L16Stereo(_) => 0.000_5,
         Codec::G722 => 0.001_5,
         Codec::Opus => 0.009,
     }

@@ -3,7 +3,7 @@
 mod shared;
 mod tap;
 
-use super::agreed::FRAME_MS;
+use super::agreed::{Agreed, FRAME_MS};
 use super::capacity::{Work, cost_of};
 use super::leg::{CLOCK_LAG_MAX, FRAME, Leg, Outgoing};
 use super::notice::Notice;
@@ -260,7 +260,9 @@ impl Conference {
     /// Sends the mix that all hear, encoded once for all who have the same codec, or one of the member's own.
     fn send_mix(&mut self, index: usize, leg: &mut Leg, outgoing: &mut Outgoing, now: Instant) {
         let member = &mut self.members[index];
-        let is_own = !member.role.hears || self.mixer.is_own(member.leg.0);
+        let is_own = !member.role.hears
+            || self.mixer.is_own(member.leg.0)
+            || leg.agreed().is_some_and(Agreed::needs_pieces);
         if is_own {
             member.own_until = self.frame_count + OWN_FRAMES;
         }

@@ -7,8 +7,8 @@ use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as B
 use offhook_model::AudioVerdict;
 use offhook_rtc::IceCredentials;
 use offhook_sdp::{
-    AudioFormat, Candidate, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes, LocalStream,
-    NegotiationError, OfferPolicy, OfferSecurity, SessionDescription,
+    AudioFormat, Candidate, Encoding, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes,
+    LocalStream, NegotiationError, OfferPolicy, OfferSecurity, SessionDescription,
 };
 
 /// The payload type of Opus in our offers.
@@ -18,6 +18,9 @@ pub(crate) const PTIME_MS: u16 = 20;
 /// The formats of our offers, the better ones first.
 const FORMATS: [AudioFormat; 4] =
     [AudioFormat::OPUS, AudioFormat::G722, AudioFormat::PCMU, AudioFormat::PCMA];
+
+/// The sample rates of linear samples that are taken.
+const LINEAR_RATES: [u32; 4] = [8_000, 16_000, 44_100, 48_000];
 
 /// What stays the same in all descriptions of a leg.
 #[derive(Debug, Clone)]
@@ -51,6 +54,7 @@ impl LocalSide {
         // Our agent has one component, so that ICE is only spoken where RTCP shares its port.
         let speaks_ice = offer.audio().is_some_and(|(_, section)| section.has_rtcp_mux());
         let mut local = self.media(settings, speaks_ice, None);
+        local.codecs.extend(linear());
         if is_frugal && offers_g711(offer) {
             local.codecs.retain(|codec| is_g711(codec.format));
         }
@@ -104,6 +108,13 @@ impl LocalSide {
                 .collect(),
         }
     }
+}
+
+/// Linear samples are taken where somebody offers them. Ours do not: they need ten times the bandwidth.
+fn linear() -> impl Iterator<Item = LocalCodec> {
+    let formats = LINEAR_RATES.into_iter().flat_map(|rate| [(rate, 1), (rate, 2)]);
+    let format = |(rate, channels)| AudioFormat::new(Encoding::L16, rate, channels);
+    formats.map(format).map(|format| LocalCodec::new(format, OPUS_PAYLOAD_TYPE))
 }
 
 fn is_g711(format: AudioFormat) -> bool {

@@ -4,7 +4,7 @@ mod agreement;
 mod inbound;
 mod keys;
 mod opaque;
-mod outbound;
+pub(crate) mod outbound;
 mod terms;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};

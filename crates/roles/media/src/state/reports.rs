@@ -241,6 +241,6 @@ fn impairment(codec: Codec) -> CodecImpairment {
         Codec::Pcmu | Codec::Pcma => CodecImpairment::G711,
         Codec::G722 => CodecImpairment::G722,
         Codec::Opus => CodecImpairment::OPUS,
-        Codec::L16(_) => CodecImpairment::L16,
+        Codec::L16(_) | Codec::L16Stereo(_) => CodecImpairment::L16,
     }
 }

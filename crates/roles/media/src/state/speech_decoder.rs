@@ -3,7 +3,7 @@
 use super::agreed::FRAME_MS;
 use offhook_audio::codec::MAX_FRAME_SAMPLES;
 use offhook_audio::{Codec, Decoder};
-use offhook_rtp::{JitterBuffer, JitterConfig, Playout, RtpPacket};
+use offhook_rtp::{JitterBuffer, JitterConfig, Playout, RtpPacket, comfort_noise};
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
@@ -14,6 +14,8 @@ pub(crate) struct SpeechDecoder {
     buffer: JitterBuffer,
     decoder: Decoder,
     decoded: VecDeque<i16>,
+    /// What is heard while the party sends no speech.
+    noise: Option<Noise>,
 }
 
 impl SpeechDecoder {
@@ -24,6 +26,7 @@ impl SpeechDecoder {
             buffer: JitterBuffer::new(JitterConfig::new(codec.clock_rate())),
             decoder: Decoder::new(codec).ok()?,
             decoded: VecDeque::with_capacity(2 * MAX_FRAME_SAMPLES),
+            noise: None,
         })
     }
 
@@ -33,9 +36,16 @@ impl SpeechDecoder {
 
     /// Takes a packet of speech. The buffer counts what it refuses.
     pub(crate) fn put(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        self.noise = None;
         if let Err(dropped) = self.buffer.put(packet, now) {
             tracing::trace!(?dropped, "a packet is not played");
         }
+    }
+
+    /// Takes a packet of comfort noise: it is heard until speech comes again (RFC 3389).
+    pub(crate) fn put_noise(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        self.put_other(packet, now);
+        self.noise = comfort_noise::parse_level(packet.payload).map(Noise::new).or(self.noise);
     }
 
     /// Takes note of a packet of the stream that is not speech, so that it does not count as lost.
@@ -76,14 +86,53 @@ impl SpeechDecoder {
                 Ok(samples) if samples > 0 => samples,
                 _ => conceal(&mut self.decoder, None, &mut pcm[..frame_samples]),
             },
+            Playout::Conceal { units, following: None } if self.noise.is_some() => {
+                fill_noise(&mut self.noise, &mut pcm[..samples_of(units)])
+            }
             Playout::Conceal { units, following } => {
                 let following = following.map(|frame| frame.payload);
                 conceal(&mut self.decoder, following, &mut pcm[..samples_of(units)])
             }
-            Playout::Silence { units } => samples_of(units),
+            Playout::Silence { units } => {
+                fill_noise(&mut self.noise, &mut pcm[..samples_of(units)])
+            }
         };
         self.decoded.extend(&pcm[..samples]);
     }
+}
+
+/// White noise at a level.
+#[derive(Debug, Clone, Copy)]
+struct Noise {
+    amplitude: f64,
+    state: u32,
+}
+
+impl Noise {
+    /// The level is in -dBov; uniform noise is weaker than its amplitude by the root of three.
+    fn new(level: u8) -> Self {
+        let rms = f64::from(i16::MAX) * 10_f64.powf(-f64::from(level) / 20.0);
+        Self { amplitude: rms * 3_f64.sqrt(), state: 1 }
+    }
+
+    fn next_sample(&mut self) -> i16 {
+        self.state = self.state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let unit = f64::from(self.state) / f64::from(u32::MAX) * 2.0 - 1.0;
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "a cast to a narrower integer saturates"
+        )]
+        let sample = (unit * self.amplitude) as i16;
+        sample
+    }
+}
+
+/// Fills a piece with the party's comfort noise, or leaves it silent.
+fn fill_noise(noise: &mut Option<Noise>, pcm: &mut [i16]) -> usize {
+    if let Some(noise) = noise {
+        pcm.fill_with(|| noise.next_sample());
+    }
+    pcm.len()
 }
 
 /// Makes up for a lost piece, from the copy in the packet behind it where there is one. When the codec cannot,

@@ -132,6 +132,11 @@ impl Phone {
         self.number += count;
     }
 
+    /// What it sends from and receives at.
+    pub fn socket(&self) -> &UdpSocket {
+        &self.socket
+    }
+
     /// Where the leg receives RTP.
     pub fn media_address(&self) -> SocketAddr {
         self.socket.peer_addr().expect("it is connected")

@@ -19,8 +19,8 @@ use offhook_rtc::{
 use offhook_rtp::rtcp::{Compound, CompoundWriter, ReportBlock, RtcpPacket};
 use offhook_rtp::{Digit, EventDetector, EventGenerator, RtpHeader, RtpPacket, TelephoneEvent};
 use offhook_sdp::{
-    AudioFormat, Candidate, Direction, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes,
-    Negotiated, OfferPolicy, Session, SessionDescription,
+    AudioFormat, Candidate, Direction, Encoding, Fingerprint, LocalCodec, LocalIce, LocalMedia,
+    LocalSdes, Negotiated, OfferPolicy, Session, SessionDescription,
 };
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
@@ -61,10 +61,29 @@ pub struct World {
     pub recorded: Vec<Recorded>,
     /// Says of each RTP packet to the engine, counted from zero, whether it is lost.
     pub loses: fn(usize) -> bool,
+    /// How much of a processor's time the engine took for each command and for each datagram.
+    pub held: Vec<(Held, Duration)>,
     sent: usize,
     seeds: u8,
     next_frame: Instant,
     start: Instant,
+}
+
+/// The time of a processor that this thread has had.
+fn processor_time() -> Duration {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
+}
+
+/// What a thread is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Held {
+    /// A command.
+    Command,
+    /// STUN or DTLS.
+    Control,
+    /// RTP or RTCP.
+    Media,
 }
 
 pub struct Party {
@@ -92,6 +111,8 @@ pub struct Party {
     /// Whether it looks at nothing that it gets, but keeps it in `passed`.
     pub is_opaque: bool,
     pub passed: Vec<Vec<u8>>,
+    /// Milliseconds of speech in a packet: 20, or a part of it.
+    pub ptime_ms: u32,
     session: Session,
     peer: Peer,
     ours: SocketAddr,
@@ -110,7 +131,8 @@ fn codec_format(codec: Codec) -> AudioFormat {
         Codec::Pcma => AudioFormat::PCMA,
         Codec::G722 => AudioFormat::G722,
         Codec::Opus => AudioFormat::OPUS,
-        Codec::L16(_) => panic!("not used in these tests"),
+        Codec::L16(rate) => AudioFormat::new(Encoding::L16, rate.hz(), 1),
+        Codec::L16Stereo(rate) => AudioFormat::new(Encoding::L16, rate.hz(), 2),
     }
 }
 
@@ -139,6 +161,7 @@ impl World {
             closed: Vec::new(),
             recorded: Vec::new(),
             loses: |_| false,
+            held: Vec::new(),
             sent: 0,
             seeds: 0,
             next_frame: now,
@@ -156,7 +179,9 @@ impl World {
         for (byte, salt) in bytes.iter_mut().zip(0_u8..) {
             *byte = byte.wrapping_mul(31).wrapping_add(salt.wrapping_mul(7));
         }
+        let begun = processor_time();
         self.engine.handle_command(command, &Seed::new(bytes), self.now);
+        self.held.push((Held::Command, processor_time() - begun));
         self.settle();
     }
 
@@ -284,8 +309,10 @@ impl World {
 
     fn speak(&mut self) {
         for index in 0..self.parties.len() {
-            if let Some(packet) = self.parties[index].next_packet() {
-                self.send(index, packet);
+            for _ in 0..20 / self.parties[index].ptime_ms {
+                if let Some(packet) = self.parties[index].next_packet() {
+                    self.send(index, packet);
+                }
             }
         }
     }
@@ -323,7 +350,14 @@ impl World {
         source: SocketAddr,
         mut datagram: Vec<u8>,
     ) {
+        let what = if datagram.first().is_some_and(|first| *first < 128) {
+            Held::Control
+        } else {
+            Held::Media
+        };
+        let begun = processor_time();
         self.engine.handle_packet(leg, component, source, &mut datagram, self.now);
+        self.held.push((what, processor_time() - begun));
     }
 
     fn settle(&mut self) {
@@ -435,6 +469,7 @@ impl Party {
             codec,
             is_opaque: false,
             passed: Vec::new(),
+            ptime_ms: 20,
             session: Session::new(leg.0),
             peer: Peer::new(PeerConfig { identity: THEIR_IDENTITY.clone(), ice }),
             ours,
@@ -540,7 +575,7 @@ impl Party {
         }
         let payload_type = negotiated.codec().send_payload_type;
         let timestamp = self.timestamp;
-        self.timestamp += self.codec.frame_ticks(20);
+        self.timestamp += self.codec.frame_ticks(self.ptime_ms);
         if let Some((payload_type, generator)) = self.keys.as_mut().filter(|k| k.1.is_active()) {
             let packet = generator.poll_packet(timestamp)?;
             let payload_type = *payload_type;
@@ -551,7 +586,7 @@ impl Party {
                 &packet.payload,
             ));
         }
-        let mut pcm = vec![0; self.codec.frame_samples(20)];
+        let mut pcm = vec![0; self.codec.frame_samples(self.ptime_ms)];
         self.speech.as_mut()?.fill(&mut pcm);
         let mut payload = [0; 1_400];
         let length = self.encoder.encode(&pcm, &mut payload).unwrap();

@@ -109,7 +109,8 @@ impl Leg {
             PayloadKind::Speech(format) if self.membership.is_some_and(|m| m.is_heard) => {
                 self.decode(packet, format, now);
             }
-            PayloadKind::Event { .. } | PayloadKind::Noise => self.skip_decoding(packet, now),
+            PayloadKind::Event { .. } => self.skip_decoding(packet, now),
+            PayloadKind::Noise => self.decode_noise(packet, now),
             PayloadKind::Speech(_) | PayloadKind::Unknown => {}
         }
     }
@@ -118,6 +119,13 @@ impl Leg {
     pub(crate) fn skip_decoding(&mut self, packet: &RtpPacket<'_>, now: Instant) {
         if let Some(speech) = &mut self.speech {
             speech.put_other(packet, now);
+        }
+    }
+
+    /// Takes comfort noise within speech that is decoded.
+    pub(crate) fn decode_noise(&mut self, packet: &RtpPacket<'_>, now: Instant) {
+        if let Some(speech) = &mut self.speech {
+            speech.put_noise(packet, now);
         }
     }
 

@@ -15,6 +15,8 @@ use std::time::{Duration, Instant};
 
 /// Samples of a frame at the highest rate.
 const FRAME_SAMPLES_MAX: usize = 960;
+/// Bytes of a payload of ours at most, so that no packet is fragmented on its way.
+pub(crate) const PAYLOAD_BYTES_MAX: usize = 1_400;
 /// How long after an event packet that was passed on speech still waits for the next one.
 const EVENT_GAP: Duration = Duration::from_millis(100);
 
@@ -139,11 +141,19 @@ impl Leg {
         }
     }
 
-    /// Encodes one frame at the leg's sample rate and sends it.
+    /// Encodes one frame at the leg's sample rate and sends it, in pieces where a packet does not hold it.
     pub(crate) fn send_frame(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
+        let Some(codec) = self.agreed.as_ref().map(|agreed| agreed.codec) else { return };
+        let pieces = pcm.len().div_ceil(codec.samples_within(PAYLOAD_BYTES_MAX)).max(1);
+        for piece in pcm.chunks(pcm.len().div_ceil(pieces).max(1)) {
+            self.send_piece(piece, outgoing, now);
+        }
+    }
+
+    fn send_piece(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
         let Some(agreed) = &self.agreed else { return };
         let (codec, payload_type) = (agreed.codec, agreed.send_payload_type);
-        let ticks = agreed.frame_ticks();
+        let ticks = codec.ticks_of(pcm.len());
         let Some(encoder) = encoder(&mut self.encoder, codec) else { return };
         let mut packet = outgoing.pool.take();
         let room = RTP_HEADER_BYTES..PACKET_BYTES_MAX - PROTECTION_BYTES_MAX;
