@@ -111,6 +111,13 @@ impl Call {
         self.caller
     }
 
+    /// The leg of the party that the caller talks with, once it is up.
+    #[must_use]
+    pub fn callee(&self) -> Option<LegId> {
+        let mut others = self.legs.values().filter(|leg| leg.id != self.caller && leg.is_up());
+        others.next_back().map(|leg| leg.id)
+    }
+
     /// The account that a leg's party has: the one it proved, or the extension that was rung.
     #[must_use]
     pub fn account(&self, leg: LegId) -> Option<&str> {
@@ -172,7 +179,8 @@ impl Call {
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Conference { .. }
-            | MediaEvent::Recording { .. } => {}
+            | MediaEvent::Recording { .. }
+            | MediaEvent::Fork { .. } => {}
         }
     }
 

@@ -10,6 +10,8 @@ mod aor;
 mod cause;
 mod conference;
 mod directory;
+mod fork;
+mod fork_url;
 mod guest;
 mod ids;
 mod media;
@@ -23,6 +25,11 @@ pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, MemberRole,
 };
 pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
+pub use fork::{
+    FORKS_PER_LEG_MAX, ForkChannels, ForkCommand, ForkCounts, ForkEnd, ForkEvent, ForkFailure,
+    ForkHeaders, ForkId, ForkParty, ForkRate, ForkRequest, ForkState, LiveFork, UnsupportedRate,
+};
+pub use fork_url::{AllowedHost, ForkUrl, InvalidAllowedHost, InvalidForkUrl};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId};
 pub use media::{

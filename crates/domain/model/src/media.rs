@@ -1,6 +1,6 @@
 use crate::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand, RecordingEvent,
-    RecordingSource, StreamReport,
+    ConferenceCommand, ConferenceEvent, ConferenceId, ForkCommand, ForkEvent, ForkId, LegId,
+    RecordingCommand, RecordingEvent, RecordingSource, StreamReport,
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -256,6 +256,15 @@ pub enum MediaCommand {
         /// What to do.
         command: RecordingCommand,
     },
+    /// Sends a leg's audio to a WebSocket server, and perhaps takes audio back.
+    Fork {
+        /// The leg.
+        leg: LegId,
+        /// The fork, named by the switch.
+        fork: ForkId,
+        /// What to do.
+        command: ForkCommand,
+    },
 }
 
 /// How what is being played is governed.
@@ -395,6 +404,15 @@ pub enum MediaEvent {
         /// What happened.
         event: RecordingEvent,
     },
+    /// Something happened to an audio fork.
+    Fork {
+        /// The leg.
+        leg: LegId,
+        /// The fork.
+        fork: ForkId,
+        /// What happened.
+        event: ForkEvent,
+    },
 }
 
 impl MediaCommand {
@@ -419,6 +437,7 @@ impl MediaCommand {
             | Self::HandleDtmf { leg, .. }
             | Self::TakesInfo { leg }
             | Self::PlayControl { leg, .. }
+            | Self::Fork { leg, .. }
             | Self::Release { leg }
             | Self::Record { source: RecordingSource::Leg(leg), .. } => Some(*leg),
             Self::Conference { command, .. } => command.member(),
@@ -443,6 +462,7 @@ impl MediaEvent {
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }
             | Self::Released { leg, .. }
+            | Self::Fork { leg, .. }
             | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
             Self::Conference { .. }
             | Self::Recording { source: RecordingSource::Conference(_), .. } => None,

@@ -248,13 +248,18 @@ pub(crate) fn order(
     order: impl FnOnce(CallRef) -> SwitchOrder,
 ) -> Result<StatusCode, Problem> {
     who.demand(Role::Supervisor)?;
-    let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
-    let call = CallRef::parse(id).filter(lives);
-    let order = order(call.ok_or_else(|| Problem::not_found("call in progress"))?);
+    let order = order(live(state, id)?);
     tracing::info!(?order, by = who.user.username, "the switch is given an order");
     let sent = state.orders.send(order);
     sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// The call in progress that has this name.
+pub(crate) fn live(state: &ApiState, id: &str) -> Result<CallRef, Problem> {
+    let lives = |call: &CallRef| state.shared.live_calls().iter().any(|live| live.call == *call);
+    let call = CallRef::parse(id).filter(lives);
+    call.ok_or_else(|| Problem::not_found("call in progress"))
 }
 
 /// The calls that ended, the latest first. For supervisors.

@@ -3,6 +3,7 @@ use crate::throttle::Throttle;
 use crate::token::TokenKey;
 use crate::{Config, moment};
 use offhook_bus::{Outbox, Shared, SwitchOrder};
+use offhook_model::AllowedHost;
 use offhook_store::Store;
 use std::net::IpAddr;
 use std::path::PathBuf;
@@ -51,6 +52,8 @@ pub struct Parts {
     pub version: &'static str,
     /// The folder of the recordings.
     pub recordings: PathBuf,
+    /// The hosts that audio may be forked to.
+    pub fork_hosts: Vec<AllowedHost>,
 }
 
 /// What the handlers work with. Cheap to clone.
@@ -67,6 +70,7 @@ pub struct Inner {
     pub(crate) roles: Vec<&'static str>,
     pub(crate) version: &'static str,
     pub(crate) recordings: PathBuf,
+    pub(crate) fork_hosts: Vec<AllowedHost>,
     pub(crate) started: Instant,
     pub(crate) started_at_ms: u64,
     pub(crate) tokens: TokenKey,
@@ -110,6 +114,7 @@ impl ApiState {
             roles: parts.roles,
             version: parts.version,
             recordings: parts.recordings,
+            fork_hosts: parts.fork_hosts,
             started: Instant::now(),
             started_at_ms: moment::now_ms(),
             tokens: TokenKey::new(&parts.secret),

@@ -1,4 +1,5 @@
 use crate::state::InbandDtmf;
+use offhook_model::AllowedHost;
 use offhook_net::packet_io::PacketIoKind;
 use serde::{Deserialize, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -34,6 +35,28 @@ impl PacketIoChoice {
             Self::IoUring => Some(PacketIoKind::IoUring),
             Self::Epoll => Some(PacketIoKind::Epoll),
         }
+    }
+}
+
+/// Audio forks at a time unless configured otherwise.
+pub const FORKS_MAX: usize = 200;
+
+/// Where the audio of calls may be forked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForkConfig {
+    /// The hosts that audio may be forked to; none unless configured, so that nobody who may order a fork
+    /// can make this server connect to wherever they like.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// A PEM file with further certificate authorities that `wss` receivers may have their certificates of.
+    pub ca_file: Option<PathBuf>,
+    /// How many forks there may be at a time; further ones are refused.
+    pub forks_max: usize,
+}
+
+impl Default for ForkConfig {
+    fn default() -> Self {
+        Self { allowed_hosts: Vec::new(), ca_file: None, forks_max: FORKS_MAX }
     }
 }
 
@@ -74,6 +97,8 @@ pub struct Config {
     /// When keys are listened for in the audio: `needed`, when no telephone-event was agreed on with the
     /// party; `always`; or `never`.
     pub inband_dtmf: InbandDtmf,
+    /// Audio forks to WebSocket servers.
+    pub fork: ForkConfig,
 }
 
 impl Default for Config {
@@ -93,6 +118,7 @@ impl Default for Config {
             recordings_keep_days: 0,
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
+            fork: ForkConfig::default(),
         }
     }
 }

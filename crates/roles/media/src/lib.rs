@@ -10,11 +10,15 @@
 
 mod config;
 mod driver;
+pub mod fork;
 mod ports;
 pub mod recorder;
 mod self_check;
 pub mod state;
+mod voice;
 
-pub use config::{Config, LEGS_MAX, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S};
+pub use config::{
+    Config, FORKS_MAX, ForkConfig, LEGS_MAX, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S,
+};
 pub use driver::{Media, start};
 pub use self_check::self_check;

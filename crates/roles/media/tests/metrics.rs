@@ -1,22 +1,26 @@
 //! Every series that the role documents moves.
 
+mod receiver;
 mod role;
 
+use futures_util::SinkExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use offhook_bus::{
-    ConferenceCommand, ConferenceId, MediaCommand, MediaEvent, MemberRole, RecordingCommand,
-    RecordingFormat, RecordingLayout, RecordingSource,
+    ConferenceCommand, ConferenceId, ForkCommand, MediaCommand, MediaEvent, MemberRole,
+    RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
 };
-use offhook_media::{Config, PacketIoChoice};
-use offhook_model::LegId;
+use offhook_media::{Config, ForkConfig, PacketIoChoice};
+use offhook_model::{AllowedHost, ForkId, LegId};
+use receiver::{Receiver, request};
 use role::{Role, config, role, talk};
 use std::net::UdpSocket;
 use std::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 15] = [
+const SERIES: [&str; 19] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -32,7 +36,13 @@ const SERIES: [&str; 15] = [
     "offhook_recording_bytes_total",
     "offhook_recordings_failed_total",
     "offhook_conferences",
+    "offhook_audio_forks",
+    FORK_FRAMES_DROPPED,
+    "offhook_audio_forks_failed_total",
+    "offhook_audio_fork_messages_refused_total{why=\"malformed\"}",
 ];
+
+const FORK_FRAMES_DROPPED: &str = "offhook_audio_fork_frames_dropped_total";
 
 /// Asks for a recording and waits until it has begun or failed.
 async fn record(role: &mut Role, leg: LegId, path: &str) {
@@ -45,6 +55,19 @@ async fn record(role: &mut Role, leg: LegId, path: &str) {
     };
     role.send(MediaCommand::Record { source, command });
     role.event(|event| matches!(event, MediaEvent::Recording { .. })).await;
+}
+
+/// Forks a leg to a receiver that accepts late and speaks nonsense, and to one that is not allowed.
+async fn fork_badly(role: &mut Role, leg: LegId, metrics: &PrometheusHandle) -> impl Sized + use<> {
+    let receiver = Receiver::listen().await;
+    for (fork, url) in [(1, receiver.url()), (2, "ws://127.0.0.2/".to_owned())] {
+        let command = ForkCommand::Start(Box::new(request(&url)));
+        role.send(MediaCommand::Fork { leg, fork: ForkId(fork), command });
+    }
+    rendered(metrics, |text| value(text, FORK_FRAMES_DROPPED) > Some(0.0)).await;
+    let mut socket = receiver.accept().await;
+    socket.send(Message::text("nonsense")).await.expect("it is read");
+    socket
 }
 
 fn value(rendered: &str, series: &str) -> Option<f64> {
@@ -70,13 +93,17 @@ async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
     let folder = std::env::temp_dir().join(format!("offhook-metrics-{}", std::process::id()));
     let packet_io = PacketIoChoice::Epoll;
-    let mut role = role(&Config { recordings: Some(folder.clone()), packet_io, ..config() });
+    let allowed_hosts = vec![AllowedHost::parse("127.0.0.1").expect("a host")];
+    let fork = ForkConfig { allowed_hosts, ..ForkConfig::default() };
+    let recordings = Some(folder.clone());
+    let mut role = role(&Config { recordings, packet_io, fork, ..config() });
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
     record(&mut role, staying.leg, "staying.wav").await;
     record(&mut role, staying.leg, "refused.wav").await;
     let command = ConferenceCommand::Join { leg: staying.leg, role: MemberRole::TALKS };
     role.send(MediaCommand::Conference { conference: ConferenceId(1), command });
+    let forked = fork_badly(&mut role, staying.leg, &metrics).await;
     let mut phone = role.call(1).await.expect("a leg");
     let leg = phone.leg;
     record(&mut role, leg, "ending.wav").await;
@@ -107,6 +134,6 @@ async fn a_call_moves_every_series() {
     };
     let rendered = rendered(&metrics, is_right).await;
     assert_eq!(value(&rendered, SERIES[4]), Some(3.0));
-    drop(staying);
+    drop((staying, forked));
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }

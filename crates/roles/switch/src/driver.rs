@@ -134,6 +134,12 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Fork(call, order) => {
+                if !self.switch.fork(&call, order) {
+                    tracing::debug!(%call, "asked to fork a call that is not there");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }
@@ -160,6 +166,7 @@ impl Driver {
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
+                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
                 Output::Record(record) => self.finish(*record),
             }
         }

@@ -247,7 +247,7 @@ impl Conference {
                 continue;
             }
             if let Some(samples) = leg.next_own_frame(frame, outgoing) {
-                leg.send_frame(&frame[..samples], outgoing, now);
+                leg.send_mixed(&mut frame[..samples], outgoing, now);
                 continue;
             }
             self.send_mix(index, leg, outgoing, now);
@@ -257,7 +257,8 @@ impl Conference {
     /// Sends the mix that all hear, encoded once for all who have the same codec, or one of the member's own.
     fn send_mix(&mut self, index: usize, leg: &mut Leg, outgoing: &mut Outgoing, now: Instant) {
         let member = &mut self.members[index];
-        let is_own = !member.role.hears || self.mixer.is_own(member.leg.0);
+        let is_mixed = self.mixer.is_own(member.leg.0) || leg.is_spoken_to();
+        let is_own = !member.role.hears || is_mixed;
         if is_own {
             member.own_until = self.frame_count + OWN_FRAMES;
         }

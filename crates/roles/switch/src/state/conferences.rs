@@ -68,7 +68,8 @@ impl Conferences {
             | MediaEvent::SendInfo { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Released { .. }
-            | MediaEvent::Recording { .. } => Vec::new(),
+            | MediaEvent::Recording { .. }
+            | MediaEvent::Fork { .. } => Vec::new(),
         }
     }
 

@@ -2,10 +2,10 @@
 #![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
 
 use bytes::Bytes;
-use offhook_bus::SipMessage;
+use offhook_bus::{ForkOrder, SipMessage};
 use offhook_model::{
-    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
-    MediaCommand, MediaEvent, Secret, Service, StreamReport, Transport,
+    Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy, LiveCall,
+    LiveFork, MediaCommand, MediaEvent, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -22,6 +22,7 @@ pub struct Desk {
     pub commands: Vec<MediaCommand>,
     pub records: Vec<CallRecord>,
     pub live: Vec<LiveCall>,
+    pub forks: Vec<LiveFork>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -49,6 +50,7 @@ impl Desk {
             commands: Vec::new(),
             records: Vec::new(),
             live: Vec::new(),
+            forks: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -69,6 +71,7 @@ impl Desk {
                     self.switch.handle_bindings(&call, &bindings, self.now);
                 }
                 Output::Live(live) => self.live.push(live),
+                Output::Forks(_, forks) => self.forks = forks,
                 Output::Record(record) => self.records.push(*record),
             }
         }
@@ -87,6 +90,13 @@ impl Desk {
             _ => return,
         };
         self.switch.handle_media(event, self.now);
+    }
+
+    /// An administrator's order about the forks of a call.
+    pub fn fork(&mut self, call: &CallRef, order: ForkOrder) -> bool {
+        let done = self.switch.fork(call, order);
+        self.carry_out();
+        done
     }
 
     pub fn bridges(&self) -> usize {
