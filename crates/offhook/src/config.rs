@@ -109,6 +109,10 @@ fn on_loopback() -> toml::Table {
         let part = toml::Table::from_iter([("bind".to_owned(), bind)]);
         table.insert(role.to_owned(), toml::Value::Table(part));
     }
+    let hosts =
+        ["localhost", "127.0.0.1", "[::1]"].map(|host| toml::Value::String(host.to_owned()));
+    let keys = ["media", "fork", "allowed_hosts"];
+    merge(&mut table, nest(&keys, toml::Value::Array(hosts.into())));
     table
 }
 
@@ -231,9 +235,20 @@ mod tests {
     }
 
     #[test]
+    fn audio_is_forked_to_no_host_that_was_not_named() {
+        assert!(load("", &[], false).expect("loads").media.fork.allowed_hosts.is_empty());
+        let text = "[media.fork]\nallowed_hosts = [\"*.speech.example\", \"ws://x\"]\n";
+        let error = load(text, &[], false).expect_err("refused").to_string();
+        assert!(error.contains("line 2") && error.contains("*.example"), "{error}");
+    }
+
+    #[test]
     fn the_demo_stays_on_loopback() {
         let config = load("", &[], true).expect("loads");
         assert!(config.edge.bind.is_loopback() && config.media.bind.is_loopback());
+        let hosts = &config.media.fork.allowed_hosts;
+        let own = offhook_model::ForkUrl::parse("ws://127.0.0.1:9000/").expect("a URL");
+        assert!(hosts.len() == 3 && hosts.iter().any(|host| host.allows(&own)));
         let refused = load("[edge]\nbind = \"0.0.0.0\"\n", &[], true).expect_err("refused");
         assert!(refused.to_string().contains("loopback"));
     }

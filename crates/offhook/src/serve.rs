@@ -37,6 +37,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         Bus::in_process(shared);
 
     let media_bind = config.media.bind;
+    let fork_hosts = config.media.fork.allowed_hosts.clone();
     let speech = speech(&config)?;
     let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
@@ -86,6 +87,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         recordings,
         recording_keys,
+        fork_hosts,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(

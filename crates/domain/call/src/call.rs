@@ -131,6 +131,7 @@ impl Call {
             legs: BTreeMap::new(),
             caller,
             served: caller,
+            video_legs: BTreeMap::new(),
             script: Script::Starting,
             decision: None,
             placed_to: Some(placement.extension.clone()),
@@ -164,6 +165,13 @@ impl Call {
     pub fn caller_number(&self) -> &str {
         let caller = self.legs.get(&self.caller).map(|leg| leg.number.as_str());
         caller.or(self.placed_to.as_deref()).unwrap_or_default()
+    }
+
+    /// The leg of the party that the caller talks with, once it is up.
+    #[must_use]
+    pub fn callee(&self) -> Option<LegId> {
+        let mut others = self.legs.values().filter(|leg| leg.id != self.caller && leg.is_up());
+        others.next_back().map(|leg| leg.id)
     }
 
     /// The number as dialled.
@@ -249,7 +257,8 @@ impl Call {
             | MediaEvent::Measured { .. }
             | MediaEvent::Conference { .. }
             | MediaEvent::Recording { .. }
-            | MediaEvent::RecordingsExpired { .. } => {}
+            | MediaEvent::RecordingsExpired { .. }
+            | MediaEvent::Fork { .. } => {}
         }
     }
 

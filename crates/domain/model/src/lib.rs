@@ -10,6 +10,8 @@ mod aor;
 mod cause;
 mod conference;
 mod directory;
+mod fork;
+mod fork_url;
 mod guest;
 mod ids;
 mod media;
@@ -25,6 +27,11 @@ pub use conference::{
     MemberRole,
 };
 pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
+pub use fork::{
+    FORKS_PER_LEG_MAX, ForkChannels, ForkCommand, ForkCounts, ForkEnd, ForkEvent, ForkFailure,
+    ForkHeaders, ForkId, ForkParty, ForkRate, ForkRequest, ForkState, LiveFork, UnsupportedRate,
+};
+pub use fork_url::{AllowedHost, ForkUrl, InvalidAllowedHost, InvalidForkUrl};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId, RecordingId};
 pub use media::{

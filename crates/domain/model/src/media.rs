@@ -1,6 +1,6 @@
 use crate::{
-    AudioVerdict, ConferenceCommand, ConferenceEvent, ConferenceId, LegId, RecordingCommand,
-    RecordingEvent, RecordingSource, StreamReport,
+    AudioVerdict, ConferenceCommand, ConferenceEvent, ConferenceId, ForkCommand, ForkEvent, ForkId,
+    LegId, RecordingCommand, RecordingEvent, RecordingSource, StreamReport,
 };
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -276,6 +276,15 @@ pub enum MediaCommand {
         /// What to do.
         command: RecordingCommand,
     },
+    /// Sends a leg's audio to a WebSocket server, and perhaps takes audio back.
+    Fork {
+        /// The leg.
+        leg: LegId,
+        /// The fork, named by the switch.
+        fork: ForkId,
+        /// What to do.
+        command: ForkCommand,
+    },
 }
 
 /// How what is being played is governed.
@@ -431,6 +440,15 @@ pub enum MediaEvent {
         /// [`EXPIRED_RECORDINGS_MAX`](crate::EXPIRED_RECORDINGS_MAX).
         paths: Vec<PathBuf>,
     },
+    /// Something happened to an audio fork.
+    Fork {
+        /// The leg.
+        leg: LegId,
+        /// The fork.
+        fork: ForkId,
+        /// What happened.
+        event: ForkEvent,
+    },
 }
 
 impl MediaCommand {
@@ -456,6 +474,7 @@ impl MediaCommand {
             | Self::HandleDtmf { leg, .. }
             | Self::TakesInfo { leg }
             | Self::PlayControl { leg, .. }
+            | Self::Fork { leg, .. }
             | Self::Release { leg }
             | Self::Record { source: RecordingSource::Leg(leg), .. } => Some(*leg),
             Self::Conference { command, .. } => command.member(),
@@ -480,6 +499,7 @@ impl MediaEvent {
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }
             | Self::Released { leg, .. }
+            | Self::Fork { leg, .. }
             | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),
             Self::Conference { .. }
             | Self::RecordingsExpired { .. }

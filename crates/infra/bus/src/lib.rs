@@ -17,6 +17,7 @@ pub use offhook_model::{
     RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
     RecordingMark, RecordingSource, RecordingSummary,
 };
+pub use offhook_model::{ForkCommand, ForkEvent};
 pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
     PlayControl, Security, SourceRule, Terms,
@@ -25,7 +26,7 @@ pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
 
 use bytes::Bytes;
-use offhook_model::{CallRef, LogEntry, RecordingForm, SupervisorMode};
+use offhook_model::{CallRef, ForkId, ForkRequest, LogEntry, RecordingForm, SupervisorMode};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
@@ -64,6 +65,8 @@ pub enum SwitchOrder {
     Record(CallRef, RecordingOrder),
     /// Put a supervisor on this call, or change what is there.
     Supervise(CallRef, SupervisionOrder),
+    /// Fork the audio of this call, or do something with its forks.
+    Fork(CallRef, ForkOrder),
     /// Take no new calls; those that run go on.
     Drain,
 }
@@ -104,6 +107,21 @@ pub enum RecordingOrder {
     Resume,
     /// End it.
     Stop,
+}
+
+/// What an administrator asks of a call's audio forks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ForkOrder {
+    /// Begin one.
+    Start(ForkId, Box<ForkRequest>),
+    /// Let nothing leave by it from here on.
+    Pause(ForkId),
+    /// Let it go on.
+    Resume(ForkId),
+    /// End it.
+    Stop(ForkId),
+    /// End all of them.
+    StopAll,
 }
 
 /// Everything that connects the roles of one process. Each role takes its own part out of it.

@@ -1,4 +1,4 @@
-use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall};
+use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveFork};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ impl std::fmt::Debug for GuestKey {
 pub struct Shared {
     bindings: Arc<Mutex<HashMap<Aor, Vec<Binding>>>>,
     live_calls: Arc<Mutex<BTreeMap<CallRef, LiveCall>>>,
+    forks: Arc<Mutex<BTreeMap<CallRef, Vec<LiveFork>>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
     guest_key: GuestKey,
 }
@@ -30,6 +31,7 @@ impl Shared {
         Self {
             bindings: Arc::default(),
             live_calls: Arc::default(),
+            forks: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
             guest_key,
         }
@@ -79,8 +81,9 @@ impl Shared {
         lock(&self.live_calls).insert(call.call.clone(), call);
     }
 
-    /// Takes an ended call out of the live ones.
+    /// Takes an ended call out of the live ones, and its audio forks with it.
     pub fn remove_live_call(&self, call: &CallRef) {
+        lock(&self.forks).remove(call);
         lock(&self.live_calls).remove(call);
     }
 
@@ -88,6 +91,17 @@ impl Shared {
     #[must_use]
     pub fn live_calls(&self) -> Vec<LiveCall> {
         lock(&self.live_calls).values().cloned().collect()
+    }
+
+    /// Replaces the audio forks of a live call.
+    pub fn set_forks(&self, call: &CallRef, forks: Vec<LiveFork>) {
+        lock(&self.forks).insert(call.clone(), forks);
+    }
+
+    /// The audio forks of a live call, those that are over among them.
+    #[must_use]
+    pub fn forks(&self, call: &CallRef) -> Vec<LiveFork> {
+        lock(&self.forks).get(call).cloned().unwrap_or_default()
     }
 
     /// The secret of guests' passwords.

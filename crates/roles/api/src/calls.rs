@@ -269,15 +269,20 @@ pub(crate) fn order(
     order: impl FnOnce(CallRef) -> SwitchOrder,
 ) -> Result<StatusCode, Problem> {
     who.demand(Role::Supervisor)?;
-    let live = CallRef::parse(id)
-        .and_then(|call| state.shared.live_calls().into_iter().find(|live| live.call == call));
-    let live = live.ok_or_else(|| Problem::not_found("call in progress"))?;
+    let live = live(state, id)?;
     allowed(&live)?;
     let order = order(live.call);
     tracing::info!(?order, by = who.user.username, "the switch is given an order");
     let sent = state.orders.send(order);
     sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
     Ok(StatusCode::ACCEPTED)
+}
+
+/// The call in progress that has this name.
+pub(crate) fn live(state: &ApiState, id: &str) -> Result<LiveCall, Problem> {
+    let live = CallRef::parse(id)
+        .and_then(|call| state.shared.live_calls().into_iter().find(|live| live.call == call));
+    live.ok_or_else(|| Problem::not_found("call in progress"))
 }
 
 /// The calls that ended, the latest first. For supervisors.

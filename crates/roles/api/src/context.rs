@@ -3,6 +3,7 @@ use crate::throttle::Throttle;
 use crate::token::TokenKey;
 use crate::{Config, moment};
 use offhook_bus::{Outbox, Shared, SwitchOrder};
+use offhook_model::AllowedHost;
 use offhook_sealed::KeyRing;
 use offhook_store::Store;
 use std::net::IpAddr;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub recordings: PathBuf,
     /// The keys of encrypted recordings.
     pub recording_keys: KeyRing,
+    /// The hosts that audio may be forked to.
+    pub fork_hosts: Vec<AllowedHost>,
 }
 
 /// What the handlers work with. Cheap to clone.
@@ -71,6 +74,7 @@ pub struct Inner {
     pub(crate) version: &'static str,
     pub(crate) recordings: PathBuf,
     pub(crate) recording_keys: KeyRing,
+    pub(crate) fork_hosts: Vec<AllowedHost>,
     pub(crate) started: Instant,
     pub(crate) started_at_ms: u64,
     pub(crate) tokens: TokenKey,
@@ -115,6 +119,7 @@ impl ApiState {
             version: parts.version,
             recordings: parts.recordings,
             recording_keys: parts.recording_keys,
+            fork_hosts: parts.fork_hosts,
             started: Instant::now(),
             started_at_ms: moment::now_ms(),
             tokens: TokenKey::new(&parts.secret),

@@ -17,6 +17,7 @@ mod dashboard;
 mod docs;
 mod extensions;
 mod extract;
+mod forks;
 mod health;
 mod moment;
 mod page;

@@ -1,8 +1,8 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, dashboard, docs, extensions, health, recording_orders, recordings, registrations,
-    services, session, supervise, system, users,
+    auth, calls, dashboard, docs, extensions, forks, health, recording_orders, recordings,
+    registrations, services, session, supervise, system, users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -92,6 +92,10 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recordings::audio))
         .routes(routes!(services::list))
         .routes(routes!(services::change))
+        .routes(routes!(forks::start, forks::list, forks::stop_all))
+        .routes(routes!(forks::stop))
+        .routes(routes!(forks::pause))
+        .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
         .routes(routes!(users::list, users::create))

@@ -22,8 +22,11 @@ async fn every_described_endpoint_exists_and_describes_what_it_answers() {
                 continue;
             }
             seen += 1;
-            let path =
-                path.replace("{id}", "x").replace("{number}", "9").replace("{username}", "nobody");
+            let path = path
+                .replace("{id}", "x")
+                .replace("{fork}", "y")
+                .replace("{number}", "9")
+                .replace("{username}", "nobody");
             let body = if operation["requestBody"].is_object() { json!({}) } else { Value::Null };
             let answer = rig.call(&method.to_uppercase(), &path, &token, body).await;
             assert_ne!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
@@ -35,7 +38,7 @@ async fn every_described_endpoint_exists_and_describes_what_it_answers() {
             assert!(operation["summary"].is_string() && operation["operationId"].is_string());
         }
     }
-    assert_eq!(seen, 38);
+    assert_eq!(seen, 44);
 }
 
 #[tokio::test]
@@ -55,6 +58,7 @@ async fn what_the_contract_names_is_described() {
         ("/api/calls/active/{id}", "delete"),
         ("/api/calls/active/{id}/recording", "post"),
         ("/api/calls/{id}/recording", "get"),
+        ("/api/calls/active/{id}/fork", "post"),
         ("/api/calls/history", "get"),
         ("/api/calls/{id}", "get"),
         ("/api/registrations", "get"),

@@ -1,4 +1,5 @@
 use crate::state::InbandDtmf;
+use offhook_model::AllowedHost;
 use offhook_net::packet_io::PacketIoKind;
 use serde::{Deserialize, Deserializer, Serialize};
 use std::net::{IpAddr, Ipv4Addr};
@@ -37,6 +38,28 @@ impl PacketIoChoice {
             Self::IoUring => Some(PacketIoKind::IoUring),
             Self::Epoll => Some(PacketIoKind::Epoll),
         }
+    }
+}
+
+/// Audio forks at a time unless configured otherwise.
+pub const FORKS_MAX: usize = 200;
+
+/// Where the audio of calls may be forked to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ForkConfig {
+    /// The hosts that audio may be forked to; none unless configured, so that nobody who may order a fork
+    /// can make this server connect to wherever they like.
+    pub allowed_hosts: Vec<AllowedHost>,
+    /// A PEM file with further certificate authorities that `wss` receivers may have their certificates of.
+    pub ca_file: Option<PathBuf>,
+    /// How many forks there may be at a time; further ones are refused.
+    pub forks_max: usize,
+}
+
+impl Default for ForkConfig {
+    fn default() -> Self {
+        Self { allowed_hosts: Vec::new(), ca_file: None, forks_max: FORKS_MAX }
     }
 }
 
@@ -84,6 +107,8 @@ pub struct Config {
     /// How many percent of its time a media thread may have work before it takes on no further transcoding
     /// and mixing: such calls are refused, those that run go on. Zero for no limit.
     pub load_max_percent: u8,
+    /// Audio forks to WebSocket servers.
+    pub fork: ForkConfig,
 }
 
 impl Default for Config {
@@ -105,6 +130,7 @@ impl Default for Config {
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
             load_max_percent: LOAD_MAX_PERCENT,
+            fork: ForkConfig::default(),
         }
     }
 }

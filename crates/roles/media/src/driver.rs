@@ -5,6 +5,7 @@
 //! threads fetch sounds, which may take long.
 
 mod dispatcher;
+mod forks;
 mod homes;
 mod load;
 mod measures;
@@ -16,10 +17,12 @@ mod worker;
 
 use crate::config::Config;
 use crate::recorder::Folder;
-use crate::state::{Engine, Settings};
+use crate::state::{Engine, Settings, Spoken};
 use anyhow::Context;
 use dispatcher::Dispatcher;
+use forks::Forks;
 use offhook_bus::{Inbox, MediaCommand, MediaEvents};
+use offhook_model::{ForkId, LegId};
 use offhook_net::packet_io;
 use offhook_rtc::Identity;
 use offhook_sealed::KeyRing;
@@ -40,9 +43,15 @@ const NOTICES_SPARE: usize = 1_024;
 /// What other threads tell the dispatcher.
 pub(crate) enum Notice {
     /// The leg's sockets were closed.
-    Closed(offhook_model::LegId),
+    Closed(LegId),
     /// A sound was fetched, or cannot be had.
     Sound(sounds::Fetched),
+    /// The receiver of a fork wants the party to hear something.
+    Spoken { leg: LegId, fork: ForkId, spoken: Vec<Spoken> },
+    /// The receiver of a fork wants something done to the leg.
+    Command(MediaCommand),
+    /// A fork is over.
+    ForkOver { leg: LegId, fork: ForkId },
 }
 
 /// The running media role. Dropping it stops its threads; legs that are left end without a word.
@@ -92,6 +101,8 @@ pub fn start(
     let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
     let (notices, notices_inbox) = mpsc::channel(config.legs_max.saturating_add(NOTICES_SPARE));
     let mut threads = vec![recorder];
+    let (forks, forking) = Forks::start(&config.fork, events.clone(), notices.clone())?;
+    threads.push(forking);
     let (sounds, fetchers) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
     threads.extend(fetchers);
     let mut workers: Vec<WorkerHandle> = Vec::new();
@@ -110,7 +121,7 @@ pub fn start(
     }
     drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
-    let dispatcher = Dispatcher::new(config, &settings, workers, events)?;
+    let dispatcher = Dispatcher::new(config, &settings, workers, events, forks)?;
     let (runtime, thread) = dispatcher.start(commands, notices_inbox, stopped)?;
     threads.push(thread);
     // The dispatcher is joined first: it is what tells the others to stop.

@@ -10,13 +10,16 @@
 
 mod config;
 mod driver;
+pub mod fork;
 mod ports;
 pub mod recorder;
 mod self_check;
 pub mod state;
+mod voice;
 
 pub use config::{
-    Config, LEGS_MAX, LOAD_MAX_PERCENT, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S,
+    Config, FORKS_MAX, ForkConfig, LEGS_MAX, LOAD_MAX_PERCENT, PORT_MAX, PORT_MIN, PacketIoChoice,
+    SILENT_AFTER_S,
 };
 pub use driver::{Media, start};
 pub use self_check::self_check;

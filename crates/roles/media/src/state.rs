@@ -11,6 +11,7 @@ mod delay_line;
 mod description;
 mod digits;
 mod evidence;
+pub(crate) mod fork;
 mod heard_keys;
 mod inband;
 mod leg;
@@ -29,6 +30,7 @@ pub(crate) mod speech_decoder;
 mod timeline;
 mod timer;
 
+pub use fork::{Forked, Spoken};
 pub use inband::InbandDtmf;
 pub use leg::Leg;
 pub(crate) use leg_map::LegMap;
@@ -82,6 +84,8 @@ pub enum Output {
     },
     /// Write this to recordings, whose [`MediaEvent::Recording`]s are told by whoever writes them.
     Recorded(Box<Recorded>),
+    /// Hand this to the session of the fork.
+    Forked(Box<Forked>),
     /// The leg is gone: close its sockets.
     Closed {
         /// The leg.
@@ -202,6 +206,7 @@ impl Engine {
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
         self.detach(leg, now);
         self.end_recording_of(leg, now);
+        self.end_forks_of(leg, now);
         self.timers.set(leg, None);
         if self.legs.remove(&leg).is_some() {
             self.outgoing.push(Output::Closed { leg });
@@ -260,6 +265,7 @@ impl Engine {
                 self.handle_conference(conference, command, now);
             }
             MediaCommand::Record { source, command } => self.record(source, command, now),
+            MediaCommand::Fork { leg, fork, command } => self.fork(leg, fork, command, now),
         }
     }
 
@@ -403,6 +409,7 @@ impl Engine {
     fn release(&mut self, id: LegId, now: Instant) {
         self.detach(id, now);
         self.end_recording_of(id, now);
+        self.end_forks_of(id, now);
         self.timers.set(id, None);
         let Some(mut leg) = self.legs.remove(&id) else {
             return self.outgoing.event(MediaEvent::Released { leg: id, report: None });

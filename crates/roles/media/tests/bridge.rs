@@ -70,6 +70,7 @@ fn comfort_noise_is_heard_where_speech_is_decoded() {
         let leg = world.parties[a].leg;
         let terms = Terms {
             partner: None,
+            is_opaque: false,
             like: offer.clone(),
             security: Security::Plain,
             ice: IceRole::None,

@@ -156,6 +156,7 @@ fn a_proxy_s_call_is_refused_where_both_codecs_are_known() {
     let offer = world.parties[caller].offer();
     let terms = |like: &str, partner| Terms {
         partner,
+        is_opaque: false,
         like: like.to_owned(),
         security: Security::Plain,
         ice: IceRole::None,

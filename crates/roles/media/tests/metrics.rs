@@ -1,22 +1,26 @@
 //! Every series that the role documents moves.
 
+mod receiver;
 mod role;
 
+use futures_util::SinkExt;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand, MediaEvent,
-    MemberRole, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
+    ConferenceCommand, ConferenceEvent, ConferenceId, ForkCommand, JoinRefusal, MediaCommand,
+    MediaEvent, MemberRole, RecordingCommand, RecordingFormat, RecordingLayout, RecordingSource,
 };
-use offhook_media::{Config, PacketIoChoice};
-use offhook_model::LegId;
+use offhook_media::{Config, ForkConfig, PacketIoChoice};
+use offhook_model::{AllowedHost, ForkId, LegId};
+use receiver::{Receiver, request};
 use role::{Role, config, role, talk};
 use std::net::UdpSocket;
 use std::time::Instant;
+use tokio_tungstenite::tungstenite::Message;
 
 const REFUSED: &str = "offhook_rtp_packets_refused_total{why=\"malformed\"}";
 
 /// The series that must have a value other than zero in the end.
-const SERIES: [&str; 17] = [
+const SERIES: [&str; 21] = [
     "offhook_rtp_packets_total{direction=\"in\"}",
     "offhook_rtp_packets_total{direction=\"out\"}",
     REFUSED,
@@ -34,7 +38,13 @@ const SERIES: [&str; 17] = [
     "offhook_conferences",
     "offhook_media_thread_load{thread=\"0\"}",
     "offhook_media_transcoding_refused_total{what=\"conference\"}",
+    "offhook_audio_forks",
+    FORK_FRAMES_DROPPED,
+    "offhook_audio_forks_failed_total",
+    "offhook_audio_fork_messages_refused_total{why=\"malformed\"}",
 ];
+
+const FORK_FRAMES_DROPPED: &str = "offhook_audio_fork_frames_dropped_total";
 
 /// Lets parties join a conference until there is no capacity left for one of them.
 async fn exhaust_capacity(role: &mut Role) {
@@ -72,6 +82,19 @@ async fn record(role: &mut Role, leg: LegId, path: &str) {
     role.event(|event| matches!(event, MediaEvent::Recording { .. })).await;
 }
 
+/// Forks a leg to a receiver that accepts late and speaks nonsense, and to one that is not allowed.
+async fn fork_badly(role: &mut Role, leg: LegId, metrics: &PrometheusHandle) -> impl Sized + use<> {
+    let receiver = Receiver::listen().await;
+    for (fork, url) in [(1, receiver.url()), (2, "ws://127.0.0.2/".to_owned())] {
+        let command = ForkCommand::Start(Box::new(request(&url)));
+        role.send(MediaCommand::Fork { leg, fork: ForkId(fork), command });
+    }
+    rendered(metrics, |text| value(text, FORK_FRAMES_DROPPED) > Some(0.0)).await;
+    let mut socket = receiver.accept().await;
+    socket.send(Message::text("nonsense")).await.expect("it is read");
+    socket
+}
+
 fn value(rendered: &str, series: &str) -> Option<f64> {
     let line = rendered.lines().find(|line| line.split(' ').next() == Some(series))?;
     line.rsplit(' ').next()?.parse().ok()
@@ -95,14 +118,18 @@ async fn a_call_moves_every_series() {
     let metrics = PrometheusBuilder::new().install_recorder().expect("the only recorder");
     let folder = std::env::temp_dir().join(format!("offhook-metrics-{}", std::process::id()));
     let packet_io = PacketIoChoice::Epoll;
+    let allowed_hosts = vec![AllowedHost::parse("127.0.0.1").expect("a host")];
+    let fork = ForkConfig { allowed_hosts, ..ForkConfig::default() };
     let recordings = Some(folder.clone());
-    let mut role = role(&Config { recordings, packet_io, load_max_percent: 1, ..config() });
+    let config = Config { recordings, packet_io, load_max_percent: 1, fork, ..config() };
+    let mut role = role(&config);
     // The call that stays keeps the first thread busy; the other ends without a leg.
     let staying = role.call(4).await.expect("a leg");
     record(&mut role, staying.leg, "staying.wav").await;
     record(&mut role, staying.leg, "refused.wav").await;
     let command = ConferenceCommand::Join { leg: staying.leg, role: MemberRole::TALKS };
     role.send(MediaCommand::Conference { conference: ConferenceId(1), command });
+    let forked = fork_badly(&mut role, staying.leg, &metrics).await;
     let mut phone = role.call(1).await.expect("a leg");
     let leg = phone.leg;
     record(&mut role, leg, "ending.wav").await;
@@ -134,6 +161,6 @@ async fn a_call_moves_every_series() {
     };
     let rendered = rendered(&metrics, is_right).await;
     assert_eq!(value(&rendered, SERIES[4]), Some(3.0));
-    drop(staying);
+    drop((staying, forked));
     std::fs::remove_dir_all(&folder).expect("the folder goes");
 }

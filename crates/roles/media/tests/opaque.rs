@@ -4,9 +4,9 @@ mod world;
 
 use offhook_audio::Codec;
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, ConferenceId, MediaCommand, MediaEvent, MemberRole,
-    RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat, RecordingLayout,
-    RecordingSource,
+    ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand, MediaEvent,
+    MemberRole, RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat,
+    RecordingLayout, RecordingSource,
 };
 use offhook_rtc::Component;
 use offhook_rtp::SRTP_STREAMS_MAX;
@@ -227,7 +227,7 @@ fn what_asks_for_speech_is_refused() {
     let conference = ConferenceId(1);
     let command = ConferenceCommand::Join { leg, role: MemberRole::TALKS };
     world.command(MediaCommand::Conference { conference, command });
-    let event = ConferenceEvent::Refused { leg };
+    let event = ConferenceEvent::Refused { leg, why: JoinRefusal::NoSuchLeg };
     let refused = MediaEvent::Conference { conference, event };
     assert!(world.take_event(|event| *event == refused));
     let source = RecordingSource::Leg(leg);

@@ -140,6 +140,12 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Fork(call, order) => {
+                if !self.switch.fork(&call, order) {
+                    tracing::debug!(%call, "asked to fork a call that is not there");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }
@@ -166,6 +172,7 @@ impl Driver {
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
+                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
                 Output::Log(entry) => {
                     if let LogEntry::Call(record) = &entry {
                         self.finish(record);

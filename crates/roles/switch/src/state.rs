@@ -1,6 +1,7 @@
 //! The switch without I/O.
 
 mod conferences;
+mod forks;
 mod legs;
 mod recordings;
 mod signalling;
@@ -12,12 +13,14 @@ use crate::identity::{Caller, dialled, policy_for};
 use crate::info::takes_info;
 use bytes::Bytes;
 use conferences::Conferences;
+use forks::Forks;
 use legs::Legs;
-use offhook_bus::{RecordingOrder, SipMessage};
+use offhook_bus::{ForkOrder, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, LogEntry,
-    MediaCommand, MediaEvent, RecordingCommand, RecordingEvent, RecordingSource,
+    Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause, LegId,
+    LiveCall, LiveFork, LogEntry, MediaCommand, MediaEvent, RecordingCommand, RecordingEvent,
+    RecordingSource,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -49,6 +52,8 @@ pub enum Output {
     },
     /// How a call stands.
     Live(LiveCall),
+    /// How the audio forks of a call stand.
+    Forks(CallRef, Vec<LiveFork>),
     /// A call is over, or a recording began or ended: what is to be written down.
     Log(LogEntry),
 }
@@ -86,6 +91,7 @@ pub struct Switch {
     deadlines: BTreeSet<(u64, u32)>,
     legs: Legs,
     conferences: Conferences,
+    forks: Forks,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -118,6 +124,7 @@ impl Switch {
             deadlines: BTreeSet::new(),
             legs: Legs::default(),
             conferences: Conferences::default(),
+            forks: Forks::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -171,6 +178,9 @@ impl Switch {
 
     /// What the media role reports.
     pub fn handle_media(&mut self, event: MediaEvent, now: Instant) {
+        if let MediaEvent::Fork { leg, fork, event } = event {
+            return self.handle_fork(leg, fork, event, now);
+        }
         let now_ms = self.unix_ms(now);
         if let MediaEvent::Recording { source, event } = &event {
             self.note_recording(*source, event, now);
@@ -223,6 +233,29 @@ impl Switch {
         self.outputs.push_back(Output::Media(command));
         self.step(serial_of(leg), now, Call::publish);
         true
+    }
+
+    /// Forks the audio of a call at an administrator's wish, or does something with its forks; false when
+    /// there is no such call.
+    pub fn fork(&mut self, call: &CallRef, order: ForkOrder) -> bool {
+        let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
+        let Some(known) = known else { return false };
+        let commands = self.forks.obey(known, order);
+        self.outputs.extend(commands.into_iter().map(Output::Media));
+        self.outputs.push_back(Output::Forks(call.clone(), self.forks.of(call)));
+        true
+    }
+
+    fn handle_fork(&mut self, leg: LegId, fork: ForkId, event: ForkEvent, now: Instant) {
+        let Some(call) = self.calls.get(&serial_of(leg)) else { return };
+        let call = call.reference().clone();
+        if self.forks.handle_event(&call, fork, event) {
+            tracing::info!(%call, %fork, "the receiver of an audio fork ends the call");
+            self.hang_up(&call, now);
+        } else {
+            let forks = self.forks.of(&call);
+            self.outputs.push_back(Output::Forks(call, forks));
+        }
     }
 
     /// Writes down what became of a recording, and shows it.
@@ -359,6 +392,7 @@ impl Switch {
             self.carry_out(&mut call, action, now);
         }
         if call.is_finished() {
+            self.forks.forget(call.reference());
             self.legs.forget(serial);
             self.stop_supervising(serial, now);
         } else {
@@ -464,6 +498,7 @@ impl Switch {
     fn abandon(&mut self, call: &Call, now: Instant) {
         tracing::error!(call = %call.reference(), "a call was abandoned after a fault in its code");
         metrics::counter!("offhook_calls_abandoned_total").increment(1);
+        self.forks.forget(call.reference());
         for (leg, handle) in self.legs.forget(serial_of(call.caller())) {
             signalling::note("hang up", self.agent.hang_up(handle, None, now));
             self.command(MediaCommand::Release { leg }, now);

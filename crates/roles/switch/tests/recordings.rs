@@ -65,7 +65,7 @@ fn tell(peer: &mut ScriptedPeer<Desk>, event: RecordingEvent) {
     peer.engine.media(MediaEvent::Recording { source: RecordingSource::Leg(leg), event });
 }
 
-fn started(path: &PathBuf) -> RecordingEvent {
+fn started(path: &Path) -> RecordingEvent {
     RecordingEvent::Started { path: path.clone(), is_encrypted: false }
 }
 

@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, Request, StatusCode, header};
 use http_body_util::BodyExt;
 use offhook_api::{ApiState, Check, Config, Parts, router};
 use offhook_bus::{GuestKey, Inbox, ORDER_QUEUE_MAX, Shared, SwitchOrder, queue};
+use offhook_model::AllowedHost;
 use offhook_sealed::{Key, KeyRing};
 use offhook_store::Store;
 use serde_json::{Value, json};
@@ -62,6 +63,10 @@ impl Rig {
     }
 
     pub async fn with(config: Config) -> Self {
+        Self::forking_to(config, &["speech.example"]).await
+    }
+
+    pub async fn forking_to(config: Config, fork_hosts: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open(&folder.path().join("offhook.db")).await.expect("opens");
         store.seed_demo().await.expect("seeds");
@@ -82,6 +87,10 @@ impl Rig {
             version: "1.2.3",
             recordings: folder.path().join("recordings"),
             recording_keys: keys(),
+            fork_hosts: fork_hosts
+                .iter()
+                .map(|host| AllowedHost::parse(host).expect("a host"))
+                .collect(),
         };
         let state = ApiState::new(config, parts);
         let app = router(state.clone());

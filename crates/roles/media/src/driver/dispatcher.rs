@@ -1,6 +1,7 @@
 //! Takes the switch's commands to the media thread that has the leg.
 
 use super::Notice;
+use super::forks::{self, Forks};
 use super::homes::Homes;
 use super::sockets::{Exhausted, Sockets};
 use super::worker::{Message, WorkerHandle};
@@ -9,10 +10,11 @@ use crate::ports::PortPool;
 use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
 use anyhow::Context;
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, Inbox, JoinRefusal, MediaCommand, MediaEvent, MediaEvents,
-    MediaRefusal, RecordingCommand, RecordingEvent, RecordingFailure, RecordingSummary,
+    ConferenceCommand, ConferenceEvent, ForkCommand, ForkEvent, Inbox, JoinRefusal, MediaCommand,
+    MediaEvent, MediaEvents, MediaRefusal, RecordingCommand, RecordingEvent, RecordingFailure,
+    RecordingSummary,
 };
-use offhook_model::{ConferenceId, LegId, RecordingSource};
+use offhook_model::{ConferenceId, ForkFailure, ForkId, ForkRequest, LegId, RecordingSource};
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -39,6 +41,7 @@ pub(crate) struct Dispatcher {
     leg_counts: Vec<usize>,
     placements: HashMap<LegId, Placement>,
     conferences: Homes,
+    forks: Forks,
     events: MediaEvents,
 }
 
@@ -54,6 +57,7 @@ impl Dispatcher {
         settings: &Settings,
         workers: Vec<WorkerHandle>,
         events: MediaEvents,
+        forks: Forks,
     ) -> anyhow::Result<Self> {
         let by_kernel = config.port_min == 0 && config.port_max == 0;
         let mut seed = [0; 8];
@@ -69,6 +73,7 @@ impl Dispatcher {
             workers,
             placements: HashMap::new(),
             conferences: Homes::default(),
+            forks,
             events,
         })
     }
@@ -142,6 +147,19 @@ impl Dispatcher {
                     self.put(placement.worker, Message::Sound { leg, ticket, sound });
                 }
             }
+            Notice::Spoken { leg, fork, spoken } => {
+                if let Some(placement) = self.placements.get(&leg) {
+                    self.workers[placement.worker].send(Message::Spoken { leg, fork, spoken });
+                }
+            }
+            Notice::Command(command) => self.handle_command(command),
+            Notice::ForkOver { leg, fork } => {
+                self.forks.forget(fork);
+                for worker in &self.workers {
+                    worker.send(Message::ForkOver { fork });
+                }
+                self.handle_command(MediaCommand::Fork { leg, fork, command: ForkCommand::Stop });
+            }
         }
     }
 
@@ -195,8 +213,33 @@ impl Dispatcher {
             MediaCommand::Record { source: RecordingSource::Conference(conference), .. } => {
                 self.pass_to_conference(*conference, command);
             }
+            MediaCommand::Fork { leg, fork, command: ForkCommand::Start(request) } => {
+                match self.open_fork(*leg, *fork, request) {
+                    Ok(()) => self.pass(*leg, command),
+                    Err(why) => {
+                        forks::tell(&self.events, *leg, *fork, ForkEvent::Failed(why));
+                    }
+                }
+            }
             _ => self.pass(command.leg().unwrap_or_default(), command),
         }
+    }
+
+    /// Makes a fork, to which all media threads know the way, since its leg may move.
+    fn open_fork(
+        &mut self,
+        leg: LegId,
+        fork: ForkId,
+        request: &ForkRequest,
+    ) -> Result<(), ForkFailure> {
+        if !self.placements.contains_key(&leg) {
+            return Err(ForkFailure::NoSuchLeg);
+        }
+        let link = self.forks.open(leg, fork, request)?;
+        for worker in &self.workers {
+            worker.send(Message::ForkOpened { fork, link: link.clone() });
+        }
+        Ok(())
     }
 
     /// Passes on a command that describes a leg, and makes the leg first when it is not there.

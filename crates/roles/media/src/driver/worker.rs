@@ -1,18 +1,20 @@
 //! One media thread.
 
 use super::Notice;
+use super::forks::ForkLink;
 use super::load::{self, LoadMeter};
 use super::measures;
 use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
-use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed};
+use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed, Spoken};
 use anyhow::Context;
 use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
-use offhook_model::LegId;
+use offhook_model::{ForkId, LegId};
 use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
 use offhook_speech::Pcm;
+use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -42,6 +44,12 @@ pub(crate) enum Message {
     Adopt { leg: Box<Leg>, sockets: Sockets },
     /// A sound was fetched.
     Sound { leg: LegId, ticket: u64, sound: Option<Arc<Pcm>> },
+    /// There is a fork; the leg may be here now or later.
+    ForkOpened { fork: ForkId, link: ForkLink },
+    /// The receiver of a fork wants the party to hear something.
+    Spoken { leg: LegId, fork: ForkId, spoken: Vec<Spoken> },
+    /// A fork is over.
+    ForkOver { fork: ForkId },
     /// End the thread.
     Stop,
 }
@@ -99,6 +107,7 @@ pub(crate) struct Worker {
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
     recorder: RecorderLink,
+    forks: HashMap<ForkId, ForkLink>,
     counted_at: Instant,
     /// Whether messages may be waiting.
     has_messages: bool,
@@ -137,6 +146,7 @@ impl Worker {
             notices,
             sounds,
             recorder,
+            forks: HashMap::new(),
             counted_at: Instant::now(),
             has_messages: false,
             load: LoadMeter::new(Instant::now()),
@@ -272,6 +282,15 @@ impl Worker {
             Message::Sound { leg, ticket, sound } => {
                 self.engine.handle_sound(leg, ticket, sound.as_ref());
             }
+            Message::ForkOpened { fork, link } => {
+                self.forks.insert(fork, link);
+            }
+            Message::Spoken { leg, fork, spoken } => {
+                self.guard(leg, now, |engine| engine.handle_spoken(leg, fork, spoken, now));
+            }
+            Message::ForkOver { fork } => {
+                self.forks.remove(&fork);
+            }
             Message::Stop => {}
         }
         self.drain();
@@ -351,6 +370,11 @@ impl Worker {
                     }
                 }
                 Output::Recorded(piece) => self.recorder.hand_over(piece),
+                Output::Forked(forked) => {
+                    if let Some(link) = self.forks.get(&forked.fork()) {
+                        link.hand_over(forked);
+                    }
+                }
                 Output::Closed { leg } => {
                     drop(self.unwatch(leg));
                     self.notify_closed(leg);

@@ -3,8 +3,8 @@
 use super::file::SoundFile;
 use super::storage::RecordingFile;
 use crate::state::recorded::{Beginning, Track};
-use crate::state::speech_decoder::SpeechDecoder;
-use offhook_audio::{Codec, Resampler};
+use crate::voice::{FRAME_SAMPLES_MAX, Frame, Voice};
+use offhook_audio::Codec;
 use offhook_bus::{
     RecordingEvent, RecordingFailure, RecordingLayout, RecordingMark, RecordingSummary,
 };
@@ -16,8 +16,6 @@ const FRAME: Duration = Duration::from_millis(20);
 const FRAMES_PER_SECOND: u32 = 50;
 /// A packet whose place was written this long ago comes too late.
 const LATE_MAX: Duration = Duration::from_millis(200);
-/// Samples of a frame at the highest rate.
-const FRAME_SAMPLES_MAX: usize = 960;
 /// The longest recording: half a day, which a WAV can hold. The file ends there.
 const FRAMES_MAX: u64 = 12 * 3_600 * FRAMES_PER_SECOND as u64;
 /// Pauses of one recording that are remembered.
@@ -38,16 +36,6 @@ pub(super) struct Recording {
     marks: Vec<RecordingMark>,
     frames_dropped: u64,
 }
-
-/// One stream of packets.
-#[derive(Debug, Default)]
-struct Voice {
-    decoder: Option<SpeechDecoder>,
-    /// From the codec's rate to the file's.
-    resampler: Option<(u32, Resampler)>,
-}
-
-type Frame = [i16; FRAME_SAMPLES_MAX];
 
 impl Recording {
     pub(super) fn new(
@@ -192,40 +180,6 @@ impl Recording {
             marks: self.marks.clone(),
             frames_dropped: self.frames_dropped,
             is_encrypted: self.file.is_encrypted(),
-        }
-    }
-}
-
-impl Voice {
-    /// Takes a packet; one without a codec is no speech.
-    fn handle_packet(&mut self, codec: Option<Codec>, packet: &RtpPacket<'_>, at: Instant) {
-        if let Some(codec) = codec
-            && self.decoder.as_ref().is_none_or(|decoder| decoder.codec() != codec)
-        {
-            self.decoder = SpeechDecoder::new(codec);
-        }
-        match (&mut self.decoder, codec) {
-            (Some(decoder), Some(_)) => decoder.put(packet, at),
-            (Some(decoder), None) => decoder.put_other(packet, at),
-            (None, _) => {}
-        }
-    }
-
-    /// Fills the front of `frame` with the next 20 ms at this rate; it stays silent when nothing is said.
-    fn fill(&mut self, frame: &mut Frame, rate: u32, at: Instant) {
-        let Some(decoder) = &mut self.decoder else { return };
-        let mut decoded: Frame = [0; FRAME_SAMPLES_MAX];
-        let samples = decoder.fill(&mut decoded, at);
-        let from = decoder.codec().sample_rate();
-        if from == rate {
-            return frame.copy_from_slice(&decoded);
-        }
-        if self.resampler.as_ref().is_none_or(|(known, _)| *known != from) {
-            self.resampler = Resampler::new(from, rate).ok().map(|made| (from, made));
-        }
-        let Some((_, resampler)) = &mut self.resampler else { return };
-        if let Err(error) = resampler.process(&decoded[..samples], frame) {
-            tracing::debug!(%error, "a frame stays silent");
         }
     }
 }

@@ -129,6 +129,7 @@ impl Engine {
             PayloadKind::Speech(format) => {
                 let becomes_event = leg.says_a_tone(now) && partner.takes_events();
                 let agreed = partner.agreed();
+                let agreed = agreed.filter(|_| !partner.is_spoken_to());
                 if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
                     leg.stop_decoding();
                     // A tone that becomes an event is not heard as well: that would be two presses.
@@ -165,6 +166,8 @@ impl Engine {
         while let Some(leg) = self.legs.get_mut(&id)
             && let Some(key) = leg.poll_key(&mut self.outgoing, now)
         {
+            let digit = key.digit.as_char();
+            leg.forks().push_key(digit, key.duration, &mut self.outgoing, now);
             let partner = leg.partner().filter(|_| leg.passes_digits());
             if let Some(partner) = partner.and_then(|partner| self.legs.get_mut(&partner)) {
                 partner.hand_key(key, &mut self.outgoing);
@@ -197,9 +200,11 @@ impl Engine {
             return;
         }
         if let Some(samples) = leg.next_own_frame(frame, &mut self.outgoing) {
-            return leg.send_frame(&frame[..samples], &mut self.outgoing, now);
+            return leg.send_mixed(&mut frame[..samples], &mut self.outgoing, now);
         }
-        let Some(partner) = leg.partner() else { return };
+        let Some(partner) = leg.partner() else {
+            return leg.send_spoken(frame, &mut self.outgoing, now);
+        };
         let [Some(leg), Some(partner)] = self.legs.get_disjoint_mut([&id, &partner]) else {
             return;
         };
@@ -207,7 +212,9 @@ impl Engine {
             if partner.says_a_tone(now) && leg.takes_events() {
                 frame[..samples].fill(0);
             }
-            leg.send_speech(&frame[..samples], rate, &mut self.outgoing, now);
+            leg.send_speech(&mut frame[..samples], rate, &mut self.outgoing, now);
+        } else {
+            leg.send_spoken(frame, &mut self.outgoing, now);
         }
     }
 }

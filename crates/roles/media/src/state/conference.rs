@@ -250,7 +250,7 @@ impl Conference {
                 continue;
             }
             if let Some(samples) = leg.next_own_frame(frame, outgoing) {
-                leg.send_frame(&frame[..samples], outgoing, now);
+                leg.send_mixed(&mut frame[..samples], outgoing, now);
                 continue;
             }
             self.send_mix(index, leg, outgoing, now);
@@ -262,6 +262,7 @@ impl Conference {
         let member = &mut self.members[index];
         let is_own = !member.role.hears
             || self.mixer.is_own(member.leg.0)
+            || leg.is_spoken_to()
             || leg.agreed().is_some_and(Agreed::needs_pieces);
         if is_own {
             member.own_until = self.frame_count + OWN_FRAMES;

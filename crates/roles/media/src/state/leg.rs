@@ -13,6 +13,7 @@ use super::delay_line::DelayLine;
 use super::description::LocalSide;
 use super::digits::DigitSender;
 use super::evidence::Evidence;
+use super::fork::Forks;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
 use super::notice::Notice;
@@ -83,6 +84,7 @@ pub struct Leg {
     has_talked: bool,
     membership: Option<Membership>,
     tap: Option<Tap>,
+    forks: Forks,
     /// Tells the party that it is recorded.
     notice: Notice,
     next_frame: Option<Instant>,
@@ -168,6 +170,7 @@ impl Leg {
             has_talked: false,
             membership: None,
             tap: None,
+            forks: Forks::default(),
             notice: Notice::default(),
             next_frame: None,
             digits_out: DigitSender::default(),
@@ -234,6 +237,14 @@ impl Leg {
 
     pub(crate) fn set_tap(&mut self, tap: Option<Tap>) {
         self.tap = tap;
+    }
+
+    pub(crate) fn forks(&self) -> &Forks {
+        &self.forks
+    }
+
+    pub(crate) fn forks_mut(&mut self) -> &mut Forks {
+        &mut self.forks
     }
 
     /// The party hears that it is recorded, first at this instant; `None` when not.
@@ -378,6 +389,7 @@ impl Leg {
             || self.hold_music.is_some()
             || self.notice.is_sounding()
             || self.digits_out.is_active()
+            || self.is_spoken_to()
     }
 
     /// Starts or stops the clock of our own frames.
@@ -424,7 +436,9 @@ impl Leg {
         while let Program::Echo(line) = &mut self.program
             && let Some(length) = line.pop_due(now, &mut buffer)
         {
-            if let Ok(packet) = RtpPacket::parse(&buffer[..length]) {
+            if let Ok(packet) = RtpPacket::parse(&buffer[..length])
+                && !self.is_spoken_to()
+            {
                 self.relay(&packet, Passage::unchanged(packet.payload_type), outgoing, now);
             }
         }

@@ -129,8 +129,8 @@ impl Engine {
 }
 
 impl Leg {
-    /// Hands a packet of the party to its recording.
-    pub(crate) fn record_said(
+    /// Hands a packet of the party to its recording and its forks.
+    pub(crate) fn tap_said(
         &self,
         packet: &RtpPacket<'_>,
         kind: PayloadKind,
@@ -142,26 +142,32 @@ impl Leg {
             PayloadKind::Event { .. } | PayloadKind::Noise => None,
             PayloadKind::Unknown => return,
         };
+        let header = packet.header();
+        self.forks().push_packet(Track::Said, codec, &header, packet.payload, outgoing, now);
         if self.is_recorded() {
             let source = RecordingSource::Leg(self.id());
-            let header = packet.header();
             let recorded = &mut outgoing.recorded;
             recorded.push_packet(source, Track::Said, codec, &header, packet.payload, now);
         }
     }
 
-    /// Hands a packet to the party to its recording.
-    pub(crate) fn record_heard(
+    /// Hands a packet to the party to its recording and its forks.
+    pub(crate) fn tap_heard(
         &self,
         header: &RtpHeader,
         payload: &[u8],
-        recorded: &mut super::recorded::Recorded,
+        outgoing: &mut Outgoing,
         now: Instant,
     ) {
-        let Some(agreed) = self.agreed().filter(|_| self.is_recorded()) else { return };
+        let is_tapped = self.is_recorded() || !self.forks().are_none();
+        let Some(agreed) = self.agreed().filter(|_| is_tapped) else { return };
         let codec = agreed.sent_format(header.payload_type).and_then(codec_of);
-        let source = RecordingSource::Leg(self.id());
-        recorded.push_packet(source, Track::Heard, codec, header, payload, now);
+        self.forks().push_packet(Track::Heard, codec, header, payload, outgoing, now);
+        if self.is_recorded() {
+            let source = RecordingSource::Leg(self.id());
+            let recorded = &mut outgoing.recorded;
+            recorded.push_packet(source, Track::Heard, codec, header, payload, now);
+        }
     }
 
     fn is_recorded(&self) -> bool {

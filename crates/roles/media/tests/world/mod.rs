@@ -8,7 +8,7 @@ pub mod sections;
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
 use offhook_media::state::{
-    Clock, Engine, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
+    Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
     SoundSource,
 };
 use offhook_model::LegId;
@@ -59,6 +59,7 @@ pub struct World {
     pub wanted: Vec<(LegId, u64, SoundSource)>,
     pub closed: Vec<LegId>,
     pub recorded: Vec<Recorded>,
+    pub forked: Vec<Forked>,
     /// Says of each RTP packet to the engine, counted from zero, whether it is lost.
     pub loses: fn(usize) -> bool,
     /// How much of a processor's time the engine took for each command and for each datagram.
@@ -160,6 +161,7 @@ impl World {
             wanted: Vec::new(),
             closed: Vec::new(),
             recorded: Vec::new(),
+            forked: Vec::new(),
             loses: |_| false,
             held: Vec::new(),
             sent: 0,
@@ -394,6 +396,7 @@ impl World {
             Output::Event(event) => self.events.push(event),
             Output::Fetch { leg, ticket, source } => self.wanted.push((leg, ticket, source)),
             Output::Recorded(piece) => self.recorded.push(*piece),
+            Output::Forked(forked) => self.forked.push(*forked),
             Output::Closed { leg } => self.closed.push(leg),
         }
     }

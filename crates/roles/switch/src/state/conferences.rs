@@ -69,7 +69,8 @@ impl Conferences {
             | MediaEvent::Measured { .. }
             | MediaEvent::Released { .. }
             | MediaEvent::Recording { .. }
-            | MediaEvent::RecordingsExpired { .. } => Vec::new(),
+            | MediaEvent::RecordingsExpired { .. }
+            | MediaEvent::Fork { .. } => Vec::new(),
         }
     }
 

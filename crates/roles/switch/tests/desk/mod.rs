@@ -2,11 +2,11 @@
 #![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
 
 use bytes::Bytes;
-use offhook_bus::SipMessage;
+use offhook_bus::{ForkOrder, SipMessage};
 use offhook_model::{
-    Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LegId, LiveCall,
-    LogEntry, MediaCommand, MediaEvent, MediaRefusal, RecordPolicy, RecordingRecord,
-    RecordingSource, Secret, Service, StreamReport, Transport,
+    Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy, LegId,
+    LiveCall, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal, RecordPolicy,
+    RecordingRecord, RecordingSource, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -28,6 +28,7 @@ pub struct Desk {
     pub live: Vec<LiveCall>,
     /// What the media role refuses the next answer with.
     pub refuse_answer: Option<MediaRefusal>,
+    pub forks: Vec<LiveFork>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -58,6 +59,7 @@ impl Desk {
             recorded_leg: None,
             live: Vec::new(),
             refuse_answer: None,
+            forks: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -91,6 +93,7 @@ impl Desk {
                     self.switch.handle_bindings(&call, &bindings, self.now);
                 }
                 Output::Live(live) => self.live.push(live),
+                Output::Forks(_, forks) => self.forks = forks,
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
@@ -117,6 +120,13 @@ impl Desk {
             _ => return,
         };
         self.switch.handle_media(event, self.now);
+    }
+
+    /// An administrator's order about the forks of a call.
+    pub fn fork(&mut self, call: &CallRef, order: ForkOrder) -> bool {
+        let done = self.switch.fork(call, order);
+        self.carry_out();
+        done
     }
 
     pub fn bridges(&self) -> usize {

@@ -49,7 +49,7 @@ impl Leg {
         if !agreed.receives() {
             return PayloadKind::Unknown;
         }
-        self.record_said(packet, kind, outgoing, now);
+        self.tap_said(packet, kind, outgoing, now);
         if let PayloadKind::Event { clock_rate } = kind {
             self.detector(clock_rate).handle_packet(packet.payload, packet.timestamp, now);
         }
@@ -71,7 +71,12 @@ impl Leg {
         outgoing: &mut Outgoing,
         now: Instant,
     ) {
+        let is_spoken_to = self.is_spoken_to();
         let Program::Echo(line) = &mut self.program else { return };
+        // What a receiver says takes the place of the echo.
+        if is_spoken_to {
+            return;
+        }
         match (kind, line.delay().is_zero()) {
             (PayloadKind::Speech(_), true) => {
                 self.relay(packet, Passage::unchanged(packet.payload_type), outgoing, now);

@@ -110,7 +110,7 @@ impl Leg {
     ) {
         let length = RTP_HEADER_BYTES + payload_bytes;
         let payload = &packet.buffer()[RTP_HEADER_BYTES..length];
-        self.record_heard(header, payload, &mut outgoing.recorded, now);
+        self.tap_heard(header, payload, outgoing, now);
         let Some(protected) = self.peer.protect_rtp(packet.buffer(), length) else {
             return outgoing.pool.recycle(packet);
         };
@@ -181,7 +181,7 @@ impl Leg {
     /// Sends a frame of the partner's speech.
     pub(crate) fn send_speech(
         &mut self,
-        frame: &[i16],
+        frame: &mut [i16],
         rate: u32,
         outgoing: &mut Outgoing,
         now: Instant,
@@ -192,7 +192,7 @@ impl Leg {
         }
         let own_rate = self.sample_rate();
         if rate == own_rate {
-            return self.send_frame(frame, outgoing, now);
+            return self.send_mixed(frame, outgoing, now);
         }
         if self.resampler.as_ref().is_none_or(|(from, _)| *from != rate) {
             self.resampler = Resampler::new(rate, own_rate).ok().map(|made| (rate, made));
@@ -200,8 +200,28 @@ impl Leg {
         let Some((_, resampler)) = &mut self.resampler else { return };
         let mut output = [0; FRAME_SAMPLES_MAX];
         if let Ok(samples) = resampler.process(frame, &mut output) {
-            self.send_frame(&output[..samples], outgoing, now);
+            self.send_mixed(&mut output[..samples], outgoing, now);
         }
+    }
+
+    /// Adds what the receivers of forks say to a frame at the leg's rate, and sends it.
+    pub(crate) fn send_mixed(&mut self, frame: &mut [i16], outgoing: &mut Outgoing, now: Instant) {
+        let rate = self.sample_rate();
+        self.forks.add_to(frame, rate, outgoing, now);
+        self.send_frame(frame, outgoing, now);
+    }
+
+    /// Sends a frame of what the receivers of forks say alone; it begins in silence.
+    pub(crate) fn send_spoken(&mut self, frame: &mut [i16], outgoing: &mut Outgoing, now: Instant) {
+        let samples = self.agreed.as_ref().map_or(0, Agreed::frame_samples);
+        let Some(frame) = frame.get_mut(..samples).filter(|_| self.is_spoken_to()) else { return };
+        frame.fill(0);
+        self.send_mixed(frame, outgoing, now);
+    }
+
+    /// A receiver begins to speak: frames of ours follow what was passed on.
+    pub(crate) fn begin_speaking(&mut self) {
+        self.timeline.interrupt();
     }
 
     /// Uses a frame's time for a digit; `false` when none is to be sent.
