@@ -12,7 +12,7 @@ use offhook_model::{
 use offhook_sip::message::Message;
 use offhook_switch::Config;
 use offhook_testkit::ScriptedPeer;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const START: RecordingOrder =
     RecordingOrder::Start(RecordingForm { format: None, layout: None, tone: None });
@@ -66,7 +66,7 @@ fn tell(peer: &mut ScriptedPeer<Desk>, event: RecordingEvent) {
 }
 
 fn started(path: &Path) -> RecordingEvent {
-    RecordingEvent::Started { path: path.clone(), is_encrypted: false }
+    RecordingEvent::Started { path: path.to_owned(), is_encrypted: false }
 }
 
 fn path_of(command: &RecordingCommand) -> PathBuf {
