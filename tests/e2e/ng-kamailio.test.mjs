@@ -17,6 +17,7 @@ import {
   signIn,
 } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
+import { JsSipPage } from "./lib/jssip.mjs";
 import { Kamailio } from "./lib/kamailio.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
 import { Server } from "./lib/server.mjs";
@@ -154,6 +155,30 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     await callee.event("CALL_CLOSED");
     await noCallIsLeft();
   });
+
+  for (const [name, number, security] of [
+    ["in a codec that only the phones know", "1002", ""],
+    ["in such a codec, one with SRTP and one without", "2002", "srtp-mand"],
+  ]) {
+    callTest(name, async ({ baresip, pjsip }) => {
+      const callee = await baresip(number, { codecs: "GSM", security });
+      const caller = await pjsip("1001", { codecs: "GSM" });
+      await bothTalk(caller, callee, number);
+      const [callId] = await calls();
+      for (const count of await packets(callId)) assert.ok(count > 10, `${count} packets`);
+      const { tags } = await ng.query(door, { "call-id": callId });
+      const codecs = Object.values(tags).map((tag) => tag.medias[0].codec);
+      assert.deepEqual(codecs, ["GSM", "GSM"]);
+      await caller.hold();
+      await isSent(callId, CALLER, false);
+      await caller.resume();
+      await isSent(callId, CALLER, true);
+      await callee.listenUntil(hearsTone(PJSIP_HZ), "900 Hz again");
+      await caller.hangUp();
+      await callee.event("CALL_CLOSED");
+      await noCallIsLeft();
+    });
+  }
 
   callTest("hold and resume", async ({ baresip, pjsip }) => {
     const callee = await baresip("1002", { codecs: "PCMU" });
@@ -299,6 +324,116 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
     await phone.hangUp();
     await noCallIsLeft();
   });
+});
+
+describe("two browsers with cameras at such a Kamailio", () => {
+  let chromium;
+  before(async () => {
+    chromium = await launch({ microphone: BROWSER_HZ });
+  });
+  after(() => chromium?.close());
+
+  /** A page that is a JsSIP phone at Kamailio. */
+  const phone = (number) =>
+    JsSipPage.open(chromium.browser, { portal: server.portal, urls: { ws: kamailio.ws } }, number);
+
+  callTest("see each other, and their reports cross", async () => {
+    const [caller, callee] = [await phone("1001"), await phone("1002")];
+    await caller.page.evaluate(film, "rgb(250, 0, 0)");
+    await callee.page.evaluate(film, "rgb(0, 0, 250)");
+    await callee.page.evaluate(answerWithVideo);
+    await caller.page.evaluate(callWithVideo, uri("1002"));
+    for (const [{ page }, colour] of [
+      [caller, 2],
+      [callee, 0],
+    ]) {
+      const { codec } = await eventually(
+        () => page.evaluate(picture),
+        ({ frames, reportedLoss, pixel }) =>
+          frames > 20 &&
+          reportedLoss !== undefined &&
+          pixel.every((part, place) => (place === colour ? part > 180 : part < 80)),
+        (seen) => `too little is seen: ${JSON.stringify(seen)}`,
+        PATIENCE_MS,
+      );
+      assert.equal(codec, "video/VP8");
+    }
+    const [callId] = await calls();
+    const { tags } = await ng.query(door, { "call-id": callId });
+    for (const { medias } of Object.values(tags)) {
+      assert.deepEqual(
+        medias.map(({ type, codec }) => [type, codec]),
+        [
+          ["audio", "opus"],
+          ["video", "VP8"],
+        ],
+      );
+      for (const { streams } of medias) assert.ok(streams[0].stats.packets > 10);
+    }
+    await caller.hangUp();
+    await noCallIsLeft();
+  });
+
+  /** Runs in the page: its camera shows one colour, in which something moves. */
+  async function film(colour) {
+    const canvas = document.createElement("canvas");
+    Object.assign(canvas, { width: 320, height: 240 });
+    const brush = canvas.getContext("2d");
+    let count = 0;
+    setInterval(() => {
+      brush.fillStyle = colour;
+      brush.fillRect(0, 0, 320, 240);
+      count += 1;
+      brush.fillStyle = "white";
+      brush.fillRect(count % 300, 0, 20, 20);
+    }, 40);
+    const sound = await navigator.mediaDevices.getUserMedia({ audio: true });
+    const tracks = [...sound.getTracks(), ...canvas.captureStream(25).getTracks()];
+    window.film = new MediaStream(tracks);
+  }
+
+  /** Runs in the page. */
+  function answerWithVideo() {
+    window.phone.on("newRTCSession", ({ originator, session }) => {
+      window.session = session;
+      if (originator === "remote") session.answer({ mediaStream: window.film });
+    });
+  }
+
+  /** Runs in the page. */
+  function callWithVideo(target) {
+    return new Promise((resolve, reject) => {
+      window.session = window.phone.call(target, {
+        mediaStream: window.film,
+        eventHandlers: {
+          confirmed: () => resolve(),
+          failed: ({ cause }) => reject(new Error(cause)),
+        },
+      });
+    });
+  }
+
+  /** Runs in the page: what it sees, and what the other page reports on the picture it is sent. */
+  async function picture() {
+    const { connection } = window.session;
+    const receiver = connection.getReceivers().find(({ track }) => track.kind === "video");
+    if (receiver && !window.view) {
+      window.view = document.createElement("video");
+      Object.assign(window.view, { muted: true, srcObject: new MediaStream([receiver.track]) });
+      await window.view.play();
+    }
+    const brush = document.createElement("canvas").getContext("2d");
+    if (window.view) brush.drawImage(window.view, 0, 0, 300, 150);
+    const stats = [...(await connection.getStats()).values()];
+    const of = (type) => stats.find((stat) => stat.type === type && stat.kind === "video");
+    const seen = of("inbound-rtp");
+    return {
+      pixel: [...brush.getImageData(150, 100, 1, 1).data].slice(0, 3),
+      frames: seen?.framesDecoded,
+      codec: stats.find(({ id }) => id === seen?.codecId)?.mimeType,
+      reportedLoss: of("remote-inbound-rtp")?.packetsLost,
+    };
+  }
 });
 
 describe("rtpengine-client", () => {

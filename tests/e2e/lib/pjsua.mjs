@@ -19,7 +19,7 @@ export class Pjsua {
   #inbox = new Inbox("PJSIP");
   #count = 0;
 
-  /** `security` is "" or "sdes" (the package is built without DTLS); `codecs` some of PCMU, PCMA, G722. */
+  /** `security` is "" or "sdes" (the package is built without DTLS); `codecs` some of PCMU, PCMA, G722, GSM. */
   static async start({
     number,
     password,

@@ -209,6 +209,16 @@ fn a_browsers_video_has_ports_and_keys_of_its_own_and_leaves_the_bundle() {
 }
 
 #[test]
+fn a_browser_is_offered_a_name_for_each_section() {
+    let audio = PHONE.strip_prefix(HEAD).expect("the same head");
+    let keys = r#""transport-protocol":"UDP/TLS/RTP/SAVPF","ICE":"force","#;
+    let offered = sdp_of(&World::new().offer(keys, &with(&[VIDEO, audio])));
+    let (video, audio) = offered.split_once("m=audio ").expect("speech");
+    assert!(video.contains("a=mid:0\r\n") && audio.contains("a=mid:1\r\n"), "{offered}");
+    assert!(offered.contains("a=group:BUNDLE 1\r\n"), "{offered}");
+}
+
+#[test]
 fn a_data_channel_keeps_the_association_of_its_ends() {
     let channel = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=ice-ufrag:u\r\n\
         a=ice-pwd:pppppppppppppppppppppp\r\na=setup:actpass\r\na=sctp-port:5000\r\n";

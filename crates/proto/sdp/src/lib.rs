@@ -60,6 +60,8 @@ pub use parse::{
 };
 pub use session::Session;
 
+use std::hint::black_box;
+
 /// Entry point for fuzzing: parses `input` and, when it is a description, negotiates with it.
 ///
 /// It must return for every input.
@@ -76,8 +78,16 @@ pub fn fuzz(input: &[u8]) {
     if let Ok((answer, _)) = answer(&description, &local) {
         debug_assert_eq!(answer.media.len(), description.media.len());
     }
+    if let Ok((answer, _)) = answer_opaque(&description, &description, &local) {
+        debug_assert_eq!(answer.media.len(), 1);
+    }
     for policy in [OfferPolicy::plain(), OfferPolicy::sdes(), OfferPolicy::dtls()] {
         let mut session = Session::new(1);
+        if session.offer_opaque(&description, &local, &policy).is_ok() {
+            debug_assert!(session.local().is_some_and(|offer| offer.media.len() == 1));
+            black_box(session.handle_opaque_answer(&description).is_ok());
+            session.handle_refusal();
+        }
         if session.offer(&local, &policy).is_ok() && session.handle_answer(&description).is_ok() {
             debug_assert!(session.offer(&local, &policy).is_ok());
         }

@@ -114,3 +114,52 @@ fn relaying_and_transcoding_allocate_nothing() {
         );
     }
 }
+
+#[test]
+fn passing_on_as_it_is_allocates_nothing() {
+    let video = |protocol: &str| format!("m=video 9 {protocol} 96\r\na=rtpmap:96 VP8/90000\r\n");
+    for (protection, protocol) in [
+        (Protection::Plain, "RTP/AVPF"),
+        (Protection::Sdes, "RTP/SAVPF"),
+        (Protection::Browser, "UDP/TLS/RTP/SAVPF"),
+    ] {
+        let mut world = World::new();
+        let a = world.call_with(protection, &video(protocol));
+        let b = world.call_with(Protection::Sdes, &video("RTP/SAVPF"));
+        world.bridge(a, b);
+        world.advance(Duration::from_secs(2));
+        let packets = |world: &mut World, count: u32| {
+            let packets = (0..count).map(|number| {
+                let mut packet = world.parties[a].packet(96, false, number, &[7; 1_200]);
+                let length = world.parties[a].protect(&mut packet);
+                packet.truncate(length);
+                packet
+            });
+            packets.collect::<Vec<_>>()
+        };
+        let first = packets(&mut world, 50);
+        let then = packets(&mut world, 500);
+        pass(&mut world, a, first);
+        assert_eq!(pass(&mut world, a, then), 0, "for 500 packets, {protection:?}");
+    }
+}
+
+/// Passes packets of a party on, and counts what the engine allocates.
+fn pass(world: &mut World, party: usize, packets: Vec<Vec<u8>>) -> u64 {
+    let (leg, source) = (world.parties[party].leg, world.parties[party].address);
+    let count = packets.len();
+    let mut sent = 0;
+    let before = allocations();
+    for mut packet in packets {
+        world.engine.handle_packet(leg, Component::Rtp, source, &mut packet, world.now);
+        while let Some(output) = world.engine.poll_output() {
+            if let Output::Transmit { packet, .. } = output {
+                sent += 1;
+                world.engine.recycle(packet);
+            }
+        }
+    }
+    let allocations = allocations() - before;
+    assert_eq!(sent, count);
+    allocations
+}

@@ -361,7 +361,7 @@ fn edit_section(
         }
     }
     if flags.switches.generate_mid && !section.has_attribute("mid") {
-        section.push_attribute("mid", &index.to_string());
+        section.push_attribute("mid", &free_mid(said, *index));
     }
     push_transport(section, theirs, ours, flags, addresses);
     Some(())
@@ -412,25 +412,39 @@ fn reject_others(editor: &mut DescriptionEditor<'_>, said: &Said, edit: &Edit<'_
 /// ports of its own, so that only the one in which the parties speak stays in a bundle. An answer has the
 /// `mid`s and the group of the offer (RFC 9143 7.3), and an offer to a browser has some.
 fn edit_bundle(editor: &mut DescriptionEditor<'_>, said: &Said, edit: &Edit<'_>) {
+    let names_sections = edit.sections.iter().any(|part| our_mid(part).is_some());
     for part in &edit.sections {
         let index = part.passage.index;
         let theirs = said.description.media[index].mid();
-        let our_mid = part.ours.first_in_use().and_then(|(_, section)| section.mid());
-        let is_kept = !edit.is_answer && theirs.is_some();
-        let changed = our_mid.filter(|mid| !is_kept && theirs != Some(*mid));
-        if changed.is_some() || index != said.index {
+        let mid = match (edit.is_answer, theirs) {
+            (true, _) => our_mid(part).map(str::to_owned).filter(|mid| theirs != Some(mid.as_str())),
+            (false, None) => names_sections.then(|| free_mid(said, index)),
+            (false, Some(_)) => None,
+        };
+        if mid.is_some() || index != said.index {
             let theirs: Vec<String> = theirs.map(str::to_owned).into_iter().collect();
             editor.remove_from_bundles(&theirs);
         }
-        let Some(mid) = changed else { continue };
+        let Some(mid) = mid else { continue };
         if let Some(section) = editor.section(index) {
             section.remove_attributes(&["mid"]);
-            section.push_attribute("mid", mid);
+            section.push_attribute("mid", &mid);
         }
         if index == said.index && !part.ours.bundles().is_empty() {
             editor.session().push_attribute("group", &format!("BUNDLE {mid}"));
         }
     }
+}
+
+fn our_mid<'a>(part: &SectionEdit<'a>) -> Option<&'a str> {
+    part.ours.first_in_use()?.1.mid()
+}
+
+/// A `mid` for a section that has none: its place, unless another section is called so.
+fn free_mid(said: &Said, index: usize) -> String {
+    let place = index.to_string();
+    let is_taken = said.description.section_with_mid(&place).is_some();
+    if is_taken { format!("section-{place}") } else { place }
 }
 
 fn edit_formats(

@@ -43,18 +43,28 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// A description is in force.
     pub(crate) fn handle_agreement(&mut self, agreed: &Agreed, remote: &Remote, now: Instant) {
+        self.note_addresses(remote);
+        self.speaks_since = agreed.receives().then(|| self.speaks_since.unwrap_or(now));
+    }
+
+    /// What the party sends is passed on without being looked at from here on.
+    pub(crate) fn handle_opaque_agreement(&mut self, remote: &Remote) {
+        self.note_addresses(remote);
+        self.speaks_since = None;
+    }
+
+    /// Something came that is passed on.
+    pub(crate) fn handle_passed_on(&mut self) {
+        self.received += 1;
+    }
+
+    fn note_addresses(&mut self, remote: &Remote) {
         self.uses_ice = remote.ice.is_some();
         let candidates = remote.ice.iter().flat_map(|ice| ice.candidates.iter().copied());
         self.described = match self.uses_ice {
             true => candidates.take(ADDRESSES_MAX).collect(),
             false => remote.rtp.into_iter().collect(),
         };
-        self.speaks_since = agreed.receives().then(|| self.speaks_since.unwrap_or(now));
-    }
-
-    /// What the party sends is passed on without being looked at.
-    pub(crate) fn handle_opaque_agreement(&mut self) {
-        self.speaks_since = None;
     }
 
     /// A packet of speech came that was agreed on. Some are looked into, until one of them holds a sound.

@@ -78,6 +78,7 @@ impl Leg {
         set.map_err(|error| MediaRefusal::NotAcceptable(error.to_string()))?;
         let security = security_name(&transport.security);
         self.fall_silent();
+        self.evidence.handle_opaque_agreement(&remote);
         self.opaque = Some(Opaque { is_rtp: remote.is_rtp, security });
         self.last_heard = self.last_heard.map(|_| now);
         Ok(())
@@ -96,7 +97,6 @@ impl Leg {
         self.notice.set(None);
         self.timeline.interrupt();
         self.reports.fall_silent();
-        self.evidence.handle_opaque_agreement();
     }
 
     /// Takes note of what is passed on, and says how it counts; `None` when it is malformed.
@@ -117,6 +117,7 @@ impl Leg {
         };
         if what != Passed::Rtcp {
             self.reports.count_received(size);
+            self.evidence.handle_passed_on();
         }
         self.note_heard(now);
         Some(size)
