@@ -135,8 +135,8 @@ impl fmt::Debug for ForkHeaders {
     }
 }
 
-/// How a fork is to be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+/// How a fork is to be. What its receiver is told is not printed.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ForkRequest {
     /// The call, which the receiver is told.
     pub call: CallRef,
@@ -158,6 +158,19 @@ pub struct ForkRequest {
     pub metadata: String,
     /// Further headers of the HTTP request, with credentials perhaps.
     pub headers: ForkHeaders,
+}
+
+impl fmt::Debug for ForkRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (party, channels) = (self.party.as_str(), self.channels.as_str());
+        write!(
+            f,
+            "{party} {channels} at {} Hz to {:?} {:?}",
+            self.rate.hz(),
+            self.url,
+            self.headers
+        )
+    }
 }
 
 /// What the switch asks of a fork of a leg.

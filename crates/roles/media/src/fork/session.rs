@@ -118,6 +118,12 @@ impl Session {
         self.has_begun
     }
 
+    /// Whether there is a connection.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        self.is_connected
+    }
+
     /// Whether the receiver has ever accepted.
     #[must_use]
     pub fn was_connected(&self) -> bool {

@@ -30,6 +30,8 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// How long it is waited before the first try to connect again, and at most; it doubles.
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 const RETRY_LONGEST: Duration = Duration::from_secs(8);
+/// A connection that lasted this long was a good one: the tries are counted anew.
+const GOOD_AFTER: Duration = Duration::from_secs(10);
 /// Tries in a row before it is given up.
 const RETRIES_MAX: u32 = 10;
 
@@ -70,8 +72,12 @@ impl Client {
         loop {
             let lost = match self.connect().await {
                 Ok(Some(socket)) => {
-                    retries = 0;
-                    match self.converse(socket).await {
+                    let connected = Instant::now();
+                    let over = self.converse(socket).await;
+                    if connected.elapsed() >= GOOD_AFTER {
+                        retries = 0;
+                    }
+                    match over {
                         Over::Ended => return self.ended(),
                         Over::Lost(why) => why,
                     }
@@ -80,6 +86,7 @@ impl Client {
                 Err(why) if !self.session.was_connected() => return ForkEvent::Failed(why),
                 Err(why) => ForkEnd::ConnectionLost(why.to_string()),
             };
+            let was_connected = self.session.is_connected();
             self.session.handle_disconnected();
             self.carry_out();
             let may_retry = self.session.request().reconnects && is_loss(&lost);
@@ -88,7 +95,7 @@ impl Client {
                 self.carry_out();
                 return self.ended();
             }
-            if retries == 0 {
+            if was_connected {
                 tell(&self.events, self.leg, self.fork, ForkEvent::Reconnecting);
             }
             let wait = (RETRY_FIRST * 2_u32.saturating_pow(retries)).min(RETRY_LONGEST);
@@ -205,10 +212,12 @@ impl Client {
         };
         let goodbye = Message::Close(Some(CloseFrame { code, reason: "".into() }));
         let farewell = async {
-            sink.send(goodbye).await?;
-            sink.close().await
+            // Whoever closed first has no use for it.
+            sink.send(goodbye).await.ok();
+            // What is left unread when a socket is closed takes the last messages with it.
+            while let Some(Ok(_)) = stream.next().await {}
         };
-        // Whoever does not take it is gone.
+        // Whoever does not answer is gone.
         timeout(FAREWELL, farewell).await.ok();
         over
     }
@@ -222,6 +231,7 @@ impl Client {
         let (mut wrote, mut heard, mut pinged) = (begun, begun, begun);
         let mut tick = ticks();
         let mut ended_at = None;
+        let mut may_read = true;
         loop {
             let has_outgoing = self.session.has_outgoing();
             tokio::select! {
@@ -229,6 +239,7 @@ impl Client {
                 _ = tick.tick() => {
                     self.advance();
                     let now = Instant::now();
+                    may_read = true;
                     if !has_outgoing {
                         wrote = now;
                     }
@@ -253,8 +264,9 @@ impl Client {
                         return Over::Lost(lost(&why));
                     }
                 }
-                message = stream.next() => {
+                message = stream.next(), if may_read => {
                     heard = Instant::now();
+                    let refused = self.session.counts().messages_refused;
                     match message {
                         Some(Ok(message)) => {
                             if let Some(why) = self.handle_message(message) {
@@ -264,6 +276,8 @@ impl Client {
                         Some(Err(error)) => return Over::Lost(lost(&error)),
                         None => return Over::Lost(closed(None)),
                     }
+                    // Whoever sends what is refused is not read again before the next tick.
+                    may_read = self.session.counts().messages_refused == refused;
                 }
             }
             if self.session.end().is_some() && !self.session.has_outgoing() {
