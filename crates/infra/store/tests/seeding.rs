@@ -43,7 +43,7 @@ async fn the_demos_people_can_sign_in() {
     rig.store.seed_demo().await.unwrap();
     let people = [
         ("admin", "demo-admin", Role::Admin, None),
-        ("supervisor", "demo-supervisor", Role::Supervisor, None),
+        ("supervisor", "demo-supervisor", Role::Supervisor, Some("1009")),
         ("2003", "demo-2003", Role::Agent, Some("2003")),
     ];
     for (name, password, role, extension) in people {

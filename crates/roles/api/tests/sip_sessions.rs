@@ -73,7 +73,7 @@ async fn an_agent_gets_the_own_extension() {
 async fn who_has_no_extension_or_no_sign_in_gets_none() {
     let rig = Rig::new().await;
     assert_eq!(rig.get("/api/session/sip", "").await.problem(), "not-signed-in");
-    let token = rig.token("supervisor").await;
+    let token = rig.token("admin").await;
     assert_eq!(rig.get("/api/session/sip", &token).await.problem(), "not-found");
 }
 
