@@ -300,3 +300,24 @@ fn a_range_without_a_pair_of_ports_is_an_error_that_says_so() {
         start(&config, inbox, outbox, speech, KeyRing::default()).expect_err("there is no pair");
     assert!(error.to_string().contains("port_min (30000)"), "{error}");
 }
+
+/// The kernel answers for a port that is closed (ICMP), and nobody else hears of it.
+#[tokio::test]
+async fn packets_to_a_port_that_was_closed_are_answered_by_the_kernel() {
+    for config in configs() {
+        let mut role = role(&Config { threads: 1, ..config });
+        let mut talking = role.call(1).await.expect("a leg");
+        role.send(MediaCommand::Echo { leg: talking.leg, delay_ms: 0 });
+        let mut ended = role.call(2).await.expect("a leg");
+        role.release(ended.leg).await;
+        talking.speak(440.0);
+        ended.speak(740.0);
+        let mut was_refused = false;
+        let begun = Instant::now();
+        while !was_refused {
+            assert!(begun.elapsed() < PATIENCE, "the port stays open");
+            was_refused = ended.try_send_frame().is_err();
+        }
+        talk(&mut [(&mut talking, 440.0)]);
+    }
+}

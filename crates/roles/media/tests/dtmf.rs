@@ -2,7 +2,7 @@
 
 mod world;
 
-use offhook_audio::{Codec, DtmfDetector, DtmfEvent, Tone};
+use offhook_audio::{Codec, DtmfDetector, DtmfEvent, L16Rate, Tone};
 use offhook_bus::{MediaCommand, MediaEvent, PlayControl};
 use offhook_media::state::InbandDtmf;
 use offhook_model::LegId;
@@ -22,7 +22,7 @@ fn told(world: &World, leg: LegId) -> String {
 
 /// The clock of the events that go with a codec.
 fn event_clock(codec: Codec) -> u32 {
-    if codec == Codec::Opus { 48_000 } else { 8_000 }
+    codec.clock_rate()
 }
 
 fn tones(pcm: &[i16], rate: u32) -> String {
@@ -39,8 +39,9 @@ fn tones(pcm: &[i16], rate: u32) -> String {
 
 #[test]
 fn one_press_is_one_digit_on_both_sides_of_every_pair_of_clocks() {
-    for codec_a in [Codec::Pcmu, Codec::Opus] {
-        for codec_b in [Codec::Pcmu, Codec::Opus, Codec::G722] {
+    let wide = Codec::L16(L16Rate::Hz16000);
+    for codec_a in [Codec::Pcmu, Codec::Opus, wide] {
+        for codec_b in [Codec::Pcmu, Codec::Opus, Codec::G722, wide] {
             let mut world = World::new();
             let a = world.call(Protection::Plain, codec_a);
             let b = world.call(Protection::Sdes, codec_b);
