@@ -91,6 +91,7 @@ impl Call {
         }
         let Some(leg) = self.add_leg(target) else { return };
         let mut policy = attempt.policies.remove(0);
+        let section = self.video_to_ring_with().filter(|_| attempt.with_video);
         policy.prefer_codec_of = Some(self.served);
         if let Some(state) = self.leg_mut(leg) {
             state.attempt = Some(attempt);
@@ -102,7 +103,7 @@ impl Call {
             dial.attempts.push(leg);
         }
         self.media(MediaCommand::Offer { leg, policy });
-        if let Some(section) = self.video_to_ring_with() {
+        if let Some(section) = section {
             self.offer_video(leg, &section);
         }
     }
@@ -206,7 +207,7 @@ impl Call {
         state.sip_status = Some(failure.status);
         state.signalling = Signalling::Ended;
         let number = state.number.clone();
-        let attempt = state.attempt.take();
+        let attempt = state.next_attempt();
         self.release_media(leg);
         let Script::Dialling(dial) = &mut self.script else { return };
         dial.attempts.retain(|attempt| *attempt != leg);
@@ -334,6 +335,7 @@ fn attempt(binding: &Binding) -> Attempt {
             reliable: binding.transport.is_reliable(),
         },
         policies: policies(binding.transport),
+        with_video: true,
     }
 }
 
