@@ -34,9 +34,12 @@ export class JsSipPage {
     return this.page.evaluate(call, { target, video: false });
   }
 
-  /** Answers the next call, with the camera when `video`, and waits until it is confirmed. */
-  async answersNext({ video = false } = {}) {
-    await this.page.evaluate(answerNext, video);
+  /**
+   * Answers the next call, with the camera when `video`; the function that it gives waits until the call is
+   * confirmed. A phone that takes no video refuses its section.
+   */
+  async answersNext({ video = false, takesVideo = true } = {}) {
+    await this.page.evaluate(answerNext, { video, takesVideo });
     return () => this.page.evaluate(() => window.answered);
   }
 
@@ -112,13 +115,17 @@ function call({ target, video }) {
 }
 
 /** Runs in the page. */
-function answerNext(video) {
+function answerNext({ video, takesVideo }) {
   window.answered = new Promise((resolve, reject) => {
     window.phone.once("newRTCSession", ({ session }) => {
       window.session = session;
       session.on("peerconnection", ({ peerconnection }) => window.watch(peerconnection));
       session.on("confirmed", () => resolve());
       session.on("failed", ({ cause }) => reject(new Error(cause)));
+      session.on("sdp", (said) => {
+        if (takesVideo || said.originator !== "local") return;
+        said.sdp = said.sdp.replace(/^m=video \d+/m, "m=video 0");
+      });
       session.answer({ mediaConstraints: { audio: true, video } });
     });
   });
