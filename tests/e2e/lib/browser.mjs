@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "playwright-core";
+import { film } from "./picture.mjs";
 import { share, tone, wav } from "./tone.mjs";
 
 const EXECUTABLE = process.env.OFFHOOK_CHROMIUM ?? "/usr/bin/chromium";
@@ -20,9 +21,9 @@ const LISTEN_TIMEOUT_MS = 15_000;
 
 /**
  * Launches Chromium. `microphone` is a frequency in Hz (or several) that it hears, `null` for a
- * machine without a microphone, or `"denied"` for a person who refuses.
+ * machine without a microphone, or `"denied"` for a person who refuses. `camera` is the colour that it sees.
  */
-export async function launch({ microphone = 440 } = {}) {
+export async function launch({ microphone = 440, camera = null } = {}) {
   const directory = await mkdtemp(join(tmpdir(), "offhook-chromium-"));
   const args = [...FLAGS];
   if (microphone !== null) args.push("--use-fake-device-for-media-stream");
@@ -31,6 +32,11 @@ export async function launch({ microphone = 440 } = {}) {
     const options = { seconds: MICROPHONE_SECONDS, rate: MICROPHONE_RATE };
     await writeFile(file, wav(tone(microphone, options), MICROPHONE_RATE));
     args.push("--use-fake-ui-for-media-stream", `--use-file-for-fake-audio-capture=${file}`);
+  }
+  if (camera !== null) {
+    const file = join(directory, "camera.y4m");
+    await writeFile(file, film(camera));
+    args.push(`--use-file-for-fake-video-capture=${file}`);
   }
   const browser = await chromium.launch({ executablePath: EXECUTABLE, args });
   return {

@@ -145,9 +145,9 @@ function AnswerButtons({ softphone, offersVideo }: { softphone: Softphone; offer
       </Button>
       {offersVideo && (
         <Button
-          size="lg"
-          variant="light"
-          color={CALL_COLOUR}
+          size="md"
+          variant="default"
+          px="xs"
           className={classes.whole}
           leftSection={<IconVideo size={20} aria-hidden />}
           onClick={() => void softphone.accept(true)}

@@ -20,6 +20,21 @@ export class MediaHandler extends Web.SessionDescriptionHandler {
     if (this.#held) video.direction = sends ? "sendonly" : "inactive";
     else video.direction = sends ? "sendrecv" : "recvonly";
   }
+
+  /**
+   * Sound and picture have a transport each. A browser whose sound has agreed on a bundle once puts the picture into
+   * it for ever, so that none is ever offered or agreed on.
+   */
+  protected override async createLocalOfferOrAnswer(
+    options?: Options,
+  ): Promise<RTCSessionDescriptionInit> {
+    const description = await super.createLocalOfferOrAnswer(options);
+    return { ...description, sdp: unbundled(description.sdp ?? "") };
+  }
+}
+
+export function unbundled(sdp: string): string {
+  return sdp.replace(/^a=group:BUNDLE.*\r?\n/gm, "");
 }
 
 /** The transceiver of the picture, unless there is none or it was refused. */

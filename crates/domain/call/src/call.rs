@@ -329,7 +329,8 @@ impl Call {
             caller.describing = Some(Describing::First);
             caller.offered = offered;
             caller.has_media = true;
-            caller.offered_video = offer.as_deref().and_then(Section::of_offer);
+            caller.offered_video =
+                offer.as_deref().and_then(|offer| Section::of_offer(offer, None));
             caller.policy = Some(policy.clone());
         }
         self.media(match offer {

@@ -97,6 +97,7 @@ impl Call {
         }
         let Some(leg) = self.add_leg(target) else { return };
         let mut policy = attempt.policies.remove(0);
+        let section = self.video_to_ring_with().filter(|_| attempt.with_video);
         policy.prefer_codec_of = self.legs.contains_key(&self.served).then_some(self.served);
         if let Some(state) = self.leg_mut(leg) {
             state.attempt = Some(attempt);
@@ -108,7 +109,7 @@ impl Call {
             dial.attempts.push(leg);
         }
         self.media(MediaCommand::Offer { leg, policy });
-        if let Some(section) = self.video_to_ring_with() {
+        if let Some(section) = section {
             self.offer_video(leg, &section);
         }
     }
@@ -221,7 +222,7 @@ impl Call {
         state.sip_status = Some(failure.status);
         state.signalling = Signalling::Ended;
         let number = state.number.clone();
-        let attempt = state.attempt.take();
+        let attempt = state.next_attempt();
         if let Some(attempt) = attempt.as_ref().filter(|attempt| attempt.policies.is_empty())
             && is_about_media(failure.status)
             && by == Party::Callee
@@ -363,6 +364,7 @@ fn attempt(binding: &Binding) -> Attempt {
         },
         policies: policies(binding.transport),
         offered: Vec::new(),
+        with_video: true,
     }
 }
 

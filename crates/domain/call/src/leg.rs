@@ -94,6 +94,8 @@ pub(crate) struct Attempt {
     pub(crate) policies: Vec<OfferPolicy>,
     /// What was offered so far, in words.
     pub(crate) offered: Vec<String>,
+    /// Whether video may be offered. A device that took no offer with it is asked without.
+    pub(crate) with_video: bool,
 }
 
 impl Leg {
@@ -126,6 +128,17 @@ impl Leg {
             not_agreed: None,
             attempt: None,
         }
+    }
+
+    /// What is to be tried after this attempt was refused for its media: the same without the video, if
+    /// there was some, and then other offers.
+    pub(crate) fn next_attempt(&mut self) -> Option<Attempt> {
+        let mut attempt = self.attempt.take()?;
+        if let Some(policy) = self.policy.take().filter(|_| self.video.is_some()) {
+            attempt.policies.insert(0, policy);
+            attempt.with_video = false;
+        }
+        Some(attempt)
     }
 
     pub(crate) fn is_up(&self) -> bool {

@@ -20,7 +20,7 @@ impl Call {
             return;
         }
         let Some(offer) = sdp else { return self.make_late_offer(leg) };
-        let section = Section::of_offer(&offer);
+        let section = Section::of_offer(&offer, state.sent.as_deref());
         let other = self.other_to_ask(leg, section.as_ref());
         if other.is_some_and(|other| self.is_negotiating(other) || !self.is_up(other)) {
             self.refuse_reinvite(leg, REQUEST_PENDING);

@@ -36,10 +36,15 @@ pub(crate) struct Video {
 }
 
 impl Section {
-    /// The video of an offer that can be served by a leg of its own.
-    pub(crate) fn of_offer(offer: &str) -> Option<Self> {
+    /// The video of an offer that can be served by a leg of its own. `sent` is our description that the
+    /// party has: a bundle that was agreed on by it cannot lose a section (RFC 9143 section 7.3.3).
+    pub(crate) fn of_offer(offer: &str, sent: Option<&str>) -> Option<Self> {
         let description = parse(offer)?;
-        let (place, _) = description.video()?;
+        let (place, section) = description.video()?;
+        let has_bundle = sent.and_then(parse).is_some_and(|sent| !sent.bundles().is_empty());
+        if has_bundle && description.is_bundled_with_others(section) {
+            return None;
+        }
         Self::at(&description, place)
     }
 
@@ -139,6 +144,14 @@ impl Leg {
             let place = *video.place.get_or_insert_with(|| free_place(&whole));
             let keeps_mid = !is_offer || has_video_at(previous.as_ref(), place);
             whole.put_section(place, &ours, keeps_mid);
+        }
+        // Once sections have agreed on a bundle they stay in it; without one each goes its own way.
+        let is_apart = match &previous {
+            Some(previous) => previous.bundles().is_empty(),
+            None => self.video.is_some(),
+        };
+        if is_apart {
+            whole.unbundle();
         }
         if let Some(previous) = &previous {
             whole.set_version_after(previous);

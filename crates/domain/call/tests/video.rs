@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_call::{LegAction, LegInput};
+use offhook_call::{Failure, LegAction, LegInput};
 use offhook_model::{
     Binding, HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Transport,
 };
@@ -110,6 +110,40 @@ fn a_callee_without_a_camera_gives_audio_alone() {
     assert_eq!(video_ports(&rig, CALLER), [0]);
     assert!(video_legs(&rig).is_empty());
     assert!(rig.was_bridged(CALLER, callee));
+}
+
+#[test]
+fn a_device_that_takes_no_offer_with_video_is_asked_without() {
+    let mut rig = call_from_a_browser(&camera("sendrecv"), vec![browser()]);
+    let first = rig.invited()[0];
+    let refusal = Failure::new(HangupCause::INCOMPATIBLE_DESTINATION, "Not Acceptable Here");
+    rig.say(first, LegInput::Rejected(refusal));
+    let second = rig.invited()[1];
+    assert!(video_ports(&rig, second).is_empty());
+    rig.say(second, LegInput::Accepted(Some(AUDIO.into())));
+    assert_eq!(video_ports(&rig, CALLER), [0]);
+    assert!(rig.was_bridged(CALLER, second) && video_legs(&rig).is_empty());
+}
+
+#[test]
+fn no_bundle_is_agreed_on_beside_video_and_video_is_refused_that_is_in_one() {
+    let bundle = |sdp: &str| sdp.replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE 0 1\r\n");
+    let mut rig = call_from_a_browser(&bundle(&camera("sendrecv")), vec![browser()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, LegInput::Accepted(Some(camera("sendrecv"))));
+    assert!(told(&rig, CALLER).bundles().is_empty());
+    rig.say(CALLER, LegInput::Reinvite(Some(bundle(&camera("sendonly")))));
+    rig.say(callee, LegInput::Reinvited(Some(camera("recvonly"))));
+    assert!(told(&rig, CALLER).bundles().is_empty());
+    assert_ne!(video_ports(&rig, CALLER), [0]);
+    let audio = AUDIO.replace("t=0 0\r\n", "t=0 0\r\na=group:BUNDLE 0\r\n");
+    let mut rig = call_from_a_browser(&audio, vec![browser()]);
+    let callee = rig.invited()[0];
+    rig.say(callee, LegInput::Accepted(Some(AUDIO.into())));
+    assert_eq!(told(&rig, CALLER).bundles()[0].mids, ["0"]);
+    rig.say(CALLER, LegInput::Reinvite(Some(bundle(&camera("sendrecv")))));
+    assert_eq!(video_ports(&rig, CALLER), [0]);
+    assert!(!was_told_to_change(&rig, callee));
 }
 
 #[test]

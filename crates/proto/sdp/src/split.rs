@@ -67,6 +67,22 @@ impl SessionDescription {
         true
     }
 
+    /// Takes every section out of its bundle: each has a transport of its own (RFC 9143).
+    pub fn unbundle(&mut self) {
+        let is_bundle = |line: &Line| match line.as_attribute() {
+            Some(("group", group)) => group.split_ascii_whitespace().next() == Some("BUNDLE"),
+            _ => false,
+        };
+        self.lines.retain(|line| !is_bundle(line));
+    }
+
+    /// Whether the section is to share a transport with another.
+    pub fn is_bundled_with_others(&self, section: &MediaDescription) -> bool {
+        let Some(mid) = section.mid() else { return false };
+        let is_it = |found: &String| found == mid;
+        self.bundles().iter().any(|group| group.mids.len() > 1 && group.mids.iter().any(is_it))
+    }
+
     /// Lets an offer have every section of the description that the other side has last: those that are
     /// rejected here or missing are as they were there, rejected (RFC 3264 8).
     pub fn keep_sections_of(&mut self, previous: &Self) {

@@ -59,6 +59,18 @@ fn an_offer_has_both_sections_and_bundles_neither_with_the_other() {
 }
 
 #[test]
+fn sections_that_are_unbundled_have_transports_of_their_own() {
+    let mut asked = parse(CHROMIUM_CAMERA);
+    assert!(asked.is_bundled_with_others(&asked.media[1]));
+    let lines = asked.lines.len();
+    asked.unbundle();
+    assert!(asked.bundles().is_empty() && !asked.is_bundled_with_others(&asked.media[1]));
+    assert_eq!(asked.lines.len(), lines - 1);
+    let audio = parse(CHROMIUM);
+    assert!(!audio.is_bundled_with_others(&audio.media[0]));
+}
+
+#[test]
 fn an_answer_takes_the_place_and_the_mid_of_the_section_it_answers() {
     let mut asked = parse(CHROMIUM_CAMERA);
     let (index, _) = asked.video().expect("a video section");

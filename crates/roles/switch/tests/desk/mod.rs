@@ -17,6 +17,10 @@ use std::time::Instant;
 pub const SDP: &str =
     "v=0\no=- 1 1 IN IP4 127.0.0.2\ns=-\nc=IN IP4 127.0.0.2\nt=0 0\nm=audio 4000 RTP/AVP 0";
 
+/// What the media role says of audio.
+const OURS: &str = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=media\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n\
+    m=audio 30000 RTP/AVP 0\r\n";
+
 pub struct Desk {
     pub switch: Switch,
     pub bindings: Vec<Binding>,
@@ -108,7 +112,11 @@ impl Desk {
         self.commands.push(command);
         let event = match self.commands[self.commands.len() - 1] {
             MediaCommand::Answer { leg, .. } | MediaCommand::Offer { leg, .. } => {
-                MediaEvent::Described { leg, sdp: "v=0\r\ns=media\r\n".into() }
+                MediaEvent::Described { leg, sdp: OURS.into() }
+            }
+            MediaCommand::AnswerOn { leg, ref terms, .. }
+            | MediaCommand::OfferOn { leg, ref terms } => {
+                MediaEvent::Described { leg, sdp: terms.like.clone() }
             }
             MediaCommand::AcceptAnswer { leg, .. } => match self.refuse_answer.take() {
                 Some(why) => MediaEvent::Refused { leg, why },
