@@ -83,6 +83,19 @@ pub enum SourceRule {
     Described,
 }
 
+/// What of a party's speech reaches its partner and those who listen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeechGate {
+    /// What the party says.
+    #[default]
+    Open,
+    /// Packets in the rhythm of the party's own, with silence in them.
+    Silent,
+    /// No packet.
+    Shut,
+}
+
 /// What was measured on a leg so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct LegMeasure {
@@ -144,14 +157,25 @@ pub enum MediaCommand {
         /// What our offer says.
         terms: Terms,
     },
-    /// Whether what the party says, and the keys that it presses, are passed on to its partner.
+    /// Whether what the party says, and the keys that it presses, are passed on to its partner and to those
+    /// who listen to it.
     Gate {
         /// The leg.
         leg: LegId,
         /// Whether speech is.
-        speech: bool,
+        speech: SpeechGate,
         /// Whether DTMF is.
         dtmf: bool,
+    },
+    /// Lets a leg hear what the party of another one says, as [`SpeechGate`] lets it pass, and nothing else;
+    /// nothing changes for that party and its partner. Ends what the leg was bridged with, and lasts until
+    /// the leg is bridged or joins a conference, or one of the two is released. Answered by `Refused` when
+    /// one of the legs is not there or as many listen already as may.
+    Listen {
+        /// The leg that hears.
+        leg: LegId,
+        /// The leg whose party is heard.
+        to: LegId,
     },
     /// Asks what was measured on the leg so far. Answered by `Measured`, always.
     Measure {
@@ -407,6 +431,7 @@ impl MediaCommand {
             | Self::AnswerOn { leg, .. }
             | Self::OfferOn { leg, .. }
             | Self::Gate { leg, .. }
+            | Self::Listen { leg, .. }
             | Self::Measure { leg }
             | Self::AcceptAnswer { leg, .. }
             | Self::Rollback { leg }

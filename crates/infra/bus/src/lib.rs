@@ -19,7 +19,7 @@ pub use offhook_model::{
 };
 pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, Terms,
+    PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

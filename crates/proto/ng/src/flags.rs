@@ -51,6 +51,8 @@ pub struct Flags {
     pub label: Option<String>,
     /// The name that the side gets.
     pub set_label: Option<String>,
+    /// The tags of several parties that a request is about.
+    pub from_tags: Vec<String>,
     /// Flags that mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -187,6 +189,8 @@ pub struct Switches {
     pub detect_dtmf: bool,
     /// DTMF is sent as tones within the speech.
     pub inject_dtmf: bool,
+    /// A subscription is described as `inactive`.
+    pub inactive: bool,
 }
 
 impl Flags {
@@ -209,6 +213,7 @@ impl Flags {
             }
             ("codec", _) => each_text(value, |item| self.handle_token(&format!("codec-{item}"))),
             ("direction", _) => each_text(value, |name| push(&mut self.direction, name)),
+            ("from-tags", _) => each_text(value, |tag| push(&mut self.from_tags, tag)),
             ("received-from", Value::List(parts)) => {
                 let address = parts.last().and_then(Value::as_text);
                 self.received_from = address.and_then(|address| address.parse().ok());
@@ -253,6 +258,9 @@ impl Flags {
             "rtcp-mux" => self.handle_rtcp_mux(value),
             "replace" => self.handle_replace(value),
             "direction" => push(&mut self.direction, value),
+            // Where there is one side alone, it has one interface.
+            "interface" => self.direction = vec![value.to_owned(), value.to_owned()],
+            "from-tags" => push(&mut self.from_tags, value),
             "address-family" => self.address_family = address_family(value),
             "media-address" => self.media_address = bare(value).parse().ok(),
             "received-from" | "sip-source-address-is" => {
@@ -264,7 +272,7 @@ impl Flags {
             "metadata" => self.metadata = Some(value.to_owned()),
             "ptime" => self.ptime_ms = value.trim().parse().ok(),
             "label" | "from-label" => self.label = Some(value.to_owned()),
-            "set-label" => self.set_label = Some(value.to_owned()),
+            "set-label" | "to-label" => self.set_label = Some(value.to_owned()),
             // The module that sends the string has made a key of these.
             "via-branch" | "via-branch-param" => {}
             _ => push(&mut self.unknown, name),
@@ -272,7 +280,7 @@ impl Flags {
     }
 
     fn handle_switch(&mut self, name: &str, value: &str) -> bool {
-        let is_on = !matches!(value, "no" | "off" | "0" | "false");
+        let is_on = !matches!(value, "no" | "off" | "0" | "false" | "none");
         let switches = &mut self.switches;
         let switch = match name {
             "asymmetric" => &mut switches.asymmetric,
@@ -291,6 +299,7 @@ impl Flags {
             "all" => &mut switches.all,
             "detect-dtmf" => &mut switches.detect_dtmf,
             "inject-dtmf" => &mut switches.inject_dtmf,
+            "inactive" => &mut switches.inactive,
             "trust-address" => {
                 self.trust_address = Some(is_on);
                 return true;
@@ -363,7 +372,7 @@ impl Flags {
 }
 
 /// Words whose end is a value.
-const BEGINNINGS: [(&str, &str); 15] = [
+const BEGINNINGS: [(&str, &str); 16] = [
     ("codec-mask-", "codec-mask"),
     ("codec-transcode-", "codec-transcode"),
     ("codec-strip-", "codec-strip"),
@@ -379,6 +388,7 @@ const BEGINNINGS: [(&str, &str); 15] = [
     ("ice-", "ice"),
     ("dtls-", "dtls"),
     ("direction-", "direction"),
+    ("from-tags-", "from-tags"),
 ];
 
 /// Lower case, with hyphens for spaces.

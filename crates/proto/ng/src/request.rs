@@ -37,7 +37,7 @@ pub enum RequestError {
 }
 
 /// Keys that are arguments of a command and no flags.
-const ARGUMENTS: [&str; 15] = [
+const ARGUMENTS: [&str; 16] = [
     "address",
     "blob",
     "code",
@@ -52,6 +52,7 @@ const ARGUMENTS: [&str; 15] = [
     "repeat-duration",
     "repeat-times",
     "start-pos",
+    "to-call-id",
     "volume",
 ];
 

@@ -1,9 +1,11 @@
 //! One call: its parties, named by their tags.
 
 use super::RequestId;
+use super::subscription::Subscription;
 use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
+use offhook_sdp::SessionDescription;
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -37,6 +39,9 @@ pub(super) struct Call {
     pub(super) silence_due: Option<Instant>,
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
+    pub(super) subscriptions: Vec<Subscription>,
+    /// Further call-ids that it is known by.
+    pub(super) aliases: Vec<String>,
 }
 
 /// One side of a call; RTPengine calls it a monologue.
@@ -51,8 +56,12 @@ pub(super) struct Party {
     pub(super) leg: Option<LegId>,
     /// The last description that it offered.
     pub(super) offer: Option<Offered>,
+    /// What it sends, described for the media role; none before an answer or a publication is in force.
+    pub(super) speaks: Option<String>,
     /// Whether its speech is not passed on.
     pub(super) speech_blocked: bool,
+    /// Whether silence is passed on in the place of its speech.
+    pub(super) speech_silenced: bool,
     /// Whether its keys are not passed on.
     pub(super) dtmf_blocked: bool,
     /// The protocol that is spoken with it.
@@ -78,6 +87,13 @@ impl Party {
     /// The tag by which it is shown.
     pub(super) fn tag(&self) -> &str {
         self.tags.last().map_or("", String::as_str)
+    }
+
+    /// The address that its description names.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        let speaks = SessionDescription::parse(self.speaks.as_deref()?.as_bytes()).ok()?;
+        let (_, section) = speaks.audio()?;
+        speaks.connection(section)?.ip()
     }
 
     fn is_tagged(&self) -> bool {
@@ -166,9 +182,11 @@ impl Call {
         Some(self.parties.len() - 1)
     }
 
-    /// The legs of all its parties.
+    /// The legs of all its parties and subscriptions.
     pub(super) fn legs(&self) -> Vec<LegId> {
-        self.parties.iter().filter_map(|party| party.leg).collect()
+        let parties = self.parties.iter().filter_map(|party| party.leg);
+        let feeds = self.subscriptions.iter().flat_map(|subscription| &subscription.feeds);
+        parties.chain(feeds.map(|feed| feed.leg)).collect()
     }
 }
 

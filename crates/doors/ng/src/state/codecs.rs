@@ -128,6 +128,18 @@ fn rtpmap(format: AudioFormat) -> String {
     text.split_once(' ').map_or_else(String::new, |(_, map)| map.to_owned())
 }
 
+/// The codec in which a publisher shall send: the first of those that are preferred and offered, or else the
+/// first that is offered; its payload type.
+pub(super) fn published(offered: &[Format], flags: &CodecFlags) -> Option<u8> {
+    let mut speech = offered.iter().filter(|format| format.format.is_speech());
+    let known = speech.clone();
+    let preferred = flags
+        .accept
+        .iter()
+        .find_map(|name| known.clone().find(|format| names_format(name, format.format)));
+    preferred.or_else(|| speech.next()).map(|format| format.payload_type)
+}
+
 /// What a party that offered is answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Answered {

@@ -3,7 +3,7 @@
 use super::call::PartyId;
 use super::work::{RecordTask, Refusal, Task, refuse};
 use super::{Call, Door, RequestId, reason_of_recording};
-use offhook_bus::{MediaCommand, MediaEvent};
+use offhook_bus::{MediaCommand, MediaEvent, SpeechGate};
 use offhook_model::{
     LegId, RecordingCommand, RecordingEvent, RecordingFormat, RecordingLayout, RecordingSource,
 };
@@ -38,6 +38,8 @@ impl Door {
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         call.last_signal_s = self.settings.unix_s(now);
         let commands = match request.command {
+            Command::SilenceMedia => gates(call, request, |party| party.speech_silenced = true)?,
+            Command::UnsilenceMedia => gates(call, request, |party| party.speech_silenced = false)?,
             Command::BlockMedia => gates(call, request, |party| party.speech_blocked = true)?,
             Command::UnblockMedia => gates(call, request, |party| party.speech_blocked = false)?,
             Command::BlockDtmf => gates(call, request, |party| party.dtmf_blocked = true)?,
@@ -54,7 +56,7 @@ impl Door {
                 call.recorded = None;
                 vec![stop]
             }
-            command => return Err(refuse(format!("{} is not served", command.as_str()))),
+            command => return Err(refuse(not_served(command))),
         };
         commands.into_iter().for_each(|command| self.tell(command));
         self.reply(id, Reply::ok(Dictionary::new()));
@@ -127,6 +129,17 @@ impl Door {
     }
 }
 
+/// Why a command that is known is refused.
+fn not_served(command: Command) -> String {
+    let name = command.as_str();
+    match command {
+        Command::StartForwarding | Command::StopForwarding => {
+            format!("{name} is not served: there is no recording daemon; use subscribe request")
+        }
+        _ => format!("{name} is not served"),
+    }
+}
+
 fn start_of_recording(path: PathBuf) -> RecordingCommand {
     RecordingCommand::Start {
         path,
@@ -153,8 +166,8 @@ fn everybody(call: &Call) -> Result<Vec<PartyId>, Refusal> {
     Ok((0..call.parties.len()).collect())
 }
 
-/// The parties that a request names: by tag, by label, or all.
-fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
+/// The parties that a request names: by tag, by label, by the address in their description, or all.
+pub(super) fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
     let no_party = || refuse("From-tag or label given, but there is no such party");
     if request.flags.switches.all {
         return everybody(call);
@@ -165,6 +178,12 @@ fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
         request.flags.label.as_deref().map(|label| {
             call.parties.iter().position(|party| party.label.as_deref() == Some(label))
         });
+    if let Some(address) = request.argument("address").filter(|_| by_tag.or(by_label).is_none()) {
+        let address = address.parse().map_err(|_| refuse("address is not an IP address"))?;
+        let has_address = |id: &PartyId| call.parties[*id].address() == Some(address);
+        let found: Vec<_> = (0..call.parties.len()).filter(has_address).collect();
+        return if found.is_empty() { Err(no_party()) } else { Ok(found) };
+    }
     match by_tag.or(by_label) {
         Some(party) => Ok(vec![party.ok_or_else(no_party)?]),
         // Without a name everybody is meant, as RTPengine has it for blocking.
@@ -192,7 +211,12 @@ fn gates(
         let party = &mut call.parties[id];
         set(party);
         if let Some(leg) = party.leg {
-            let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
+            let dtmf = !party.dtmf_blocked;
+            let speech = match (party.speech_blocked, party.speech_silenced) {
+                (true, _) => SpeechGate::Shut,
+                (false, true) => SpeechGate::Silent,
+                (false, false) => SpeechGate::Open,
+            };
             commands.push(MediaCommand::Gate { leg, speech, dtmf });
         }
     }

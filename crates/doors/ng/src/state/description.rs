@@ -113,6 +113,11 @@ pub(super) fn protocol<'a>(said: &'a Said, flags: &'a Flags) -> &'a str {
     flags.transport_protocol.as_deref().unwrap_or(said.section().protocol.as_str())
 }
 
+/// Where packets come from when the description is not believed.
+pub(super) fn signalled_address(flags: &Flags) -> Option<IpAddr> {
+    flags.received_from.filter(|_| flags.trust_address == Some(false))
+}
+
 /// The terms of the offer to the other side.
 pub(super) fn offer_terms(
     said: &Said,

@@ -19,11 +19,6 @@ fn note_unknown(flags: &Flags) {
     }
 }
 
-/// Where packets come from when the description is not believed.
-fn signalled_address(flags: &Flags) -> Option<IpAddr> {
-    flags.received_from.filter(|_| flags.trust_address == Some(false))
-}
-
 /// The address towards the offerer is the one that its offer has named, unless the answer names another.
 fn answer_interface(flags: Flags, offered: &Offered) -> Flags {
     let media_address = flags.media_address.or(offered.own_address);
@@ -32,7 +27,7 @@ fn answer_interface(flags: Flags, offered: &Offered) -> Flags {
 
 impl Door {
     /// Flags whose media address is that of the interface towards the receiver.
-    fn with_interface(&self, flags: Flags, place: usize) -> Result<Flags, Refusal> {
+    pub(super) fn with_interface(&self, flags: Flags, place: usize) -> Result<Flags, Refusal> {
         note_unknown(&flags);
         let address = self.interface(&flags, place);
         let media_address = flags.media_address.or(address);
@@ -141,7 +136,7 @@ impl Door {
     }
 
     /// Whoever negotiates wants the call to go on.
-    fn keep(&mut self, call_id: &str) {
+    pub(super) fn keep(&mut self, call_id: &str) {
         self.clear_timer(call_id, TimerName::Delete);
     }
 
@@ -175,8 +170,16 @@ impl Door {
         true
     }
 
+    /// What a party says from here on.
+    pub(super) fn note_speech(&mut self, call_id: &str, leg: LegId, speaks: String) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if let Some(party) = call.parties.iter_mut().find(|party| party.leg == Some(leg)) {
+            party.speaks = Some(speaks);
+        }
+    }
+
     /// The leg was not made.
-    fn lose_leg(&mut self, call_id: &str, party: PartyId, leg: LegId) {
+    pub(super) fn lose_leg(&mut self, call_id: &str, party: PartyId, leg: LegId) {
         self.legs.remove(&leg);
         if let Some(call) = self.calls.get_mut(call_id) {
             call.parties[party].leg = None;
@@ -244,15 +247,17 @@ impl Door {
             flags.switches,
         );
         let kept: Vec<_> = chosen.kept.into_iter().map(EditedFormat::kept).collect();
-        let source = signalled_address(&offered.flags);
+        let source = description::signalled_address(&offered.flags);
         let offer_text = offer.audio_alone(Some(&kept), None, source);
-        let answer = said.audio_alone(None, None, signalled_address(&flags));
+        let answer = said.audio_alone(None, None, description::signalled_address(&flags));
         let terms = description::answer_terms(&said, &offered.flags, &flags, Some(answer_leg));
+        let speaks = [answer.clone(), offer_text.clone()];
         self.tell(MediaCommand::AcceptAnswer { leg: answer_leg, answer });
         self.tell(MediaCommand::AnswerOn { leg: offer_leg, offer: offer_text, terms });
         self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
         let records = flags.switches.record_call || offered.flags.switches.record_call;
         Ok(AnswerTask {
+            speaks,
             records,
             answer_leg,
             offer_leg,
@@ -300,6 +305,11 @@ impl Door {
             }
         };
         self.reply(id, reply);
+        if task.refused.is_none() {
+            let [answered, offered] = std::mem::take(&mut task.speaks);
+            self.note_speech(call_id, task.answer_leg, answered);
+            self.note_speech(call_id, task.offer_leg, offered);
+        }
         if task.records && task.refused.is_none() {
             self.record_from_here(call_id, task.offer_leg, now);
         }

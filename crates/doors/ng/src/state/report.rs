@@ -1,6 +1,7 @@
 //! What is told of a call, and of all of them.
 
 use super::call::{Call, Party};
+use super::subscription::Subscription;
 use super::work::{Refusal, Then, refuse};
 use super::{Door, RequestId};
 use offhook_model::{LegId, LegMeasure};
@@ -20,7 +21,9 @@ impl Door {
         let tag = request.from_tag.clone().or_else(|| request.to_tag.clone());
         let tag = tag.filter(|tag| !tag.is_empty());
         let call = self.calls.get(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
-        if tag.as_deref().is_some_and(|tag| call.party_with_tag(tag).is_none()) {
+        let is_known =
+            |tag: &str| call.party_with_tag(tag).is_some() || call.subscription(tag).is_some();
+        if tag.as_deref().is_some_and(|tag| !is_known(tag)) {
             return Err(refuse("Call-ID not found or tags didn't match"));
         }
         self.measure(call_id, id, Then::Query { tag }, now);
@@ -48,6 +51,10 @@ impl Door {
         for party in parties {
             let measure = party.leg.and_then(|leg| measures.get(&leg));
             tags.push(party.tag(), party_report(call, party, measure, now_s));
+        }
+        let feeds = call.subscriptions.iter();
+        for subscription in feeds.filter(|known| tag.is_none_or(|tag| known.tag == tag)) {
+            tags.push(&subscription.tag, subscription_report(call, subscription, measures, now_s));
         }
         let keys = keys
             .number("created", call.created.as_secs())
@@ -102,20 +109,54 @@ fn party_report(
     if let Some(label) = &party.label {
         keys = keys.text("label", label);
     }
-    if let Some(partner) = party.partner {
-        let tag = call.parties[partner].tag();
-        let relation: Value<'static> =
-            Dictionary::new().text("tag", tag).text("type", "offer/answer").into();
+    let partner = party.partner.map(|partner| call.parties[partner].tag());
+    let dialogue = partner.map(|tag| relation(tag, "offer/answer"));
+    if let (Some(tag), Some(relation)) = (partner, &dialogue) {
         keys = keys
             .text("in dialogue with", tag)
-            .with("subscriptions", Value::List(vec![relation.clone()]))
-            .with("subscribers", Value::List(vec![relation]));
+            .with("subscriptions", Value::List(vec![relation.clone()]));
     }
-    let medias = measure.map(|measure| media_report(party, measure, now_s));
+    let hears = |known: &&Subscription| {
+        known.feeds.iter().any(|feed| call.parties[feed.source].leg == party.leg)
+    };
+    let listeners = call.subscriptions.iter().filter(hears);
+    let listeners = listeners.map(|known| relation(&known.tag, "pub/sub"));
+    let subscribers: Vec<_> = dialogue.into_iter().chain(listeners).collect();
+    if !subscribers.is_empty() {
+        keys = keys.with("subscribers", Value::List(subscribers));
+    }
+    let protocol = party.protocol.as_str();
+    let medias = measure.map(|measure| media_report(1, protocol, measure, now_s));
     keys.with("medias", Value::List(medias.into_iter().collect())).into()
 }
 
-fn media_report(party: &Party, measure: &LegMeasure, now_s: u64) -> Value<'static> {
+fn relation(tag: &str, kind: &'static str) -> Value<'static> {
+    Dictionary::new().text("tag", tag).text("type", kind).into()
+}
+
+fn subscription_report(
+    call: &Call,
+    subscription: &Subscription,
+    measures: &HashMap<LegId, LegMeasure>,
+    now_s: u64,
+) -> Value<'static> {
+    let tag = subscription.tag.as_str();
+    let mut keys = Dictionary::new().text("tag", tag).number("created", subscription.created_s);
+    if let Some(label) = &subscription.label {
+        keys = keys.text("label", label);
+    }
+    let heard = subscription.feeds.iter().map(|feed| &call.parties[feed.source]);
+    let heard = heard.map(|party| relation(party.tag(), "pub/sub"));
+    let medias = subscription.feeds.iter().enumerate().filter_map(|(place, feed)| {
+        let protocol = subscription.protocol.as_str();
+        Some(media_report(place + 1, protocol, measures.get(&feed.leg)?, now_s))
+    });
+    keys.with("subscriptions", Value::List(heard.collect()))
+        .with("medias", Value::List(medias.collect()))
+        .into()
+}
+
+fn media_report(index: usize, protocol: &str, measure: &LegMeasure, now_s: u64) -> Value<'static> {
     let received = Dictionary::new()
         .number("packets", measure.report.packets_received)
         .number("bytes", measure.octets_received)
@@ -137,10 +178,8 @@ fn media_report(party: &Party, measure: &LegMeasure, now_s: u64) -> Value<'stati
         .with("flags", Value::List(vec![Value::text("RTP")]))
         .with("stats", received.into())
         .with("stats_out", sent.into());
-    let mut media = Dictionary::new()
-        .number("index", 1)
-        .text("type", "audio")
-        .text("protocol", party.protocol.clone());
+    let mut media =
+        Dictionary::new().number("index", index).text("type", "audio").text("protocol", protocol);
     if let Some(codec) = &measure.report.codec {
         media = media.text("codec", codec.clone());
     }

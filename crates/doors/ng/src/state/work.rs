@@ -3,6 +3,7 @@
 use super::RequestId;
 use super::call::PartyId;
 use super::description::Said;
+use super::subscription::FeedOffer;
 use offhook_model::{LegId, LegMeasure};
 use offhook_ng::{Flags, Reply};
 use offhook_sdp::EditedFormat;
@@ -22,6 +23,9 @@ pub(super) enum Task {
     Answer(Box<AnswerTask>),
     Measure(MeasureTask),
     Record(RecordTask),
+    Subscribe(Box<SubscribeTask>),
+    Subscription(SubscriptionTask),
+    Publish(Box<PublishTask>),
 }
 
 /// An offer waits for the description of the leg to the other side.
@@ -45,6 +49,8 @@ pub(super) struct AnswerTask {
     pub(super) said: Said,
     pub(super) flags: Flags,
     pub(super) formats: Option<Vec<EditedFormat>>,
+    /// What each side says from here on, as the media role knows it: of the answering one, of the other.
+    pub(super) speaks: [String; 2],
     /// Whether the call is recorded from here on.
     pub(super) records: bool,
     /// The protocol of the offer that is answered.
@@ -58,6 +64,39 @@ pub(super) struct AnswerTask {
 #[derive(Debug)]
 pub(super) struct RecordTask {
     pub(super) leg: LegId,
+}
+
+/// A subscription waits for the descriptions of its legs.
+#[derive(Debug)]
+pub(super) struct SubscribeTask {
+    pub(super) tag: String,
+    /// Whether the subscription is there for this request alone so far.
+    pub(super) is_new: bool,
+    pub(super) sources: Vec<PartyId>,
+    pub(super) flags: Flags,
+    pub(super) feeds: Vec<FeedOffer>,
+}
+
+/// The answer to a subscription waits until it is in force on every leg.
+#[derive(Debug)]
+pub(super) struct SubscriptionTask {
+    pub(super) waiting: Vec<LegId>,
+    pub(super) refused: Option<String>,
+}
+
+/// What is published waits for our answer to it.
+#[derive(Debug)]
+pub(super) struct PublishTask {
+    pub(super) party: PartyId,
+    pub(super) leg: LegId,
+    /// Whether the leg is there for this request alone so far.
+    pub(super) is_new_leg: bool,
+    pub(super) said: Said,
+    /// What the party says, as the media role knows it.
+    pub(super) speaks: String,
+    /// The payload type of its codec.
+    pub(super) chosen: u8,
+    pub(super) flags: Flags,
 }
 
 /// A query or a delete waits for what was measured.

@@ -4,6 +4,7 @@ mod agreement;
 mod inbound;
 mod keys;
 mod outbound;
+mod overheard;
 mod terms;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
@@ -14,6 +15,7 @@ use super::digits::DigitSender;
 use super::evidence::Evidence;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
+use super::listener::{Listeners, Listening};
 use super::notice::Notice;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
 use super::player::{Player, SoundWanted};
@@ -26,7 +28,7 @@ use super::speech_decoder::SpeechDecoder;
 use super::timeline::Timeline;
 use super::{Counts, Output, Outputs};
 use offhook_audio::{Encoder, Resampler};
-use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl};
+use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl, SpeechGate};
 use offhook_model::{LegId, StreamReport};
 use offhook_rtc::{IceLocal, Peer, PeerConfig, Refusal};
 use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
@@ -71,6 +73,10 @@ pub struct Leg {
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
     membership: Option<Membership>,
+    /// Whose party this one listens to.
+    listening: Option<Listening>,
+    /// Those that listen to the party.
+    listeners: Listeners,
     tap: Option<Tap>,
     /// Tells the party that it is recorded.
     notice: Notice,
@@ -99,10 +105,10 @@ pub struct Leg {
     resampler: Option<(u32, Resampler)>,
 }
 
-/// What of a party is passed on to its partner.
+/// What of a party is passed on to whoever hears it.
 #[derive(Debug, Clone, Copy)]
 struct Gate {
-    speech: bool,
+    speech: SpeechGate,
     dtmf: bool,
 }
 
@@ -133,7 +139,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
-            gate: Gate { speech: true, dtmf: true },
+            gate: Gate { speech: SpeechGate::Open, dtmf: true },
             is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
@@ -152,6 +158,8 @@ impl Leg {
             hold_music: None,
             partner: None,
             membership: None,
+            listening: None,
+            listeners: Listeners::default(),
             tap: None,
             notice: Notice::default(),
             next_frame: None,
@@ -305,8 +313,8 @@ impl Leg {
         }
     }
 
-    /// Sets what of the party is passed on to its partner.
-    pub(crate) fn set_gate(&mut self, speech: bool, dtmf: bool) {
+    /// Sets what of the party is passed on to whoever hears it.
+    pub(crate) fn set_gate(&mut self, speech: SpeechGate, dtmf: bool) {
         self.gate = Gate { speech, dtmf };
     }
 
@@ -314,8 +322,16 @@ impl Leg {
     pub(crate) fn passes_on(&self, kind: PayloadKind) -> bool {
         match kind {
             PayloadKind::Event { .. } => self.gate.dtmf,
-            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => self.gate.speech,
+            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => {
+                self.gate.speech != SpeechGate::Shut
+            }
         }
+    }
+
+    /// Whether what a packet carries is silenced before it is passed on.
+    pub(crate) fn is_silenced(&self, kind: PayloadKind) -> bool {
+        let is_sound = matches!(kind, PayloadKind::Speech(_) | PayloadKind::Noise);
+        is_sound && self.gate.speech == SpeechGate::Silent
     }
 
     /// Whether keys of the party are passed on.
