@@ -67,6 +67,8 @@ pub struct Terms {
     pub sources: SourceRule,
     /// The type of service of packets to the party (RFC 2474), set when the leg is made.
     pub type_of_service: Option<u8>,
+    /// Whether keys are listened for in the party's speech when it has no telephone-event.
+    pub detects_dtmf: bool,
 }
 
 /// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent

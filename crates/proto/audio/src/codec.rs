@@ -3,7 +3,7 @@
 use crate::g711::Law;
 use crate::opus_codec::{OpusDecoder, OpusEncoder};
 use crate::plc::Concealer;
-use crate::{g711, g722};
+use crate::{g711, g722, opus_codec};
 use thiserror::Error;
 
 /// The longest frame that a decoder may produce: 120 ms of Opus at 48 kHz (RFC 6716 2.1.4).
@@ -152,6 +152,17 @@ impl Codec {
         (self.clock_rate() as u64 * ptime_ms as u64 / 1000) as u32
     }
 
+    /// How many PCM samples at [`Codec::sample_rate`] a payload holds.
+    pub fn payload_samples(self, payload: &[u8]) -> Result<usize, CodecError> {
+        match self {
+            Codec::Pcmu | Codec::Pcma => Ok(payload.len()),
+            Codec::G722 => Ok(payload.len() * 2),
+            Codec::Opus => opus_codec::decoded_samples(payload),
+            Codec::L16(_) if !payload.len().is_multiple_of(2) => Err(CodecError::Malformed),
+            Codec::L16(_) => Ok(payload.len() / 2),
+        }
+    }
+
     /// The packet time to send when the peer asks for `asked_ms`: the nearest shorter one that the
     /// codec has frames for, within [`MIN_PTIME_MS`] and [`MAX_PTIME_MS`].
     pub fn ptime_for(self, asked_ms: u32) -> u32 {
@@ -284,13 +295,7 @@ impl Decoder {
 
     /// How many PCM samples [`Decoder::decode`] makes of `payload`.
     pub fn decoded_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        match &self.state {
-            DecoderState::G711(..) => Ok(payload.len()),
-            DecoderState::G722(..) => Ok(payload.len() * 2),
-            DecoderState::Opus(decoder) => decoder.decoded_samples(payload),
-            DecoderState::L16(_) if !payload.len().is_multiple_of(2) => Err(CodecError::Malformed),
-            DecoderState::L16(_) => Ok(payload.len() / 2),
-        }
+        self.codec.payload_samples(payload)
     }
 
     /// Decodes one payload into mono PCM at [`Codec::sample_rate`] and returns the number of

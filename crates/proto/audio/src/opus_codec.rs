@@ -23,6 +23,17 @@ const COMPLEXITY: i32 = 5;
 /// Loss that an encoder prepares for until it is told better, in percent.
 const INITIAL_EXPECTED_LOSS: i32 = 5;
 
+/// How many samples are decoded from a payload (RFC 6716 3.2).
+pub(crate) fn decoded_samples(payload: &[u8]) -> Result<usize, CodecError> {
+    if payload.is_empty() {
+        return Err(CodecError::Malformed);
+    }
+    match opus::packet::get_nb_samples(payload, SAMPLE_RATE) {
+        Ok(samples) if (1..=MAX_FRAME_SAMPLES).contains(&samples) => Ok(samples),
+        _ => Err(CodecError::Malformed),
+    }
+}
+
 #[derive(Debug)]
 pub(crate) struct OpusEncoder(opus::Encoder);
 
@@ -66,16 +77,6 @@ impl OpusDecoder {
         opus::Decoder::new(SAMPLE_RATE, Channels::Mono)
             .map(OpusDecoder)
             .map_err(|_| CodecError::Unavailable)
-    }
-
-    pub(crate) fn decoded_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        if payload.is_empty() {
-            return Err(CodecError::Malformed);
-        }
-        match self.0.get_nb_samples(payload) {
-            Ok(samples) if (1..=MAX_FRAME_SAMPLES).contains(&samples) => Ok(samples),
-            _ => Err(CodecError::Malformed),
-        }
     }
 
     pub(crate) fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {

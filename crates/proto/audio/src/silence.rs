@@ -1,6 +1,6 @@
 //! Payloads that sound like nothing, made without an encoder.
 
-use crate::codec::{Codec, MAX_FRAME_SAMPLES};
+use crate::codec::Codec;
 
 /// Zero of the mu-law and of the A-law (G.711).
 const PCMU_ZERO: u8 = 0xFF;
@@ -35,7 +35,7 @@ pub fn silent_payload(codec: Codec, payload: &[u8], silent: &mut [u8]) -> Option
 }
 
 fn silent_opus(payload: &[u8], silent: &mut [u8]) -> Option<usize> {
-    let samples = opus_samples(payload)?;
+    let samples = Codec::Opus.payload_samples(payload).ok()?;
     let divides = |(_, length): &&(u8, usize)| samples.is_multiple_of(*length);
     let (configuration, length) = CELT_FRAMES.iter().find(divides)?;
     let count = u8::try_from(samples / length).ok()?;
@@ -49,26 +49,10 @@ fn silent_opus(payload: &[u8], silent: &mut [u8]) -> Option<usize> {
     Some(bytes)
 }
 
-/// How long an Opus packet is, in samples at 48 kHz (RFC 6716 3.1, 3.2).
-fn opus_samples(payload: &[u8]) -> Option<usize> {
-    let toc = *payload.first()?;
-    let length = match toc >> 3 {
-        silk @ 0..=11 => [480, 960, 1_920, 2_880][usize::from(silk % 4)],
-        hybrid @ 12..=15 => [480, 960][usize::from(hybrid % 2)],
-        celt => [120, 240, 480, 960][usize::from(celt % 4)],
-    };
-    let count = match toc & 3 {
-        0 => 1,
-        1 | 2 => 2,
-        _ => usize::from(*payload.get(1)? & 0x3F),
-    };
-    let samples = length * count;
-    (samples > 0 && samples <= MAX_FRAME_SAMPLES).then_some(samples)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::codec::MAX_FRAME_SAMPLES;
     use crate::level;
     use crate::{Decoder, Encoder, L16Rate, Tone, ToneGenerator};
 
@@ -112,16 +96,17 @@ mod tests {
 
     #[test]
     fn every_kind_of_opus_packet_keeps_its_length() {
+        let samples = |packet: &[u8]| Codec::Opus.payload_samples(packet).expect("a packet");
         for configuration in 0..32_u8 {
             for (code, rest, frames) in
                 [(0, vec![1], 1), (1, vec![1, 2], 2), (3, vec![1, 9], 1), (3, vec![2, 9, 9], 2)]
             {
                 let packet = [vec![(configuration << 3) | code], rest].concat();
                 let one = [(configuration << 3), 0];
-                let length = opus_samples(&one).expect("one frame") * frames;
+                let length = samples(&one) * frames;
                 let mut silent = [0; 130];
                 let bytes = silent_payload(Codec::Opus, &packet, &mut silent).expect("silence");
-                assert_eq!(opus_samples(&silent[..bytes]), Some(length));
+                assert_eq!(samples(&silent[..bytes]), length);
             }
         }
     }

@@ -45,8 +45,14 @@ pub struct Flags {
     pub tos: Option<u8>,
     /// What the caller wants to find again in recordings.
     pub metadata: Option<String>,
-    /// The packet time of the description, in milliseconds.
+    /// The packet time towards the receiver of the description, in milliseconds.
     pub ptime_ms: Option<u16>,
+    /// The packet time towards its sender, in milliseconds.
+    pub ptime_reverse_ms: Option<u16>,
+    /// What is asked for about fax over IP (T.38): `decode`, `force` and so on, in lower case.
+    pub t38: Vec<String>,
+    /// Whether all media of the call is dropped from here on; nothing changes when it is not said.
+    pub drop_traffic: Option<bool>,
     /// A name of the side that sent the message.
     pub label: Option<String>,
     /// The name that the side gets.
@@ -191,6 +197,8 @@ pub struct Switches {
     pub inject_dtmf: bool,
     /// A subscription is described as `inactive`.
     pub inactive: bool,
+    /// A plain offer has keys, too, which the answer may take (RFC 8643).
+    pub osrtp_offer: bool,
 }
 
 impl Flags {
@@ -202,7 +210,7 @@ impl Flags {
             ("rtpp-flags", _) => each_text(value, |line| {
                 rtpp_flags::tokens(line).for_each(|token| self.handle_token(&token));
             }),
-            ("replace" | "sdes" | "rtcp-mux" | "osrtp", _) => each_text(value, |item| {
+            ("replace" | "sdes" | "rtcp-mux" | "osrtp" | "t.38", _) => each_text(value, |item| {
                 self.handle_token(&format!("{key}-{item}"));
             }),
             ("codec", Value::Dictionary(entries)) => {
@@ -270,6 +278,12 @@ impl Flags {
             "delete-delay" => self.delete_delay_s = value.trim().parse().ok(),
             "tos" => self.tos = value.trim().parse().ok(),
             "metadata" => self.metadata = Some(value.to_owned()),
+            "ptime-reverse" => self.ptime_reverse_ms = value.trim().parse().ok(),
+            "t.38" => push(&mut self.t38, &normalised(value)),
+            "drop-traffic" => self.handle_drop_traffic(value),
+            "webrtc" => self.speak_to_browser(),
+            // Offers with optional keys are answered with keys without being asked to.
+            "osrtp-accept" | "osrtp-accept-rfc" => {}
             "ptime" => self.ptime_ms = value.trim().parse().ok(),
             "label" | "from-label" => self.label = Some(value.to_owned()),
             "set-label" | "to-label" => self.set_label = Some(value.to_owned()),
@@ -300,6 +314,7 @@ impl Flags {
             "detect-dtmf" => &mut switches.detect_dtmf,
             "inject-dtmf" => &mut switches.inject_dtmf,
             "inactive" => &mut switches.inactive,
+            "osrtp-offer" | "osrtp-offer-rfc" => &mut switches.osrtp_offer,
             "trust-address" => {
                 self.trust_address = Some(is_on);
                 return true;
@@ -314,6 +329,26 @@ impl Flags {
         };
         *switch = is_on;
         true
+    }
+
+    /// What a browser needs (the flag `WebRTC`).
+    fn speak_to_browser(&mut self) {
+        self.transport_protocol = Some("UDP/TLS/RTP/SAVPF".to_owned());
+        self.ice = Some(Ice::Force);
+        self.rtcp_mux.offer = true;
+        self.rtcp_mux.require = true;
+        self.sdes.off = true;
+        self.switches.no_rtcp_attribute = true;
+        self.switches.generate_mid = true;
+    }
+
+    /// `stop` holds where both are said.
+    fn handle_drop_traffic(&mut self, value: &str) {
+        match normalised(value).as_str() {
+            "start" => self.drop_traffic = self.drop_traffic.or(Some(true)),
+            "stop" => self.drop_traffic = Some(false),
+            _ => push(&mut self.unknown, "drop-traffic"),
+        }
     }
 
     fn handle_codec(&mut self, name: &str, value: &str) -> bool {
@@ -372,7 +407,7 @@ impl Flags {
 }
 
 /// Words whose end is a value.
-const BEGINNINGS: [(&str, &str); 16] = [
+const BEGINNINGS: [(&str, &str); 18] = [
     ("codec-mask-", "codec-mask"),
     ("codec-transcode-", "codec-transcode"),
     ("codec-strip-", "codec-strip"),
@@ -389,6 +424,8 @@ const BEGINNINGS: [(&str, &str); 16] = [
     ("dtls-", "dtls"),
     ("direction-", "direction"),
     ("from-tags-", "from-tags"),
+    ("t.38-", "t.38"),
+    ("drop-traffic-", "drop-traffic"),
 ];
 
 /// Lower case, with hyphens for spaces.

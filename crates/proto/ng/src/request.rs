@@ -57,7 +57,7 @@ const ARGUMENTS: [&str; 16] = [
 ];
 
 /// Keys that callers send for their own sake or that repeat what is said elsewhere.
-const IGNORED: [&str; 3] = ["xmlrpc-callback", "supports", "drop-traffic"];
+const IGNORED: [&str; 2] = ["xmlrpc-callback", "supports"];
 
 impl Request {
     /// Reads a dictionary.

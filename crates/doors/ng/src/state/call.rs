@@ -40,6 +40,8 @@ pub(super) struct Call {
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
     pub(super) subscriptions: Vec<Subscription>,
+    /// Whether no media of it is passed on.
+    pub(super) drops_traffic: bool,
     /// Further call-ids that it is known by.
     pub(super) aliases: Vec<String>,
 }

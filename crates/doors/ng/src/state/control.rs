@@ -1,6 +1,6 @@
 //! Commands within a call: blocking, playing, keys and recordings.
 
-use super::call::PartyId;
+use super::call::{Party, PartyId};
 use super::work::{RecordTask, Refusal, Task, refuse};
 use super::{Call, Door, RequestId, reason_of_recording};
 use offhook_bus::{MediaCommand, MediaEvent, SpeechGate};
@@ -202,25 +202,27 @@ fn legs(call: &Call, parties: &[PartyId]) -> Result<Vec<LegId>, Refusal> {
 fn gates(
     call: &mut Call,
     request: &Request,
-    set: fn(&mut super::call::Party),
+    set: fn(&mut Party),
 ) -> Result<Vec<MediaCommand>, Refusal> {
     let parties = named(call, request)?;
     legs(call, &parties)?;
     let mut commands = Vec::new();
     for id in parties {
-        let party = &mut call.parties[id];
-        set(party);
-        if let Some(leg) = party.leg {
-            let dtmf = !party.dtmf_blocked;
-            let speech = match (party.speech_blocked, party.speech_silenced) {
-                (true, _) => SpeechGate::Shut,
-                (false, true) => SpeechGate::Silent,
-                (false, false) => SpeechGate::Open,
-            };
-            commands.push(MediaCommand::Gate { leg, speech, dtmf });
-        }
+        set(&mut call.parties[id]);
+        commands.extend(gate(&call.parties[id], call.drops_traffic));
     }
     Ok(commands)
+}
+
+/// What of a party is passed on.
+pub(super) fn gate(party: &Party, drops_traffic: bool) -> Option<MediaCommand> {
+    let speech = match (party.speech_blocked || drops_traffic, party.speech_silenced) {
+        (true, _) => SpeechGate::Shut,
+        (false, true) => SpeechGate::Silent,
+        (false, false) => SpeechGate::Open,
+    };
+    let dtmf = !party.dtmf_blocked && !drops_traffic;
+    Some(MediaCommand::Gate { leg: party.leg?, speech, dtmf })
 }
 
 fn play(call: &Call, request: &Request) -> Result<Vec<MediaCommand>, Refusal> {

@@ -74,6 +74,14 @@ impl Said {
         self.description.attribute_for(self.section(), "ice-ufrag").is_some()
     }
 
+    /// Whether it offers plain RTP with keys that need not be taken (OSRTP, RFC 8643).
+    fn is_osrtp(&self) -> bool {
+        let section = self.section();
+        let has = |name| self.description.attribute_for(section, name).is_some();
+        let is_plain = matches!(section.protocol, Protocol::RtpAvp | Protocol::RtpAvpf);
+        is_plain && (has("crypto") || has("fingerprint"))
+    }
+
     /// The audio section alone, with other formats or another protocol when they are given; it is what
     /// the media role sees.
     pub(super) fn audio_alone(
@@ -136,7 +144,7 @@ pub(super) fn offer_terms(
     Ok(Terms {
         partner,
         like: said.audio_alone(Some(formats), Some(protocol), None),
-        security: security(protocol, flags)?,
+        security: security(protocol, flags, flags.switches.osrtp_offer || said.is_osrtp())?,
         ice: if speaks_ice { IceRole::Full } else { IceRole::None },
         // ICE is spoken on one port alone.
         rtcp_mux: offers_mux || speaks_ice,
@@ -145,6 +153,7 @@ pub(super) fn offer_terms(
         dtls_active: false,
         sources: sources(flags),
         type_of_service: flags.tos,
+        detects_dtmf: flags.switches.detect_dtmf,
     })
 }
 
@@ -168,6 +177,7 @@ pub(super) fn answer_terms(
         dtls_active: [flags.dtls, offer_flags.dtls].contains(&Some(Dtls::Active)),
         sources: sources(flags),
         type_of_service: flags.tos.or(offer_flags.tos),
+        detects_dtmf: [flags, offer_flags].iter().any(|flags| flags.switches.detect_dtmf),
     }
 }
 
@@ -182,9 +192,15 @@ fn sources(flags: &Flags) -> SourceRule {
     }
 }
 
-fn security(protocol: &str, flags: &Flags) -> Result<Security, String> {
+/// The protection of an offer. Keys in a plain one are optional (OSRTP, RFC 8643).
+fn security(protocol: &str, flags: &Flags, is_osrtp: bool) -> Result<Security, String> {
     let (has_sdes, has_dtls) = (!flags.sdes.off, flags.dtls != Some(Dtls::Off));
     match Protocol::from(protocol) {
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_sdes && has_dtls => {
+            Ok(Security::SdesOrDtls)
+        }
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_sdes => Ok(Security::Sdes),
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_dtls => Ok(Security::Dtls),
         Protocol::RtpAvp | Protocol::RtpAvpf => Ok(Security::Plain),
         Protocol::DtlsSavp | Protocol::DtlsSavpf if has_dtls => Ok(Security::Dtls),
         Protocol::RtpSavp | Protocol::RtpSavpf if has_sdes && has_dtls => Ok(Security::SdesOrDtls),

@@ -2,12 +2,13 @@
 
 use super::call::{Offered, PartyId};
 use super::description::{self, Edit, Said};
+use super::section::{self, Additions};
 use super::work::{AnswerTask, OfferTask, Refusal, Task, refuse};
-use super::{Door, RequestId, TimerName, codecs, reason};
+use super::{Door, RequestId, TimerName, codecs, control, reason};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::LegId;
 use offhook_ng::{AddressFamily, Dictionary, Flags, Reply, Request, Value};
-use offhook_sdp::{EditedFormat, SessionDescription};
+use offhook_sdp::{EditedFormat, MediaKind, SessionDescription};
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Instant;
@@ -65,6 +66,10 @@ impl Door {
         let from_tag = request.from_tag.as_deref().filter(|tag| !tag.is_empty());
         let from_tag = from_tag.ok_or_else(|| refuse("No from-tag in message"))?.to_owned();
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
+        if self.passes_unchanged(call_id, id, &said, &request.flags) {
+            return Ok(());
+        }
+        refuse_fax(&said, &request.flags)?;
         let said = Said::read(said).map_err(refuse)?;
         let flags = self.with_interface(request.flags, 1)?;
         if said.is_without_audio() {
@@ -88,6 +93,42 @@ impl Door {
         let task = OfferTask { offerer, receiver, leg, is_new_leg, said, flags, formats };
         self.start_work(call_id, id, Task::Offer(Box::new(task)), now);
         Ok(())
+    }
+
+    /// Whether the description comes back in a loop of the signalling: it was edited already.
+    fn passes_unchanged(
+        &mut self,
+        call_id: &str,
+        id: RequestId,
+        sdp: &[u8],
+        flags: &Flags,
+    ) -> bool {
+        if !flags.switches.loop_protect || !section::is_marked(sdp, &self.settings.instance) {
+            return false;
+        }
+        let sdp = Value::Text(Cow::Owned(sdp.to_vec()));
+        self.reply(id, Reply::ok(Dictionary::new().with("sdp", sdp)));
+        self.forget_if_empty(call_id);
+        true
+    }
+
+    /// What is added to the description of a request with these flags.
+    fn additions(&self, flags: &Flags, ptime: Option<(usize, u16)>) -> Additions<'_> {
+        let mark = flags.switches.loop_protect.then_some(self.settings.instance.as_str());
+        Additions { mark, ptime }
+    }
+
+    /// Drops the media of a call, or lets it pass again.
+    fn set_traffic(&mut self, call_id: &str, flags: &Flags) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        call.drops_traffic = flags.drop_traffic.unwrap_or(call.drops_traffic);
+        if !call.drops_traffic && flags.drop_traffic.is_none() {
+            return;
+        }
+        let drops = call.drops_traffic;
+        let gates: Vec<_> =
+            call.parties.iter().filter_map(|party| control::gate(party, drops)).collect();
+        gates.into_iter().for_each(|gate| self.tell(gate));
     }
 
     fn parties(
@@ -155,7 +196,11 @@ impl Door {
         let protocol = description::protocol(&task.said, &task.flags);
         let edit = Edit { formats, protocol, flags: &task.flags, is_answer: false };
         let reply = match event {
-            MediaEvent::Described { sdp, .. } => edited(&task.said, &sdp, &edit),
+            MediaEvent::Described { sdp, .. } => {
+                self.set_traffic(call_id, &task.flags);
+                let ptime = task.flags.ptime_ms.map(|ptime_ms| (task.said.index, ptime_ms));
+                edited(&task.said, &sdp, &edit, self.additions(&task.flags, ptime))
+            }
             MediaEvent::Refused { why, .. } => {
                 if task.is_new_leg {
                     self.lose_leg(call_id, task.receiver, task.leg);
@@ -197,6 +242,9 @@ impl Door {
         let from_tag = tag(&request.from_tag).ok_or_else(|| refuse("No from-tag in message"))?;
         let to_tag = tag(&request.to_tag).ok_or_else(|| refuse("No to-tag in message"))?;
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
+        if self.passes_unchanged(call_id, id, &said, &request.flags) {
+            return Ok(());
+        }
         let said = Said::read(said).map_err(refuse)?;
         let flags = request.flags;
         let no_offer = || refuse("there is no offer that this could answer");
@@ -257,6 +305,7 @@ impl Door {
         self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
         let records = flags.switches.record_call || offered.flags.switches.record_call;
         Ok(AnswerTask {
+            ptime_ms: offered.flags.ptime_reverse_ms,
             speaks,
             records,
             answer_leg,
@@ -301,7 +350,9 @@ impl Door {
             None => {
                 let (formats, protocol) = (task.formats.as_deref(), task.protocol.as_str());
                 let flags = &task.flags;
-                edited(&task.said, sdp, &Edit { formats, protocol, flags, is_answer: true })
+                let edit = Edit { formats, protocol, flags, is_answer: true };
+                let ptime = task.ptime_ms.map(|ptime_ms| (task.said.index, ptime_ms));
+                edited(&task.said, sdp, &edit, self.additions(flags, ptime))
             }
         };
         self.reply(id, reply);
@@ -309,6 +360,7 @@ impl Door {
             let [answered, offered] = std::mem::take(&mut task.speaks);
             self.note_speech(call_id, task.answer_leg, answered);
             self.note_speech(call_id, task.offer_leg, offered);
+            self.set_traffic(call_id, &task.flags);
         }
         if task.records && task.refused.is_none() {
             self.record_from_here(call_id, task.offer_leg, now);
@@ -317,8 +369,27 @@ impl Door {
     }
 }
 
+/// There is no fax gateway: what would need one is refused.
+fn refuse_fax(sdp: &[u8], flags: &Flags) -> Result<(), Refusal> {
+    let asks = |what: &str| flags.t38.iter().any(|flag| flag == what);
+    if asks("force") {
+        return Err(refuse("T.38: force is not served: there is no fax gateway"));
+    }
+    let offers_fax_alone = || {
+        let said = SessionDescription::parse(sdp).ok();
+        said.is_some_and(|said| {
+            let mut in_use = said.media.iter().filter(|section| section.is_in_use());
+            in_use.clone().count() > 0 && in_use.all(|section| section.kind == MediaKind::Image)
+        })
+    };
+    if asks("decode") && offers_fax_alone() {
+        return Err(refuse("T.38: decode is not served: there is no fax gateway"));
+    }
+    Ok(())
+}
+
 /// The reply with the edited description.
-fn edited(said: &Said, ours: &str, edit: &Edit<'_>) -> Reply {
+fn edited(said: &Said, ours: &str, edit: &Edit<'_>, additions: Additions<'_>) -> Reply {
     let ours = SessionDescription::parse(ours.as_bytes()).ok();
     let own_address = ours.as_ref().and_then(description::own_address);
     let family = edit.flags.address_family.filter(|_| edit.flags.media_address.is_none());
@@ -328,7 +399,7 @@ fn edited(said: &Said, ours: &str, edit: &Edit<'_>) -> Reply {
         return Reply::error("there is no address of the address-family that is asked for");
     }
     let sdp = ours.and_then(|ours| description::edited(said, &ours, edit));
-    match sdp {
+    match sdp.map(|sdp| section::with_additions(sdp, additions)) {
         Some(sdp) => Reply::ok(Dictionary::new().with("sdp", Value::Text(Cow::Owned(sdp)))),
         None => Reply::error("the media role described no audio"),
     }

@@ -2,6 +2,8 @@
 
 use offhook_sdp::DescriptionEditor;
 
+/// The attribute that tells who has edited a description, as RTPengine writes it.
+const MARK: &str = "rtpengine";
 const DIRECTIONS: [&str; 4] = ["sendrecv", "sendonly", "recvonly", "inactive"];
 
 /// The description with this direction in every section.
@@ -38,6 +40,40 @@ fn without_bundle(body: &[u8]) -> Vec<u8> {
         section.remove_attributes(&["mid"]);
     }
     editor.to_bytes()
+}
+
+/// What is added to a description that was edited.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Additions<'a> {
+    /// The name of this process, by which it knows descriptions that it has edited.
+    pub(super) mark: Option<&'a str>,
+    /// The packet time of the section at this place, in milliseconds.
+    pub(super) ptime: Option<(usize, u16)>,
+}
+
+/// Adds to a description.
+pub(super) fn with_additions(sdp: Vec<u8>, additions: Additions<'_>) -> Vec<u8> {
+    if additions.mark.is_none() && additions.ptime.is_none() {
+        return sdp;
+    }
+    let mut editor = DescriptionEditor::new(&sdp);
+    if let Some(mark) = additions.mark {
+        editor.session().push_attribute(MARK, mark);
+    }
+    if let Some((index, ptime_ms)) = additions.ptime
+        && let Some(section) = editor.section(index)
+    {
+        section.remove_attributes(&["ptime"]);
+        section.push_attribute("ptime", &ptime_ms.to_string());
+    }
+    editor.to_bytes()
+}
+
+/// Whether this process has edited a description already.
+pub(super) fn is_marked(sdp: &[u8], instance: &str) -> bool {
+    let mark = format!("a={MARK}:{instance}");
+    let mut lines = sdp.split(|byte| matches!(byte, b'\r' | b'\n'));
+    lines.any(|line| line == mark.as_bytes())
 }
 
 /// Where the first section begins.

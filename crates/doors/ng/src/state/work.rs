@@ -53,6 +53,8 @@ pub(super) struct AnswerTask {
     pub(super) speaks: [String; 2],
     /// Whether the call is recorded from here on.
     pub(super) records: bool,
+    /// The packet time that the offer has asked for in the answer, in milliseconds.
+    pub(super) ptime_ms: Option<u16>,
     /// The protocol of the offer that is answered.
     pub(super) protocol: String,
     pub(super) is_agreed: bool,

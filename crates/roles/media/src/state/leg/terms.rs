@@ -62,9 +62,10 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
-        // The two parties of a proxy's call hear each other's tones themselves.
-        if self.inband_dtmf == InbandDtmf::Needed {
-            self.inband_dtmf = InbandDtmf::Never;
+        // The two parties of a proxy's call hear each other's tones themselves, unless somebody asks.
+        if self.inband_dtmf != InbandDtmf::Always {
+            let is_asked = terms.detects_dtmf;
+            self.inband_dtmf = if is_asked { InbandDtmf::Needed } else { InbandDtmf::Never };
         }
         self.timeline.keep_numbers();
     }
