@@ -67,6 +67,9 @@ pub struct Terms {
     pub sources: SourceRule,
     /// The type of service of packets to the party (RFC 2474), set when the leg is made.
     pub type_of_service: Option<u8>,
+    /// How long packets to the party last, in milliseconds, as near as their codec has it: packets of another
+    /// length are decoded and made anew. `None` passes packets on as they come and makes those of 20 ms.
+    pub ptime_ms: Option<u16>,
     /// Whether keys are listened for in the party's speech when it has no telephone-event.
     pub detects_dtmf: bool,
 }

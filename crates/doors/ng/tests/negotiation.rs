@@ -329,6 +329,8 @@ fn the_packet_time_of_both_sides_is_set_by_the_offer() {
     assert!(sdp.contains("a=ptime:30\r\n") && !sdp.contains("a=ptime:20"), "{sdp}");
     let sdp = sdp_of(&world.answer(r#""ptime":10,"#, OTHER));
     assert!(sdp.contains("a=ptime:40\r\n"), "{sdp}");
+    let asked: Vec<_> = world.terms().iter().map(|terms| terms.ptime_ms).collect();
+    assert_eq!(asked, [Some(30), Some(40)]);
 }
 
 #[test]

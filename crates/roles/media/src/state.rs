@@ -17,6 +17,7 @@ mod leg_map;
 mod listener;
 mod notice;
 mod packet;
+mod packing;
 mod player;
 mod prompt;
 pub(crate) mod recorded;

@@ -153,6 +153,7 @@ pub(super) fn offer_terms(
         dtls_active: false,
         sources: sources(flags),
         type_of_service: flags.tos,
+        ptime_ms: flags.ptime_ms,
         detects_dtmf: flags.switches.detect_dtmf,
     })
 }
@@ -177,6 +178,7 @@ pub(super) fn answer_terms(
         dtls_active: [flags.dtls, offer_flags.dtls].contains(&Some(Dtls::Active)),
         sources: sources(flags),
         type_of_service: flags.tos.or(offer_flags.tos),
+        ptime_ms: offer_flags.ptime_reverse_ms,
         detects_dtmf: [flags, offer_flags].iter().any(|flags| flags.switches.detect_dtmf),
     }
 }

@@ -161,8 +161,7 @@ impl Engine {
         match kind {
             PayloadKind::Speech(format) => {
                 let becomes_event = leg.says_a_tone(now) && partner.takes_events();
-                let agreed = partner.agreed();
-                if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
+                if let Some(passage) = partner.passage(format, packet.payload) {
                     leg.stop_decoding();
                     // A tone that becomes an event is not heard as well: that would be two presses.
                     if becomes_event {

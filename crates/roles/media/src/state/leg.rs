@@ -18,6 +18,7 @@ use super::inband::{InbandDetector, InbandDtmf};
 use super::listener::{Listeners, Listening};
 use super::notice::Notice;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
+use super::packing::Packing;
 use super::player::{Player, SoundWanted};
 use super::recorded::Recorded;
 use super::recording::Tap;
@@ -69,6 +70,8 @@ pub struct Leg {
     agreed: Option<Agreed>,
     timeline: Timeline,
     encoder: Option<Encoder>,
+    /// Makes packets of a length that is asked for; ours are frames without it.
+    packing: Option<Packing>,
     program: Program,
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
@@ -154,6 +157,7 @@ impl Leg {
             ),
             local,
             encoder: None,
+            packing: None,
             program: Program::None,
             hold_music: None,
             partner: None,
@@ -373,7 +377,10 @@ impl Leg {
     pub(crate) fn set_clock(&mut self, runs: bool, now: Instant) {
         match (runs && self.is_listening(), self.next_frame) {
             (true, None) => self.next_frame = Some(now),
-            (false, Some(_)) => self.next_frame = None,
+            (false, Some(_)) => {
+                self.next_frame = None;
+                self.packing.iter_mut().for_each(Packing::clear);
+            }
             (true, Some(_)) | (false, None) => {}
         }
     }

@@ -3,6 +3,7 @@
 use super::{Leg, Program};
 use crate::state::agreed::Agreed;
 use crate::state::description;
+use crate::state::packing::Packing;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, OfferPolicy};
@@ -106,6 +107,7 @@ impl Leg {
         self.last_heard = self.last_heard.map(|_| now);
         self.evidence.handle_agreement(&agreed, &remote, now);
         self.agreed = Some(agreed);
+        self.packing.iter_mut().for_each(Packing::clear);
         Ok(())
     }
 }

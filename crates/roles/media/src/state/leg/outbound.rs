@@ -2,7 +2,8 @@
 
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
-use crate::state::agreed::{Agreed, Passage};
+use crate::state::agreed::{Agreed, FRAME_MS, Passage};
+use crate::state::description::codec_of;
 use crate::state::digits::DigitFrame;
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
@@ -11,6 +12,7 @@ use offhook_audio::{Codec, Encoder, Resampler};
 use offhook_bus::MediaEvent;
 use offhook_rtc::{PROTECTION_BYTES_MAX, Protected};
 use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RelayedEventPacket, RtpHeader, RtpPacket};
+use offhook_sdp::AudioFormat;
 use std::time::{Duration, Instant};
 
 /// Samples of a frame at the highest rate.
@@ -139,11 +141,30 @@ impl Leg {
         }
     }
 
-    /// Encodes one frame at the leg's sample rate and sends it.
+    /// How packets of a format are relayed to the party; not at all when it does not have the format, or
+    /// takes packets of another length.
+    pub(crate) fn passage(&self, format: AudioFormat, payload: &[u8]) -> Option<Passage> {
+        let passage = self.agreed.as_ref()?.passage_of(format)?;
+        let Some(packing) = &self.packing else { return Some(passage) };
+        packing.fits(codec_of(format)?, payload).then_some(passage)
+    }
+
+    /// Sends one frame at the leg's sample rate, in packets of the length that is asked for.
     pub(crate) fn send_frame(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
+        let Some(codec) = self.agreed.as_ref().map(|agreed| agreed.codec) else { return };
+        let Some(mut packing) = self.packing.take_if(|packing| !packing.is_a_frame(codec)) else {
+            return self.send_packet(pcm, FRAME_MS, outgoing, now);
+        };
+        packing.push(pcm);
+        while packing.take(codec, |pcm, ptime_ms| self.send_packet(pcm, ptime_ms, outgoing, now)) {}
+        self.packing = Some(packing);
+    }
+
+    /// Encodes so many milliseconds and sends them.
+    fn send_packet(&mut self, pcm: &[i16], ptime_ms: u32, outgoing: &mut Outgoing, now: Instant) {
         let Some(agreed) = &self.agreed else { return };
         let (codec, payload_type) = (agreed.codec, agreed.send_payload_type);
-        let ticks = agreed.frame_ticks();
+        let ticks = codec.frame_ticks(ptime_ms);
         let Some(encoder) = encoder(&mut self.encoder, codec) else { return };
         let mut packet = outgoing.pool.take();
         let room = RTP_HEADER_BYTES..PACKET_BYTES_MAX - PROTECTION_BYTES_MAX;

@@ -91,7 +91,7 @@ impl Leg {
         outgoing: &mut Outgoing,
         now: Instant,
     ) -> bool {
-        let passage = self.agreed.as_ref().and_then(|agreed| agreed.passage_of(format));
+        let passage = self.passage(format, packet.payload);
         let Some(listening) = &mut self.listening else { return false };
         if let Some(passage) = passage {
             listening.speech = None;

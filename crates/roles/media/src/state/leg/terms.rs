@@ -3,6 +3,7 @@
 use super::Leg;
 use crate::state::description;
 use crate::state::inband::InbandDtmf;
+use crate::state::packing::Packing;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{IceRole, LegMeasure, MediaRefusal, SourceRule, Terms};
@@ -62,6 +63,7 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
+        self.packing = terms.ptime_ms.map(Packing::new);
         // The two parties of a proxy's call hear each other's tones themselves, unless somebody asks.
         if self.inband_dtmf != InbandDtmf::Always {
             let is_asked = terms.detects_dtmf;
