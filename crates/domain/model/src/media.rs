@@ -70,6 +70,8 @@ pub struct Terms {
     /// How long packets to the party last, in milliseconds, as near as their codec has it: packets of another
     /// length are decoded and made anew. `None` passes packets on as they come and makes those of 20 ms.
     pub ptime_ms: Option<u16>,
+    /// What Opus that we make for the party may take, in bits per second; our own choice when `None`.
+    pub opus_bitrate: Option<u32>,
     /// Whether keys are listened for in the party's speech when it has no telephone-event.
     pub detects_dtmf: bool,
 }

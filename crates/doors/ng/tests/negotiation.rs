@@ -334,6 +334,16 @@ fn the_packet_time_of_both_sides_is_set_by_the_offer() {
 }
 
 #[test]
+fn the_bits_of_opus_are_set_for_either_side() {
+    let mut world = World::new();
+    let flags = r#""codec":{"transcode":["opus/48000/2/24000"],"set":["opus/48000/1/16000"]},"#;
+    world.offer(flags, PHONE);
+    world.answer("", OTHER);
+    let asked: Vec<_> = world.terms().iter().map(|terms| terms.opus_bitrate).collect();
+    assert_eq!(asked, [Some(24_000), Some(16_000)]);
+}
+
+#[test]
 fn keys_are_listened_for_in_both_directions_when_asked() {
     let mut world = World::new();
     world.offer(r#""flags":["detect-DTMF"],"#, PHONE);

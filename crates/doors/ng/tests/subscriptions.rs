@@ -178,6 +178,10 @@ fn what_cannot_be_subscribed_to_is_said() {
     let reply = subscribe(&mut world, r#""flags":["all"]"#);
     assert!(error_of(&reply).contains("no party of the call sends media yet"));
     world.answer("", OTHER);
+    let reply = subscribe(&mut world, r#""to-tag":"s""#);
+    assert!(error_of(&reply).contains("no party is named"));
+    let reply = subscribe(&mut world, r#""label":"x""#);
+    assert!(error_of(&reply).contains("no such party"));
     let reply = subscribe(&mut world, r#""from-tag":"a","to-tag":"b""#);
     assert!(error_of(&reply).contains("that of a party"));
     let reply = subscribe_answer(&mut world, "x", &[7_000]);

@@ -250,6 +250,14 @@ impl Encoder {
         }
     }
 
+    /// How many bits per second Opus may take, on average; it is kept within 6,000 and 510,000. Other codecs
+    /// have one rate.
+    pub fn set_bitrate(&mut self, bits_per_s: u32) {
+        if let EncoderState::Opus(encoder) = &mut self.state {
+            encoder.set_bitrate(bits_per_s);
+        }
+    }
+
     /// Tells the encoder how much the network loses, in percent, so that Opus can spend bits on
     /// forward error correction (RFC 6716 2.1.7). Codecs without it ignore the figure.
     pub fn set_expected_loss(&mut self, percent: u8) {

@@ -17,6 +17,10 @@ const MAX_OPUS_PAYLOAD: usize = 1275;
 /// Average bits per second of an encoder: full-band speech with room for error correction.
 const BITRATE: i32 = 32_000;
 
+/// The limits of the bitrate in bits per second (RFC 6716 2.1.1).
+const BITRATE_MIN: i32 = 6_000;
+const BITRATE_MAX: i32 = 510_000;
+
 /// libopus' effort from 0 to 10. 5 costs a third of 10 and is hard to tell from it on speech.
 const COMPLEXITY: i32 = 5;
 
@@ -60,6 +64,11 @@ impl OpusEncoder {
         self.0
             .encode(pcm, payload)
             .map_err(|_| CodecError::OutputTooSmall { needed: MAX_OPUS_PAYLOAD })
+    }
+
+    pub(crate) fn set_bitrate(&mut self, bits_per_s: u32) {
+        let bits = i32::try_from(bits_per_s).unwrap_or(i32::MAX).clamp(BITRATE_MIN, BITRATE_MAX);
+        self.0.set_bitrate(Bitrate::Bits(bits)).expect("libopus takes what is within its limits");
     }
 
     pub(crate) fn set_expected_loss(&mut self, percent: u8) {

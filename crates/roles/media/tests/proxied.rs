@@ -3,6 +3,7 @@
 mod world;
 
 use offhook_audio::{Codec, Tone};
+use offhook_bus::{MediaCommand, MediaEvent};
 use std::time::Duration;
 use world::{CODECS, Protection, World};
 
@@ -53,6 +54,39 @@ fn packets_that_have_the_length_are_relayed() {
     let headers = &world.parties[b].headers;
     assert_eq!((headers[0].sequence_number, headers[0].timestamp), (1, 0));
     world.assert_hears(b, HZ);
+}
+
+/// Bytes that go to a party with Opus in a second.
+fn opus_bytes_of_a_second(opus_bitrate: Option<u32>) -> u64 {
+    let mut world = World::new();
+    let a = world.call_on(Protection::Plain, Codec::Pcmu, |_| {});
+    let b = world.call_on(Protection::Plain, Codec::Opus, |terms| {
+        terms.opus_bitrate = opus_bitrate;
+    });
+    world.bridge(a, b);
+    world.parties[a].speak(HZ);
+    world.advance(SECOND);
+    let octets = |world: &mut World| {
+        let leg = world.parties[b].leg;
+        world.events.clear();
+        world.command(MediaCommand::Measure { leg });
+        let measured = world.events.iter().find_map(|event| match event {
+            MediaEvent::Measured { measure, .. } => measure.as_ref(),
+            _ => None,
+        });
+        measured.expect("what was measured").octets_sent
+    };
+    let before = octets(&mut world);
+    world.advance(SECOND);
+    world.assert_hears(b, HZ);
+    octets(&mut world) - before
+}
+
+#[test]
+fn opus_takes_the_bits_that_are_asked_for() {
+    let (low, high) = (opus_bytes_of_a_second(Some(12_000)), opus_bytes_of_a_second(Some(64_000)));
+    assert!((1_000..2_500).contains(&low), "{low} bytes");
+    assert!((5_000..9_000).contains(&high), "{high} bytes");
 }
 
 /// A party that presses a key within its speech, having no telephone-event.

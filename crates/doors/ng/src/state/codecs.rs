@@ -128,6 +128,16 @@ fn rtpmap(format: AudioFormat) -> String {
     text.split_once(' ').map_or_else(String::new, |(_, map)| map.to_owned())
 }
 
+/// The bits per second that a list has for Opus, as in `opus/48000/2/32000`.
+pub(super) fn opus_bitrate(names: &[String]) -> Option<u32> {
+    let of_opus = |name: &String| {
+        let mut parts = name.split('/');
+        let is_opus = parts.next()?.eq_ignore_ascii_case(Encoding::Opus.as_str());
+        parts.nth(2).filter(|_| is_opus)?.parse().ok()
+    };
+    names.iter().find_map(of_opus)
+}
+
 /// The codec in which a publisher shall send: the first of those that are preferred and offered, or else the
 /// first that is offered; its payload type.
 pub(super) fn published(offered: &[Format], flags: &CodecFlags) -> Option<u8> {

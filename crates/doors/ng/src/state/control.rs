@@ -166,6 +166,12 @@ fn everybody(call: &Call) -> Result<Vec<PartyId>, Refusal> {
     Ok((0..call.parties.len()).collect())
 }
 
+/// Whether a request names a party.
+pub(super) fn names_a_party(request: &Request) -> bool {
+    let tag = request.from_tag.as_deref().is_some_and(|tag| !tag.is_empty());
+    tag || request.flags.label.is_some() || request.argument("address").is_some()
+}
+
 /// The parties that a request names: by tag, by label, by the address in their description, or all.
 pub(super) fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
     let no_party = || refuse("From-tag or label given, but there is no such party");

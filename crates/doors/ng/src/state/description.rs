@@ -154,6 +154,7 @@ pub(super) fn offer_terms(
         sources: sources(flags),
         type_of_service: flags.tos,
         ptime_ms: flags.ptime_ms,
+        opus_bitrate: codecs::opus_bitrate(&flags.codec.transcode),
         detects_dtmf: flags.switches.detect_dtmf,
     })
 }
@@ -179,6 +180,7 @@ pub(super) fn answer_terms(
         sources: sources(flags),
         type_of_service: flags.tos.or(offer_flags.tos),
         ptime_ms: offer_flags.ptime_reverse_ms,
+        opus_bitrate: codecs::opus_bitrate(&offer_flags.codec.set),
         detects_dtmf: [flags, offer_flags].iter().any(|flags| flags.switches.detect_dtmf),
     }
 }

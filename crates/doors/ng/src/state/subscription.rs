@@ -321,8 +321,14 @@ pub(super) struct FeedOffer {
 /// The parties that a request wants to hear.
 fn heard_parties(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
     if request.flags.from_tags.is_empty() {
+        let all_are_meant = request.flags.switches.all;
+        let is_named = !all_are_meant && control::names_a_party(request);
+        if !all_are_meant && !is_named {
+            return Err(refuse(
+                "no party is named: give from-tag, from-tags, label, address or all",
+            ));
+        }
         let all = control::named(call, request)?;
-        let is_named = request.from_tag.is_some() && !request.flags.switches.all;
         // Where all are meant, those count who are there.
         let is_there = |id: &PartyId| is_named || call.parties[*id].speaks.is_some();
         return Ok(all.into_iter().filter(is_there).collect());

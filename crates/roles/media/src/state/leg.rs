@@ -70,6 +70,8 @@ pub struct Leg {
     agreed: Option<Agreed>,
     timeline: Timeline,
     encoder: Option<Encoder>,
+    /// What Opus to the party may take, where that is asked for, in bits per second.
+    opus_bitrate: Option<u32>,
     /// Makes packets of a length that is asked for; ours are frames without it.
     packing: Option<Packing>,
     program: Program,
@@ -157,6 +159,7 @@ impl Leg {
             ),
             local,
             encoder: None,
+            opus_bitrate: None,
             packing: None,
             program: Program::None,
             hold_music: None,

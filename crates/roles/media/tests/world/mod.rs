@@ -224,6 +224,7 @@ impl World {
             sources: SourceRule::Latch,
             type_of_service: None,
             ptime_ms: None,
+            opus_bitrate: None,
             detects_dtmf: false,
         };
         change(&mut terms);

@@ -165,7 +165,7 @@ impl Leg {
         let Some(agreed) = &self.agreed else { return };
         let (codec, payload_type) = (agreed.codec, agreed.send_payload_type);
         let ticks = codec.frame_ticks(ptime_ms);
-        let Some(encoder) = encoder(&mut self.encoder, codec) else { return };
+        let Some(encoder) = encoder(&mut self.encoder, codec, self.opus_bitrate) else { return };
         let mut packet = outgoing.pool.take();
         let room = RTP_HEADER_BYTES..PACKET_BYTES_MAX - PROTECTION_BYTES_MAX;
         let Ok(length) = encoder.encode(pcm, &mut packet.buffer()[room]) else {
@@ -281,9 +281,16 @@ impl Leg {
 }
 
 /// The encoder of this codec, made when it is first needed.
-fn encoder(slot: &mut Option<Encoder>, codec: Codec) -> Option<&mut Encoder> {
+fn encoder(
+    slot: &mut Option<Encoder>,
+    codec: Codec,
+    opus_bitrate: Option<u32>,
+) -> Option<&mut Encoder> {
     if slot.as_ref().is_none_or(|encoder| encoder.codec() != codec) {
         *slot = Encoder::new(codec).ok();
+        if let (Some(encoder), Some(bits_per_s)) = (slot.as_mut(), opus_bitrate) {
+            encoder.set_bitrate(bits_per_s);
+        }
     }
     slot.as_mut()
 }

@@ -63,6 +63,10 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
+        if self.opus_bitrate != terms.opus_bitrate {
+            self.opus_bitrate = terms.opus_bitrate;
+            self.encoder = None;
+        }
         self.packing = terms.ptime_ms.map(Packing::new);
         // The two parties of a proxy's call hear each other's tones themselves, unless somebody asks.
         if self.inband_dtmf != InbandDtmf::Always {
