@@ -114,6 +114,8 @@ fn several_parties_are_named_by_their_tags() {
     for keys in [r#""from-tags":["b","a"]"#, r#""flags":["from-tags-b","from-tags-a"]"#] {
         assert_eq!(tags(&subscribe(&mut world, keys)), ["b", "a"]);
     }
+    // One that is named twice is heard once.
+    assert_eq!(tags(&subscribe(&mut world, r#""from-tags":["b","b"]"#)), ["b"]);
     let reply = subscribe(&mut world, r#""from-tags":["b","x"]"#);
     assert!(error_of(&reply).contains("the tag x"));
 }

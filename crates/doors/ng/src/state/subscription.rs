@@ -236,11 +236,12 @@ impl Door {
         self.keep(call_id);
         let waiting = heard.iter().map(|(feed, _)| feed.leg).collect();
         for (Feed { source, leg }, answer) in heard {
-            self.tell(MediaCommand::AcceptAnswer { leg, answer });
             let heard = self.calls.get(call_id).and_then(|call| call.parties.get(source)?.leg);
+            // What is wrong with listening is told before the answer is in force.
             if let Some(to) = heard {
                 self.tell(MediaCommand::Listen { leg, to });
             }
+            self.tell(MediaCommand::AcceptAnswer { leg, answer });
         }
         let task = SubscriptionTask { waiting, refused: None };
         self.start_work(call_id, id, Task::Subscription(task), now);
@@ -333,11 +334,15 @@ fn heard_parties(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal
         let is_there = |id: &PartyId| is_named || call.parties[*id].speaks.is_some();
         return Ok(all.into_iter().filter(is_there).collect());
     }
-    let find = |tag: &String| {
+    let mut parties = Vec::new();
+    for tag in &request.flags.from_tags {
         let found = call.party_with_tag(tag);
-        found.ok_or_else(|| refuse(format!("there is no party with the tag {tag}")))
-    };
-    request.flags.from_tags.iter().map(find).collect()
+        let party = found.ok_or_else(|| refuse(format!("there is no party with the tag {tag}")))?;
+        if !parties.contains(&party) {
+            parties.push(party);
+        }
+    }
+    Ok(parties)
 }
 
 /// What each of these parties says, as an offer of ours would have it.
