@@ -334,6 +334,16 @@ fn the_packet_time_of_both_sides_is_set_by_the_offer() {
 }
 
 #[test]
+fn the_ice_of_an_offer_is_rejected_when_asked() {
+    for (keys, ice) in [(r#""flags":["reject-ICE"],"#, IceRole::None), ("", IceRole::Full)] {
+        let mut world = World::new();
+        world.offer(keys, PHONE);
+        world.answer("", OTHER);
+        assert_eq!(world.terms().last().expect("terms").ice, ice);
+    }
+}
+
+#[test]
 fn the_bits_of_opus_are_set_for_either_side() {
     let mut world = World::new();
     let flags = r#""codec":{"transcode":["opus/48000/2/24000"],"set":["opus/48000/1/16000"]},"#;

@@ -197,6 +197,8 @@ pub struct Switches {
     pub inject_dtmf: bool,
     /// A subscription is described as `inactive`.
     pub inactive: bool,
+    /// The ICE of an offer is not answered.
+    pub reject_ice: bool,
     /// A plain offer has keys, too, which the answer may take (RFC 8643).
     pub osrtp_offer: bool,
 }
@@ -314,6 +316,7 @@ impl Flags {
             "detect-dtmf" => &mut switches.detect_dtmf,
             "inject-dtmf" => &mut switches.inject_dtmf,
             "inactive" => &mut switches.inactive,
+            "reject-ice" => &mut switches.reject_ice,
             "osrtp-offer" | "osrtp-offer-rfc" => &mut switches.osrtp_offer,
             "trust-address" => {
                 self.trust_address = Some(is_on);
@@ -324,7 +327,8 @@ impl Flags {
                 return true;
             }
             // What these ask for is done without being asked.
-            "symmetric" | "allow-transcoding" | "no-redis-update" | "debug" => return true,
+            "symmetric" | "allow-transcoding" | "no-redis-update" | "debug" | "ice-lite"
+            | "generate-rtcp" | "unidirectional" => return true,
             _ => return false,
         };
         *switch = is_on;
@@ -407,7 +411,7 @@ impl Flags {
 }
 
 /// Words whose end is a value.
-const BEGINNINGS: [(&str, &str); 18] = [
+const BEGINNINGS: [(&str, &str); 19] = [
     ("codec-mask-", "codec-mask"),
     ("codec-transcode-", "codec-transcode"),
     ("codec-strip-", "codec-strip"),
@@ -420,6 +424,7 @@ const BEGINNINGS: [(&str, &str); 18] = [
     ("sdes-", "sdes"),
     ("rtcp-mux-", "rtcp-mux"),
     ("replace-", "replace"),
+    ("ice-lite-", "ice-lite"),
     ("ice-", "ice"),
     ("dtls-", "dtls"),
     ("direction-", "direction"),

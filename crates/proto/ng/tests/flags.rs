@@ -134,4 +134,8 @@ fn lists_and_words_of_rarer_flags_say_the_same() {
     let both = flags(r#""drop-traffic":"stop","flags":["drop-traffic=start"]"#);
     assert_eq!(both.drop_traffic, Some(false));
     assert!(!flags(r#""all":"none""#).switches.all);
+    let done_anyway = flags(r#""ICE-lite":"both","flags":["generate RTCP","unidirectional"]"#);
+    assert_eq!(done_anyway, Flags::default());
+    assert_eq!(flags(r#""ICE":"force","flags":["ICE-lite-forward"]"#).ice, Some(Ice::Force));
+    assert!(flags(r#""flags":["reject ICE"]"#).switches.reject_ice);
 }

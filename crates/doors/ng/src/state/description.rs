@@ -166,7 +166,7 @@ pub(super) fn answer_terms(
     flags: &Flags,
     partner: Option<LegId>,
 ) -> Terms {
-    let removes_ice = flags.ice == Some(Ice::Remove);
+    let removes_ice = flags.ice == Some(Ice::Remove) || offer_flags.switches.reject_ice;
     let off = |flags: &Flags| flags.sdes.off;
     Terms {
         partner,
