@@ -3,7 +3,7 @@
 use super::Engine;
 use super::agreed::PayloadKind;
 use super::speech_decoder::SpeechDecoder;
-use offhook_bus::{MediaEvent, MediaRefusal};
+use offhook_bus::MediaRefusal;
 use offhook_model::LegId;
 use offhook_rtp::RtpPacket;
 use std::time::Instant;
@@ -26,22 +26,15 @@ pub(crate) struct Listening {
 impl Engine {
     /// Lets a leg listen to another one.
     pub(super) fn listen(&mut self, id: LegId, source: LegId, now: Instant) {
-        let listens =
-            |engine: &Self| engine.legs.get(&id).and_then(|leg| leg.listens_to()) == Some(source);
-        if listens(self) {
+        if self.legs.get(&id).and_then(|leg| leg.listens_to()) == Some(source) {
             return;
         }
-        let refuse = |engine: &mut Self, why| {
-            engine.outgoing.event(MediaEvent::Refused { leg: id, why });
-        };
-        if id == source || !self.legs.contains_key(&id) {
-            return refuse(self, MediaRefusal::NoSuchLeg);
-        }
-        let Some(heard) = self.legs.get_mut(&source) else {
-            return refuse(self, MediaRefusal::NoSuchLeg);
+        let is_there = id != source && self.legs.contains_key(&id);
+        let Some(heard) = self.legs.get_mut(&source).filter(|_| is_there) else {
+            return self.refuse(id, MediaRefusal::NoSuchLeg);
         };
         if !heard.add_listener(id) {
-            return refuse(self, MediaRefusal::Exhausted);
+            return self.refuse(id, MediaRefusal::Exhausted);
         }
         self.detach(id, now);
         if let Some(leg) = self.legs.get_mut(&id) {

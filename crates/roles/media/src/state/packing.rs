@@ -17,9 +17,13 @@ impl Packing {
         Self { ptime_ms: ptime_ms.into(), pcm: Vec::with_capacity(MAX_PAYLOAD) }
     }
 
-    /// How long a packet of this codec is, in milliseconds.
-    pub(crate) fn ptime_ms(&self, codec: Codec) -> u32 {
-        codec.ptime_for(self.ptime_ms)
+    /// How long a packet of this codec is, in milliseconds. Linear samples fill a datagram with a frame.
+    fn ptime_ms(&self, codec: Codec) -> u32 {
+        let ptime_ms = codec.ptime_for(self.ptime_ms);
+        match codec {
+            Codec::L16(_) => ptime_ms.min(FRAME_MS),
+            Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => ptime_ms,
+        }
     }
 
     /// Whether a frame of ours is a packet.
@@ -52,5 +56,32 @@ impl Packing {
     /// Forgets what fills no packet.
     pub(crate) fn clear(&mut self) {
         self.pcm.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use offhook_audio::L16Rate;
+
+    #[test]
+    fn every_packet_fits_into_a_datagram() {
+        let codecs = [Codec::Pcmu, Codec::Pcma, Codec::G722, Codec::L16(L16Rate::Hz16000)];
+        for codec in codecs {
+            for ptime_ms in [0, 10, 20, 30, 60, u16::MAX] {
+                let mut packing = Packing::new(ptime_ms);
+                let frame = vec![0; codec.frame_samples(FRAME_MS)];
+                let mut sent = 0;
+                let mut send = |pcm: &[i16], _: u32| {
+                    assert!(pcm.len() <= 960, "{codec:?} of {ptime_ms} ms");
+                    sent += pcm.len();
+                };
+                for _ in 0..30 {
+                    packing.push(&frame);
+                    while packing.take(codec, &mut send) {}
+                }
+                assert_eq!(sent, 30 * frame.len(), "{codec:?} of {ptime_ms} ms");
+            }
+        }
     }
 }
