@@ -125,6 +125,9 @@ fn terms(like: String, partner: Option<LegId>, policy: &OfferPolicy) -> Terms {
         dtls_active: false,
         sources: SourceRule::Latch,
         type_of_service: None,
+        ptime_ms: None,
+        opus_bitrate: None,
+        detects_dtmf: false,
         is_opaque: true,
     }
 }

@@ -36,7 +36,7 @@ pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId, RecordingId};
 pub use media::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, Terms,
+    PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,

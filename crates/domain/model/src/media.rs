@@ -78,6 +78,13 @@ pub struct Terms {
     pub sources: SourceRule,
     /// The type of service of packets to the party (RFC 2474), set when the leg is made.
     pub type_of_service: Option<u8>,
+    /// How long packets to the party last, in milliseconds, as near as their codec has it: packets of another
+    /// length are decoded and made anew. `None` passes packets on as they come and makes those of 20 ms.
+    pub ptime_ms: Option<u16>,
+    /// What Opus that we make for the party may take, in bits per second; our own choice when `None`.
+    pub opus_bitrate: Option<u32>,
+    /// Whether keys are listened for in the party's speech when it has no telephone-event.
+    pub detects_dtmf: bool,
 }
 
 /// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent
@@ -92,6 +99,19 @@ pub enum SourceRule {
     Follow,
     /// Packets go to where the description says, and are taken from anywhere.
     Described,
+}
+
+/// What of a party's speech reaches its partner and those who listen to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SpeechGate {
+    /// What the party says.
+    #[default]
+    Open,
+    /// Packets in the rhythm of the party's own, with silence in them.
+    Silent,
+    /// No packet.
+    Shut,
 }
 
 /// What was measured on a leg so far.
@@ -155,14 +175,25 @@ pub enum MediaCommand {
         /// What our offer says.
         terms: Terms,
     },
-    /// Whether what the party says, and the keys that it presses, are passed on to its partner.
+    /// Whether what the party says, and the keys that it presses, are passed on to its partner and to those
+    /// who listen to it.
     Gate {
         /// The leg.
         leg: LegId,
         /// Whether speech is.
-        speech: bool,
+        speech: SpeechGate,
         /// Whether DTMF is.
         dtmf: bool,
+    },
+    /// Lets a leg hear what the party of another one says, as [`SpeechGate`] lets it pass, and nothing else;
+    /// nothing changes for that party and its partner. Ends what the leg was bridged with, and lasts until
+    /// the leg is bridged or joins a conference, or one of the two is released. Answered by `Refused` when
+    /// one of the legs is not there or as many listen already as may.
+    Listen {
+        /// The leg that hears.
+        leg: LegId,
+        /// The leg whose party is heard.
+        to: LegId,
     },
     /// Asks what was measured on the leg so far. Answered by `Measured`, always.
     Measure {
@@ -461,6 +492,7 @@ impl MediaCommand {
             | Self::AnswerOn { leg, .. }
             | Self::OfferOn { leg, .. }
             | Self::Gate { leg, .. }
+            | Self::Listen { leg, .. }
             | Self::Measure { leg }
             | Self::AcceptAnswer { leg, .. }
             | Self::AcceptOpaqueAnswer { leg, .. }

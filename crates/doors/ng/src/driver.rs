@@ -97,7 +97,7 @@ pub async fn start(config: &Config, links: Links, beside: &Handle) -> anyhow::Re
         Arc::new(UdpSocket::from_std(socket)?)
     };
     let driver = Driver {
-        door: Door::new(settings(config)),
+        door: Door::new(settings(config)?),
         links,
         socket,
         cache: ReplyCache::new(),
@@ -114,16 +114,19 @@ fn bind(address: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
     Ok(socket)
 }
 
-fn settings(config: &Config) -> Settings {
-    Settings {
+fn settings(config: &Config) -> anyhow::Result<Settings> {
+    let mut random = [0; 8];
+    getrandom::fill(&mut random).context("randomness for the name of the NG door")?;
+    Ok(Settings {
         calls_max: config.calls_max,
         delete_delay_s: config.delete_delay_s,
         silence_timeout_s: config.silence_timeout_s,
         offer_timeout_s: config.offer_timeout_s,
         interfaces: config.interfaces.clone(),
+        instance: format!("{:016x}", u64::from_ne_bytes(random)),
         start: Instant::now(),
         unix_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
-    }
+    })
 }
 
 /// A message of a connection.

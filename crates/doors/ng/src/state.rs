@@ -2,15 +2,20 @@
 
 mod call;
 mod codecs;
+mod connection;
 mod control;
 mod description;
 mod ending;
 mod negotiation;
+mod publication;
 mod report;
+mod section;
+mod subscription;
 mod work;
 
 pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
 pub use description::SECTIONS_MAX;
+pub use subscription::SUBSCRIPTIONS_MAX;
 
 use call::Call;
 use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
@@ -62,6 +67,8 @@ pub struct Settings {
     pub offer_timeout_s: u32,
     /// Addresses that stand for ours, by the names that `direction` has for them.
     pub interfaces: BTreeMap<String, IpAddr>,
+    /// A name of this process among others that clients know, of letters and digits.
+    pub instance: String,
     /// The moment at which the wall clock says `unix_start`.
     pub start: Instant,
     /// The wall clock at `start`, since 1970.
@@ -104,6 +111,8 @@ pub struct Totals {
 pub struct Door {
     settings: Settings,
     calls: HashMap<String, Call>,
+    /// Further call-ids of calls, with those that the calls are kept under.
+    aliases: HashMap<String, String>,
     legs: HashMap<LegId, String>,
     next_leg: u64,
     timers: BTreeSet<(Instant, String, TimerName)>,
@@ -120,6 +129,7 @@ impl Door {
         Self {
             settings,
             calls: HashMap::new(),
+            aliases: HashMap::new(),
             legs: HashMap::new(),
             next_leg: DOOR_LEGS.start,
             timers: BTreeSet::new(),
@@ -168,6 +178,7 @@ impl Door {
             let reason = format!("a call-id, tag or branch has more than {NAME_BYTES_MAX} bytes");
             return self.reply(id, Reply::error(reason));
         }
+        let call_id = self.resolved(&call_id).to_owned();
         if !self.calls.contains_key(&call_id)
             && let Err(reply) = self.make_call(&call_id, &request, now)
         {
@@ -183,9 +194,9 @@ impl Door {
         }
     }
 
-    /// Only an offer makes a call.
+    /// Only an offer and a publication make a call.
     fn make_call(&mut self, call_id: &str, request: &Request, now: Instant) -> Result<(), Refusal> {
-        if request.command != Command::Offer {
+        if !matches!(request.command, Command::Offer | Command::Publish) {
             return Err(no_such_call(request));
         }
         if self.calls.len() >= self.settings.calls_max {
@@ -208,6 +219,11 @@ impl Door {
             Command::Answer => self.answer(call_id, id, request, now),
             Command::Delete => self.delete(call_id, id, &request, now),
             Command::Query => self.query(call_id, id, &request, now),
+            Command::SubscribeRequest => self.subscribe(call_id, id, request, now),
+            Command::SubscribeAnswer => self.subscribe_answer(call_id, id, request, now),
+            Command::Unsubscribe => self.unsubscribe(call_id, id, &request),
+            Command::Publish => self.publish(call_id, id, request, now),
+            Command::Connect => self.connect(call_id, id, &request, now),
             _ => self.control(call_id, id, &request, now),
         };
         if let Err(reply) = started {
@@ -260,6 +276,9 @@ impl Door {
             Task::Answer(task) => self.answer_goes_on(call_id, id, task, event, now),
             Task::Measure(task) => self.measure_goes_on(call_id, id, task, event, now),
             Task::Record(task) => self.recording_goes_on(call_id, id, task, &event),
+            Task::Subscribe(task) => self.subscribe_goes_on(call_id, id, task, event),
+            Task::Subscription(task) => self.subscription_goes_on(id, task, &event),
+            Task::Publish(task) => self.publish_goes_on(call_id, id, task, event, now),
         }
     }
 
@@ -363,7 +382,8 @@ impl Door {
     fn list(&self, request: &Request) -> Reply {
         let limit = request.number("limit").unwrap_or(LIST_LIMIT);
         let limit = usize::try_from(limit).unwrap_or(usize::MAX);
-        let calls = self.calls.keys().take(limit).map(Value::text).collect();
+        let calls =
+            self.calls.keys().chain(self.aliases.keys()).take(limit).map(Value::text).collect();
         Reply::ok(Dictionary::new().with("calls", Value::List(calls)))
     }
 }

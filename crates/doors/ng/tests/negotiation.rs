@@ -2,7 +2,7 @@
 
 mod world;
 
-use offhook_bus::{IceRole, MediaCommand, MediaRefusal, Security, SourceRule};
+use offhook_bus::{IceRole, MediaCommand, MediaRefusal, Security, SourceRule, SpeechGate};
 use world::{OTHER, PHONE, World, address, error_of, sdp_of, text_of};
 
 #[test]
@@ -265,4 +265,138 @@ fn calls_are_limited() {
     let sdp = PHONE.replace('\r', "\\r").replace('\n', "\\n");
     let other = format!(r#"{{"command":"offer","call-id":"d","from-tag":"a","sdp":"{sdp}"}}"#);
     assert_eq!(error_of(&world.ask(&other)), "the limit of calls is reached");
+}
+
+#[test]
+fn a_description_that_comes_back_in_a_loop_is_left_alone() {
+    let mut world = World::new();
+    let flags = r#""flags":["loop-protect"],"#;
+    let sdp = sdp_of(&world.offer(flags, PHONE));
+    assert!(sdp.contains("a=rtpengine:instance\r\n"), "{sdp}");
+    let legs = world.commands.len();
+    assert_eq!(sdp_of(&world.offer(flags, &sdp)), sdp);
+    assert_eq!(world.commands.len(), legs, "nothing is asked of the media role");
+    let answer = sdp_of(&world.answer(flags, OTHER));
+    assert!(answer.contains("a=rtpengine:instance\r\n"), "{answer}");
+    assert_eq!(sdp_of(&world.answer(flags, &answer)), answer);
+    // Without the flag it is an offer like any other, and so is what others have marked.
+    assert_ne!(sdp_of(&world.offer("", &sdp)), sdp);
+    let foreign = sdp.replace("a=rtpengine:instance", "a=rtpengine:other");
+    assert_ne!(sdp_of(&world.offer(flags, &foreign)), foreign);
+}
+
+#[test]
+fn a_marked_offer_of_an_unknown_call_makes_none() {
+    let mut world = World::new();
+    let marked = PHONE.replace("a=sendrecv", "a=rtpengine:instance");
+    assert_eq!(sdp_of(&world.offer(r#""flags":["loop-protect"],"#, &marked)), marked);
+    assert_eq!(world.door.call_count(), 0);
+}
+
+#[test]
+fn one_word_offers_to_a_browser() {
+    let mut world = World::new();
+    let sdp = sdp_of(&world.offer(r#""flags":["WebRTC"],"#, PHONE));
+    for expected in [" UDP/TLS/RTP/SAVPF ", "a=ice-ufrag:", "a=rtcp-mux\r\n", "a=fingerprint:"] {
+        assert!(sdp.contains(expected), "no {expected} in {sdp}");
+    }
+    assert!(!sdp.contains("a=crypto") && !sdp.contains("a=rtcp:"), "{sdp}");
+}
+
+#[test]
+fn keys_are_optional_in_a_plain_offer_when_asked_for_or_passed_through() {
+    let security = |world: &World| world.terms().last().expect("terms").security;
+    let mut world = World::new();
+    let sdp = sdp_of(&world.offer(r#""OSRTP":"offer","transport-protocol":"RTP/AVP","#, PHONE));
+    assert!(sdp.contains("RTP/AVP 8") && sdp.contains("a=crypto:"), "{sdp}");
+    assert_eq!(security(&world), Security::SdesOrDtls);
+    let mut world = World::new();
+    world.offer(r#""OSRTP":"offer","DTLS":"off","#, PHONE);
+    assert_eq!(security(&world), Security::Sdes);
+    let mut world = World::new();
+    let key = "a=crypto:1 AES_CM_128_HMAC_SHA1_80 \
+        inline:MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDEy\r\n";
+    world.offer("", &format!("{PHONE}{key}"));
+    assert_eq!(security(&world), Security::SdesOrDtls);
+    world.offer(r#""SDES":"off","DTLS":"off","#, &format!("{PHONE}{key}"));
+    assert_eq!(security(&world), Security::Plain);
+    let mut world = World::new();
+    world.offer("", PHONE);
+    assert_eq!(security(&world), Security::Plain);
+}
+
+#[test]
+fn the_packet_time_of_both_sides_is_set_by_the_offer() {
+    let mut world = World::new();
+    let phone = PHONE.replace("a=sendrecv", "a=ptime:20");
+    let sdp = sdp_of(&world.offer(r#""ptime":30,"ptime-reverse":40,"#, &phone));
+    assert!(sdp.contains("a=ptime:30\r\n") && !sdp.contains("a=ptime:20"), "{sdp}");
+    let sdp = sdp_of(&world.answer(r#""ptime":10,"#, OTHER));
+    assert!(sdp.contains("a=ptime:40\r\n"), "{sdp}");
+    let asked: Vec<_> = world.terms().iter().map(|terms| terms.ptime_ms).collect();
+    assert_eq!(asked, [Some(30), Some(40)]);
+}
+
+#[test]
+fn the_ice_of_an_offer_is_rejected_when_asked() {
+    for (keys, ice) in [(r#""flags":["reject-ICE"],"#, IceRole::None), ("", IceRole::Full)] {
+        let mut world = World::new();
+        world.offer(keys, PHONE);
+        world.answer("", OTHER);
+        assert_eq!(world.terms().last().expect("terms").ice, ice);
+    }
+}
+
+#[test]
+fn the_bits_of_opus_are_set_for_either_side() {
+    let mut world = World::new();
+    let flags = r#""codec":{"transcode":["opus/48000/2/24000"],"set":["opus/48000/1/16000"]},"#;
+    world.offer(flags, PHONE);
+    world.answer("", OTHER);
+    let asked: Vec<_> = world.terms().iter().map(|terms| terms.opus_bitrate).collect();
+    assert_eq!(asked, [Some(24_000), Some(16_000)]);
+}
+
+#[test]
+fn keys_are_listened_for_in_both_directions_when_asked() {
+    let mut world = World::new();
+    world.offer(r#""flags":["detect-DTMF"],"#, PHONE);
+    world.answer("", OTHER);
+    assert!(world.terms().iter().all(|terms| terms.detects_dtmf));
+}
+
+#[test]
+fn fax_gateways_are_refused_and_a_call_with_speech_is_not() {
+    let fax = "v=0\r\no=f 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+        m=image 4000 udptl t38\r\n";
+    let mut world = World::new();
+    let reply = world.offer(r#""T.38":["decode"],"#, fax);
+    assert_eq!(error_of(&reply), "T.38: decode is not served: there is no fax gateway");
+    let reply = world.offer(r#""T.38":["force"],"#, PHONE);
+    assert_eq!(error_of(&reply), "T.38: force is not served: there is no fax gateway");
+    sdp_of(&world.offer(r#""T.38":["decode"],"#, PHONE));
+}
+
+#[test]
+fn all_media_of_a_call_is_dropped_and_passes_again() {
+    let gates = |world: &mut World| {
+        let commands = std::mem::take(&mut world.commands);
+        let gates = commands.into_iter().filter_map(|command| match command {
+            MediaCommand::Gate { speech, dtmf, .. } => Some((speech, dtmf)),
+            _ => None,
+        });
+        gates.collect::<Vec<_>>()
+    };
+    let mut world = World::new();
+    world.offer(r#""drop-traffic":"start","#, PHONE);
+    world.answer("", OTHER);
+    let gates_shut = gates(&mut world);
+    assert!(gates_shut.len() >= 2, "{gates_shut:?}");
+    assert!(gates_shut.iter().all(|gate| *gate == (SpeechGate::Shut, false)));
+    world.ask(r#"{"command":"unblock media","call-id":"c"}"#);
+    assert_eq!(gates(&mut world), [(SpeechGate::Shut, false); 2]);
+    world.offer(r#""to-tag":"b","drop-traffic":"stop","#, PHONE);
+    assert_eq!(gates(&mut world), [(SpeechGate::Open, true); 2]);
+    world.answer("", OTHER);
+    assert!(gates(&mut world).is_empty());
 }

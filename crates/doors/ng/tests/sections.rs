@@ -2,7 +2,7 @@
 
 mod world;
 
-use offhook_bus::{LegMeasure, MediaCommand, MediaRefusal, Security};
+use offhook_bus::{LegMeasure, MediaCommand, MediaRefusal, Security, SpeechGate};
 use offhook_model::LegId;
 use offhook_ng::Value;
 use offhook_ng_door::state::SECTIONS_MAX;
@@ -322,7 +322,8 @@ fn a_query_tells_of_every_section_and_a_block_is_of_all() {
     assert_eq!(told, expected);
     let blocked = world.ask(r#"{"command":"block media","call-id":"c","from-tag":"a"}"#);
     assert_eq!(text_of(&blocked, "result"), "ok");
-    let is_shut = |c: &MediaCommand| matches!(c, MediaCommand::Gate { speech: false, .. });
+    let is_shut =
+        |c: &MediaCommand| matches!(c, MediaCommand::Gate { speech: SpeechGate::Shut, .. });
     assert_eq!(count(&world, is_shut), 2);
     // So is a section that comes later.
     world.offer(r#""to-tag":"b","#, &with(&[audio, VIDEO, VIDEO]));

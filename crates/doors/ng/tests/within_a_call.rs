@@ -2,7 +2,7 @@
 
 mod world;
 
-use offhook_bus::{LegMeasure, MediaCommand, MediaEvent};
+use offhook_bus::{LegMeasure, MediaCommand, MediaEvent, SpeechGate};
 use offhook_model::{LegId, MediaTrouble, RecordingCommand, StreamReport};
 use offhook_ng::Value;
 use std::time::Duration;
@@ -145,11 +145,20 @@ fn media_and_dtmf_are_blocked_apart_from_each_other() {
         other => panic!("{other:?}"),
     };
     world.ask(r#"{"command":"block media","call-id":"c","from-tag":"a"}"#);
-    assert_eq!(gate(&world), (false, true));
+    assert_eq!(gate(&world), (SpeechGate::Shut, true));
     world.ask(r#"{"command":"block DTMF","call-id":"c","from-tag":"a"}"#);
-    assert_eq!(gate(&world), (false, false));
+    assert_eq!(gate(&world), (SpeechGate::Shut, false));
     world.ask(r#"{"command":"unblock media","call-id":"c","from-tag":"a"}"#);
-    assert_eq!(gate(&world), (true, false));
+    assert_eq!(gate(&world), (SpeechGate::Open, false));
+    world.ask(r#"{"command":"silence media","call-id":"c","from-tag":"a"}"#);
+    assert_eq!(gate(&world), (SpeechGate::Silent, false));
+    world.ask(r#"{"command":"block media","call-id":"c","from-tag":"a"}"#);
+    world.ask(r#"{"command":"unsilence media","call-id":"c","from-tag":"a"}"#);
+    assert_eq!(gate(&world), (SpeechGate::Shut, false));
+    world.ask(r#"{"command":"unblock media","call-id":"c","address":"10.0.0.1"}"#);
+    assert_eq!(gate(&world), (SpeechGate::Open, false));
+    let reply = world.ask(r#"{"command":"block media","call-id":"c","address":"10.9.9.9"}"#);
+    assert!(error_of(&reply).contains("no such party"));
     let reply = world.ask(r#"{"command":"block media","call-id":"c","from-tag":"x"}"#);
     assert!(error_of(&reply).contains("no such party"));
 }

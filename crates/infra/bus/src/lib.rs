@@ -20,7 +20,7 @@ pub use offhook_model::{
 pub use offhook_model::{ForkCommand, ForkEvent};
 pub use offhook_model::{
     IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, Terms,
+    PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};

@@ -3,7 +3,7 @@
 use crate::g711::Law;
 use crate::opus_codec::{OpusDecoder, OpusEncoder};
 use crate::plc::Concealer;
-use crate::{g711, g722};
+use crate::{g711, g722, opus_codec};
 use thiserror::Error;
 
 /// The longest frame that a decoder may produce: 120 ms of Opus at 48 kHz (RFC 6716 2.1.4).
@@ -176,6 +176,17 @@ impl Codec {
         (self.clock_rate() as u64 * ptime_ms as u64 / 1000) as u32
     }
 
+    /// How many PCM samples at [`Codec::sample_rate`] a payload holds.
+    pub fn payload_samples(self, payload: &[u8]) -> Result<usize, CodecError> {
+        match self {
+            Codec::Pcmu | Codec::Pcma => Ok(payload.len()),
+            Codec::G722 => Ok(payload.len() * 2),
+            Codec::Opus => opus_codec::decoded_samples(payload),
+            Codec::L16(_) => l16_samples(payload, 1),
+            Codec::L16Stereo(_) => l16_samples(payload, 2),
+        }
+    }
+
     /// The packet time to send when the peer asks for `asked_ms`: the nearest shorter one that the
     /// codec has frames for, within [`MIN_PTIME_MS`] and [`MAX_PTIME_MS`].
     pub fn ptime_for(self, asked_ms: u32) -> u32 {
@@ -265,6 +276,14 @@ impl Encoder {
         }
     }
 
+    /// How many bits per second Opus may take, on average; it is kept within 6,000 and 510,000. Other codecs
+    /// have one rate.
+    pub fn set_bitrate(&mut self, bits_per_s: u32) {
+        if let EncoderState::Opus(encoder) = &mut self.state {
+            encoder.set_bitrate(bits_per_s);
+        }
+    }
+
     /// Tells the encoder how much the network loses, in percent, so that Opus can spend bits on
     /// forward error correction (RFC 6716 2.1.7). Codecs without it ignore the figure.
     pub fn set_expected_loss(&mut self, percent: u8) {
@@ -312,15 +331,7 @@ impl Decoder {
 
     /// How many PCM samples [`Decoder::decode`] makes of `payload`.
     pub fn decoded_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        match &self.state {
-            DecoderState::G711(..) => Ok(payload.len()),
-            DecoderState::G722(..) => Ok(payload.len() * 2),
-            DecoderState::Opus(decoder) => decoder.decoded_samples(payload),
-            DecoderState::L16(channels, _) => match payload.len() {
-                bytes if bytes.is_multiple_of(2 * channels) => Ok(bytes / (2 * channels)),
-                _ => Err(CodecError::Malformed),
-            },
-        }
+        self.codec.payload_samples(payload)
     }
 
     /// Decodes one payload into mono PCM at [`Codec::sample_rate`] and returns the number of
@@ -377,6 +388,14 @@ impl Decoder {
 /// The first `needed` elements of `buffer`.
 fn room<T>(buffer: &mut [T], needed: usize) -> Result<&mut [T], CodecError> {
     buffer.get_mut(..needed).ok_or(CodecError::OutputTooSmall { needed })
+}
+
+fn l16_samples(payload: &[u8], channels: usize) -> Result<usize, CodecError> {
+    let bytes = 2 * channels;
+    if !payload.len().is_multiple_of(bytes) {
+        return Err(CodecError::Malformed);
+    }
+    Ok(payload.len() / bytes)
 }
 
 fn encode_l16(pcm: &[i16], channels: usize, payload: &mut [u8]) -> Result<usize, CodecError> {

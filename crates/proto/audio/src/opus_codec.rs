@@ -17,11 +17,26 @@ const MAX_OPUS_PAYLOAD: usize = 1275;
 /// Average bits per second of an encoder: full-band speech with room for error correction.
 const BITRATE: i32 = 32_000;
 
+/// The limits of the bitrate in bits per second (RFC 6716 2.1.1).
+const BITRATE_MIN: i32 = 6_000;
+const BITRATE_MAX: i32 = 510_000;
+
 /// libopus' effort from 0 to 10. 5 costs a third of 10 and is hard to tell from it on speech.
 const COMPLEXITY: i32 = 5;
 
 /// Loss that an encoder prepares for until it is told better, in percent.
 const INITIAL_EXPECTED_LOSS: i32 = 5;
+
+/// How many samples are decoded from a payload (RFC 6716 3.2).
+pub(crate) fn decoded_samples(payload: &[u8]) -> Result<usize, CodecError> {
+    if payload.is_empty() {
+        return Err(CodecError::Malformed);
+    }
+    match opus::packet::get_nb_samples(payload, SAMPLE_RATE) {
+        Ok(samples) if (1..=MAX_FRAME_SAMPLES).contains(&samples) => Ok(samples),
+        _ => Err(CodecError::Malformed),
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct OpusEncoder(opus::Encoder);
@@ -51,6 +66,11 @@ impl OpusEncoder {
             .map_err(|_| CodecError::OutputTooSmall { needed: MAX_OPUS_PAYLOAD })
     }
 
+    pub(crate) fn set_bitrate(&mut self, bits_per_s: u32) {
+        let bits = i32::try_from(bits_per_s).unwrap_or(i32::MAX).clamp(BITRATE_MIN, BITRATE_MAX);
+        self.0.set_bitrate(Bitrate::Bits(bits)).expect("libopus takes what is within its limits");
+    }
+
     pub(crate) fn set_expected_loss(&mut self, percent: u8) {
         self.0
             .set_packet_loss_perc(i32::from(percent.min(100)))
@@ -66,16 +86,6 @@ impl OpusDecoder {
         opus::Decoder::new(SAMPLE_RATE, Channels::Mono)
             .map(OpusDecoder)
             .map_err(|_| CodecError::Unavailable)
-    }
-
-    pub(crate) fn decoded_samples(&self, payload: &[u8]) -> Result<usize, CodecError> {
-        if payload.is_empty() {
-            return Err(CodecError::Malformed);
-        }
-        match self.0.get_nb_samples(payload) {
-            Ok(samples) if (1..=MAX_FRAME_SAMPLES).contains(&samples) => Ok(samples),
-            _ => Err(CodecError::Malformed),
-        }
     }
 
     pub(crate) fn decode(&mut self, payload: &[u8], pcm: &mut [i16]) -> Result<usize, CodecError> {

@@ -1,6 +1,6 @@
 //! Recordings as they are kept in files: WAV, MP3, and Ogg with Vorbis or Opus, as mono PCM.
 
-use crate::codec::MAX_FRAME_SAMPLES;
+use crate::codec::{Codec, MAX_FRAME_SAMPLES};
 use crate::opus_codec::OpusDecoder;
 use crate::resampler::{MAX_RATE, MIN_RATE};
 use crate::wav::{self, Wav};
@@ -165,7 +165,7 @@ fn decode_opus(
     samples: &mut Vec<i16>,
 ) -> Result<usize, SoundFileError> {
     let mut pcm = [0; MAX_FRAME_SAMPLES];
-    opus.decoded_samples(payload).map_err(|_| SoundFileError::Malformed)?;
+    Codec::Opus.payload_samples(payload).map_err(|_| SoundFileError::Malformed)?;
     let count = opus.decode(payload, &mut pcm).map_err(|_| SoundFileError::Malformed)?;
     samples.extend(&pcm[..count]);
     Ok(count)

@@ -1,7 +1,9 @@
 //! No payload and no order of payloads and losses makes a decoder panic.
 
 use offhook_audio::codec::MAX_FRAME_SAMPLES;
-use offhook_audio::{Codec, Decoder, DtmfDetector, Encoder, L16Rate, Resampler, wav};
+use offhook_audio::{
+    Codec, Decoder, DtmfDetector, Encoder, L16Rate, Resampler, silent_payload, wav,
+};
 use proptest::prelude::*;
 
 #[derive(Debug, Clone)]
@@ -51,6 +53,15 @@ proptest! {
                 Arrival::Lost(samples) => drop(decoder.conceal(&mut pcm[..samples])),
                 Arrival::LostBefore(next, samples) => drop(decoder.recover(&next, &mut pcm[..samples])),
             }
+        }
+    }
+
+    #[test]
+    fn any_payload_is_silenced_or_refused(codec in codec(), payload in payload()) {
+        let mut silent = [0; 1500];
+        let length = silent_payload(codec, &payload, &mut silent);
+        if let (Some(length), Ok(samples)) = (length, codec.payload_samples(&payload)) {
+            prop_assert_eq!(codec.payload_samples(&silent[..length]), Ok(samples));
         }
     }
 

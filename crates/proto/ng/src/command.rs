@@ -41,11 +41,27 @@ pub enum Command {
     StopMedia,
     /// Press a key for a party to hear.
     PlayDtmf,
+    /// Send what a party says to a recording daemon.
+    StartForwarding,
+    /// Send it there no longer.
+    StopForwarding,
+    /// A description of media that comes in and has no other side.
+    Publish,
+    /// Somebody wants to hear parties of a call: an offer for it.
+    SubscribeRequest,
+    /// The answer to that offer.
+    SubscribeAnswer,
+    /// The end of a subscription.
+    Unsubscribe,
+    /// Join two parties, of one call or of two.
+    Connect,
+    /// Take media in with one codec and send it elsewhere with another.
+    Transform,
 }
 
 impl Command {
     /// All commands with their words.
-    const WORDS: [(Self, &'static str); 19] = [
+    const WORDS: [(Self, &'static str); 27] = [
         (Self::Ping, "ping"),
         (Self::Offer, "offer"),
         (Self::Answer, "answer"),
@@ -65,6 +81,14 @@ impl Command {
         (Self::PlayMedia, "play media"),
         (Self::StopMedia, "stop media"),
         (Self::PlayDtmf, "play DTMF"),
+        (Self::StartForwarding, "start forwarding"),
+        (Self::StopForwarding, "stop forwarding"),
+        (Self::Publish, "publish"),
+        (Self::SubscribeRequest, "subscribe request"),
+        (Self::SubscribeAnswer, "subscribe answer"),
+        (Self::Unsubscribe, "unsubscribe"),
+        (Self::Connect, "connect"),
+        (Self::Transform, "transform"),
     ];
 
     /// The command of that name, in any case of letters and with hyphens for spaces.

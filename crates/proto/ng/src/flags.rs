@@ -45,12 +45,20 @@ pub struct Flags {
     pub tos: Option<u8>,
     /// What the caller wants to find again in recordings.
     pub metadata: Option<String>,
-    /// The packet time of the description, in milliseconds.
+    /// The packet time towards the receiver of the description, in milliseconds.
     pub ptime_ms: Option<u16>,
+    /// The packet time towards its sender, in milliseconds.
+    pub ptime_reverse_ms: Option<u16>,
+    /// What is asked for about fax over IP (T.38): `decode`, `force` and so on, in lower case.
+    pub t38: Vec<String>,
+    /// Whether all media of the call is dropped from here on; nothing changes when it is not said.
+    pub drop_traffic: Option<bool>,
     /// A name of the side that sent the message.
     pub label: Option<String>,
     /// The name that the side gets.
     pub set_label: Option<String>,
+    /// The tags of several parties that a request is about.
+    pub from_tags: Vec<String>,
     /// Flags that mean nothing here.
     pub unknown: Vec<String>,
 }
@@ -187,6 +195,12 @@ pub struct Switches {
     pub detect_dtmf: bool,
     /// DTMF is sent as tones within the speech.
     pub inject_dtmf: bool,
+    /// A subscription is described as `inactive`.
+    pub inactive: bool,
+    /// The ICE of an offer is not answered.
+    pub reject_ice: bool,
+    /// A plain offer has keys, too, which the answer may take (RFC 8643).
+    pub osrtp_offer: bool,
 }
 
 impl Flags {
@@ -198,7 +212,7 @@ impl Flags {
             ("rtpp-flags", _) => each_text(value, |line| {
                 rtpp_flags::tokens(line).for_each(|token| self.handle_token(&token));
             }),
-            ("replace" | "sdes" | "rtcp-mux" | "osrtp", _) => each_text(value, |item| {
+            ("replace" | "sdes" | "rtcp-mux" | "osrtp" | "t.38", _) => each_text(value, |item| {
                 self.handle_token(&format!("{key}-{item}"));
             }),
             ("codec", Value::Dictionary(entries)) => {
@@ -209,6 +223,7 @@ impl Flags {
             }
             ("codec", _) => each_text(value, |item| self.handle_token(&format!("codec-{item}"))),
             ("direction", _) => each_text(value, |name| push(&mut self.direction, name)),
+            ("from-tags", _) => each_text(value, |tag| push(&mut self.from_tags, tag)),
             ("received-from", Value::List(parts)) => {
                 let address = parts.last().and_then(Value::as_text);
                 self.received_from = address.and_then(|address| address.parse().ok());
@@ -253,6 +268,9 @@ impl Flags {
             "rtcp-mux" => self.handle_rtcp_mux(value),
             "replace" => self.handle_replace(value),
             "direction" => push(&mut self.direction, value),
+            // Where there is one side alone, it has one interface.
+            "interface" => self.direction = vec![value.to_owned(), value.to_owned()],
+            "from-tags" => push(&mut self.from_tags, value),
             "address-family" => self.address_family = address_family(value),
             "media-address" => self.media_address = bare(value).parse().ok(),
             "received-from" | "sip-source-address-is" => {
@@ -262,9 +280,15 @@ impl Flags {
             "delete-delay" => self.delete_delay_s = value.trim().parse().ok(),
             "tos" => self.tos = value.trim().parse().ok(),
             "metadata" => self.metadata = Some(value.to_owned()),
+            "ptime-reverse" => self.ptime_reverse_ms = value.trim().parse().ok(),
+            "t.38" => push(&mut self.t38, &normalised(value)),
+            "drop-traffic" => self.handle_drop_traffic(value),
+            "webrtc" => self.speak_to_browser(),
+            // Offers with optional keys are answered with keys without being asked to.
+            "osrtp-accept" | "osrtp-accept-rfc" => {}
             "ptime" => self.ptime_ms = value.trim().parse().ok(),
             "label" | "from-label" => self.label = Some(value.to_owned()),
-            "set-label" => self.set_label = Some(value.to_owned()),
+            "set-label" | "to-label" => self.set_label = Some(value.to_owned()),
             // The module that sends the string has made a key of these.
             "via-branch" | "via-branch-param" => {}
             _ => push(&mut self.unknown, name),
@@ -272,7 +296,7 @@ impl Flags {
     }
 
     fn handle_switch(&mut self, name: &str, value: &str) -> bool {
-        let is_on = !matches!(value, "no" | "off" | "0" | "false");
+        let is_on = !matches!(value, "no" | "off" | "0" | "false" | "none");
         let switches = &mut self.switches;
         let switch = match name {
             "asymmetric" => &mut switches.asymmetric,
@@ -291,6 +315,9 @@ impl Flags {
             "all" => &mut switches.all,
             "detect-dtmf" => &mut switches.detect_dtmf,
             "inject-dtmf" => &mut switches.inject_dtmf,
+            "inactive" => &mut switches.inactive,
+            "reject-ice" => &mut switches.reject_ice,
+            "osrtp-offer" | "osrtp-offer-rfc" => &mut switches.osrtp_offer,
             "trust-address" => {
                 self.trust_address = Some(is_on);
                 return true;
@@ -300,11 +327,32 @@ impl Flags {
                 return true;
             }
             // What these ask for is done without being asked.
-            "symmetric" | "allow-transcoding" | "no-redis-update" | "debug" => return true,
+            "symmetric" | "allow-transcoding" | "no-redis-update" | "debug" | "ice-lite"
+            | "generate-rtcp" | "unidirectional" => return true,
             _ => return false,
         };
         *switch = is_on;
         true
+    }
+
+    /// What a browser needs (the flag `WebRTC`).
+    fn speak_to_browser(&mut self) {
+        self.transport_protocol = Some("UDP/TLS/RTP/SAVPF".to_owned());
+        self.ice = Some(Ice::Force);
+        self.rtcp_mux.offer = true;
+        self.rtcp_mux.require = true;
+        self.sdes.off = true;
+        self.switches.no_rtcp_attribute = true;
+        self.switches.generate_mid = true;
+    }
+
+    /// `stop` holds where both are said.
+    fn handle_drop_traffic(&mut self, value: &str) {
+        match normalised(value).as_str() {
+            "start" => self.drop_traffic = self.drop_traffic.or(Some(true)),
+            "stop" => self.drop_traffic = Some(false),
+            _ => push(&mut self.unknown, "drop-traffic"),
+        }
     }
 
     fn handle_codec(&mut self, name: &str, value: &str) -> bool {
@@ -363,7 +411,7 @@ impl Flags {
 }
 
 /// Words whose end is a value.
-const BEGINNINGS: [(&str, &str); 15] = [
+const BEGINNINGS: [(&str, &str); 19] = [
     ("codec-mask-", "codec-mask"),
     ("codec-transcode-", "codec-transcode"),
     ("codec-strip-", "codec-strip"),
@@ -376,9 +424,13 @@ const BEGINNINGS: [(&str, &str); 15] = [
     ("sdes-", "sdes"),
     ("rtcp-mux-", "rtcp-mux"),
     ("replace-", "replace"),
+    ("ice-lite-", "ice-lite"),
     ("ice-", "ice"),
     ("dtls-", "dtls"),
     ("direction-", "direction"),
+    ("from-tags-", "from-tags"),
+    ("t.38-", "t.38"),
+    ("drop-traffic-", "drop-traffic"),
 ];
 
 /// Lower case, with hyphens for spaces.

@@ -37,7 +37,7 @@ pub enum RequestError {
 }
 
 /// Keys that are arguments of a command and no flags.
-const ARGUMENTS: [&str; 15] = [
+const ARGUMENTS: [&str; 16] = [
     "address",
     "blob",
     "code",
@@ -52,11 +52,12 @@ const ARGUMENTS: [&str; 15] = [
     "repeat-duration",
     "repeat-times",
     "start-pos",
+    "to-call-id",
     "volume",
 ];
 
 /// Keys that callers send for their own sake or that repeat what is said elsewhere.
-const IGNORED: [&str; 3] = ["xmlrpc-callback", "supports", "drop-traffic"];
+const IGNORED: [&str; 2] = ["xmlrpc-callback", "supports"];
 
 impl Request {
     /// Reads a dictionary.

@@ -102,3 +102,40 @@ fn a_request_has_a_command() {
     let unknown = RequestError::UnknownCommand("reboot".to_owned());
     assert_eq!(error(r#"{"command":"reboot"}"#), unknown);
 }
+
+#[test]
+fn a_word_for_browsers_stands_for_several() {
+    let short = flags(r#""flags":["WebRTC"]"#);
+    let long = flags(
+        r#""transport-protocol":"UDP/TLS/RTP/SAVPF","ICE":"force","rtcp-mux":["offer","require"],
+        "SDES":["off"],"flags":["no-rtcp-attribute","generate-mid"]"#,
+    );
+    assert_eq!(short, long);
+    assert_eq!(short.unknown, Vec::<String>::new());
+}
+
+#[test]
+fn lists_and_words_of_rarer_flags_say_the_same() {
+    let keys = flags(
+        r#""OSRTP":["offer","accept"],"T.38":["decode","no-ECM"],"from-tags":["a","B"],
+        "drop-traffic":"start","ptime":30,"ptime-reverse":40"#,
+    );
+    let words = flags(
+        r#""flags":["OSRTP-offer","OSRTP-accept","T.38-decode","T.38-no-ECM","from-tags-a",
+        "from-tags-B","drop-traffic-start","ptime=30","ptime-reverse=40"]"#,
+    );
+    assert_eq!(keys, words);
+    assert_eq!(keys.unknown, Vec::<String>::new());
+    assert_eq!(keys.t38, ["decode", "no-ecm"]);
+    assert_eq!(keys.from_tags, ["a", "B"]);
+    assert!(keys.switches.osrtp_offer);
+    assert_eq!((keys.ptime_ms, keys.ptime_reverse_ms), (Some(30), Some(40)));
+    assert_eq!(keys.drop_traffic, Some(true));
+    let both = flags(r#""drop-traffic":"stop","flags":["drop-traffic=start"]"#);
+    assert_eq!(both.drop_traffic, Some(false));
+    assert!(!flags(r#""all":"none""#).switches.all);
+    let done_anyway = flags(r#""ICE-lite":"both","flags":["generate RTCP","unidirectional"]"#);
+    assert_eq!(done_anyway, Flags::default());
+    assert_eq!(flags(r#""ICE":"force","flags":["ICE-lite-forward"]"#).ice, Some(Ice::Force));
+    assert!(flags(r#""flags":["reject ICE"]"#).switches.reject_ice);
+}

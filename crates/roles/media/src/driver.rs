@@ -4,6 +4,7 @@
 //! leg. Each media thread waits on its sockets and its commands and does what its engine says. A few more
 //! threads fetch sounds, which may take long.
 
+mod audiences;
 mod dispatcher;
 mod forks;
 mod homes;

@@ -16,9 +16,11 @@ mod heard_keys;
 mod inband;
 mod leg;
 mod leg_map;
+mod listener;
 mod notice;
 mod opaque;
 mod packet;
+mod packing;
 mod player;
 mod prompt;
 pub(crate) mod recorded;
@@ -190,6 +192,7 @@ impl Engine {
     /// Takes a leg out, to go on in another engine. Its bridge is parted and it leaves its conference.
     pub fn take_leg(&mut self, leg: LegId, now: Instant) -> Option<Box<Leg>> {
         self.detach(leg, now);
+        self.dismiss_listeners(leg, now);
         self.outgoing.recorded.hurry();
         self.timers.set(leg, None);
         self.legs.remove(&leg)
@@ -205,6 +208,7 @@ impl Engine {
     /// Removes a leg whose state cannot be trusted any longer, without a word.
     pub fn drop_leg(&mut self, leg: LegId, now: Instant) {
         self.detach(leg, now);
+        self.dismiss_listeners(leg, now);
         self.end_recording_of(leg, now);
         self.end_forks_of(leg, now);
         self.timers.set(leg, None);
@@ -236,6 +240,7 @@ impl Engine {
             MediaCommand::Gate { leg, speech, dtmf } => {
                 self.with_leg(leg, now, |leg, _| leg.set_gate(speech, dtmf));
             }
+            MediaCommand::Listen { leg, to } => self.listen(leg, to, now),
             MediaCommand::Measure { leg } => self.measure(leg, now),
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
@@ -408,6 +413,7 @@ impl Engine {
 
     fn release(&mut self, id: LegId, now: Instant) {
         self.detach(id, now);
+        self.dismiss_listeners(id, now);
         self.end_recording_of(id, now);
         self.end_forks_of(id, now);
         self.timers.set(id, None);

@@ -80,6 +80,9 @@ fn comfort_noise_is_heard_where_speech_is_decoded() {
             dtls_active: false,
             sources: SourceRule::Latch,
             type_of_service: None,
+            ptime_ms: None,
+            opus_bitrate: None,
+            detects_dtmf: false,
         };
         world.command(MediaCommand::AnswerOn { leg, offer, terms });
         let answer = world.described(leg).expect("an answer");

@@ -47,6 +47,29 @@ async fn bridge_legs_of_different_threads(config: &Config) {
 }
 
 #[tokio::test]
+async fn a_listener_of_another_thread_follows_whom_it_hears() {
+    let mut role = role(&config());
+    let mut phones = Vec::new();
+    for (leg, hz) in [(1, 440.0), (2, 740.0), (3, 1_004.0), (4, 1_250.0)] {
+        let mut phone = role.call(leg).await.expect("a leg");
+        phone.speak(hz);
+        phones.push(phone);
+    }
+    let [a, b, to_a, to_b] = &mut phones[..] else { panic!("four phones") };
+    role.send(MediaCommand::Listen { leg: to_a.leg, to: a.leg });
+    role.send(MediaCommand::Listen { leg: to_b.leg, to: b.leg });
+    // One of the two is moved, and its listener with it.
+    role.send(MediaCommand::Bridge { a: a.leg, b: b.leg });
+    talk(&mut [(a, 740.0), (b, 440.0), (to_a, 440.0), (to_b, 740.0)]);
+    role.send(MediaCommand::Listen { leg: to_a.leg, to: b.leg });
+    talk(&mut [(a, 740.0), (b, 440.0), (to_a, 740.0), (to_b, 740.0)]);
+    let leg = to_b.leg;
+    role.send(MediaCommand::Listen { leg, to: LegId(99) });
+    let refused = MediaEvent::Refused { leg, why: MediaRefusal::NoSuchLeg };
+    role.event(|event| *event == refused).await;
+}
+
+#[tokio::test]
 async fn legs_of_different_threads_meet_in_a_conference() {
     let mut role = role(&config());
     let conference = ConferenceId(7);

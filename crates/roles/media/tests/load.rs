@@ -166,6 +166,9 @@ fn a_proxy_s_call_is_refused_where_both_codecs_are_known() {
         dtls_active: false,
         sources: SourceRule::Latch,
         type_of_service: None,
+        ptime_ms: None,
+        opus_bitrate: None,
+        detects_dtmf: false,
     };
     let wideband = offer.replace("RTP/AVP 0", "RTP/AVP 9");
     world.command(MediaCommand::OfferOn { leg: callee_leg, terms: terms(&wideband, None) });

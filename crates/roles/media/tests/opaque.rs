@@ -6,7 +6,7 @@ use offhook_audio::Codec;
 use offhook_bus::{
     ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MediaCommand, MediaEvent,
     MemberRole, RecordingCommand, RecordingEvent, RecordingFailure, RecordingFormat,
-    RecordingLayout, RecordingSource,
+    RecordingLayout, RecordingSource, SpeechGate,
 };
 use offhook_rtc::Component;
 use offhook_rtp::SRTP_STREAMS_MAX;
@@ -194,11 +194,14 @@ fn what_was_passed_on_is_counted() {
 fn a_gate_and_a_bridge_stop_media() {
     let (mut world, a, b) = bridged(Protection::Plain, Protection::Plain);
     let leg = world.parties[a].leg;
-    world.command(MediaCommand::Gate { leg, speech: false, dtmf: true });
+    world.command(MediaCommand::Gate { leg, speech: SpeechGate::Shut, dtmf: true });
     world.send(a, rtp(96, 1, 1));
     world.send_rtcp(a, feedback(1));
     assert_eq!(world.parties[b].passed, [feedback(1)], "feedback passes a gate");
-    world.command(MediaCommand::Gate { leg, speech: true, dtmf: true });
+    world.command(MediaCommand::Gate { leg, speech: SpeechGate::Silent, dtmf: true });
+    world.send(a, rtp(96, 1, 1));
+    assert_eq!(world.parties[b].passed.len(), 1, "silence cannot be written for it");
+    world.command(MediaCommand::Gate { leg, speech: SpeechGate::Open, dtmf: true });
     world.send(a, rtp(96, 1, 2));
     world.command(MediaCommand::Unbridge { leg });
     world.send(a, rtp(96, 1, 3));

@@ -1,9 +1,11 @@
 //! One call: its parties, named by their tags.
 
 use super::RequestId;
+use super::subscription::Subscription;
 use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
+use offhook_sdp::SessionDescription;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -37,6 +39,11 @@ pub(super) struct Call {
     pub(super) silence_due: Option<Instant>,
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
+    pub(super) subscriptions: Vec<Subscription>,
+    /// Whether no media of it is passed on.
+    pub(super) drops_traffic: bool,
+    /// Further call-ids that it is known by.
+    pub(super) aliases: Vec<String>,
 }
 
 /// One side of a call; RTPengine calls it a monologue.
@@ -57,14 +64,27 @@ pub(super) struct Party {
     pub(super) media: BTreeMap<usize, Media>,
     /// The last description that it offered.
     pub(super) offer: Option<Offered>,
+    /// What it says; none before an answer or a publication is in force.
+    pub(super) speaks: Option<Speech>,
     /// Whether its speech is not passed on.
     pub(super) speech_blocked: bool,
+    /// Whether silence is passed on in the place of its speech.
+    pub(super) speech_silenced: bool,
     /// Whether its keys are not passed on.
     pub(super) dtmf_blocked: bool,
     /// The protocol that is spoken with it.
     pub(super) protocol: String,
     /// The other side.
     pub(super) partner: Option<PartyId>,
+}
+
+/// What a party sends in the section in which it speaks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Speech {
+    /// That section alone, as the media role knows it.
+    pub(super) sdp: String,
+    /// Whether it is passed on as it is.
+    pub(super) is_opaque: bool,
 }
 
 /// What a section is.
@@ -75,6 +95,13 @@ pub(super) struct Media {
     pub(super) protocol: String,
     /// What is spoken in a section that is passed on as it is.
     pub(super) codec: Option<String>,
+}
+
+impl Media {
+    /// A section in which somebody speaks.
+    pub(super) fn speech(protocol: &str) -> Self {
+        Self { kind: "audio".to_owned(), protocol: protocol.to_owned(), codec: None }
+    }
 }
 
 /// A description that a party offered.
@@ -134,6 +161,26 @@ impl Party {
     pub(super) fn legs(&self) -> impl Iterator<Item = (usize, LegId)> {
         let further = self.further_legs.iter().map(|(section, leg)| (*section, *leg));
         self.leg.map(|leg| (self.leg_section, leg)).into_iter().chain(further)
+    }
+
+    /// The address that its description names.
+    pub(super) fn address(&self) -> Option<IpAddr> {
+        let speaks = self.speaks.as_ref()?;
+        let speaks = SessionDescription::parse(speaks.sdp.as_bytes()).ok()?;
+        let (_, section) = speaks.first_in_use()?;
+        speaks.connection(section)?.ip()
+    }
+
+    /// Whether what it sends where it speaks is passed on as it is.
+    pub(super) fn is_passed_on(&self) -> bool {
+        self.speaks.as_ref().is_some_and(|speaks| speaks.is_opaque)
+    }
+
+    /// What it says, described for the media role; none before that is known or where it is passed on as it
+    /// is, so that nobody else can listen to it.
+    pub(super) fn decoded_speech(&self) -> Option<&str> {
+        let speaks = self.speaks.as_ref().filter(|speaks| !speaks.is_opaque)?;
+        Some(&speaks.sdp)
     }
 
     fn is_tagged(&self) -> bool {
@@ -222,9 +269,11 @@ impl Call {
         Some(self.parties.len() - 1)
     }
 
-    /// The legs of all its parties.
+    /// The legs of all its parties and subscriptions.
     pub(super) fn legs(&self) -> Vec<LegId> {
-        self.parties.iter().flat_map(Party::legs).map(|(_, leg)| leg).collect()
+        let parties = self.parties.iter().flat_map(Party::legs).map(|(_, leg)| leg);
+        let feeds = self.subscriptions.iter().flat_map(|subscription| &subscription.feeds);
+        parties.chain(feeds.map(|feed| feed.leg)).collect()
     }
 }
 

@@ -129,6 +129,15 @@ pub(super) fn offered(theirs: &[Format], flags: &CodecFlags) -> Result<Vec<Edite
     Ok(edited)
 }
 
+/// What of these formats is offered to somebody who listens to a party: only what can be made of its speech.
+pub(super) fn overheard(
+    theirs: &[Format],
+    flags: &CodecFlags,
+) -> Result<Vec<EditedFormat>, String> {
+    let known = theirs.iter().filter(|format| format.known.is_some()).cloned();
+    offered(&known.collect::<Vec<_>>(), flags)
+}
+
 fn cannot_make(name: &str) -> String {
     format!("codec transcode: {name} cannot be made; PCMU, PCMA, G722, opus and L16 can")
 }
@@ -233,6 +242,26 @@ fn added_format(format: &Format) -> EditedFormat {
 fn rtpmap(format: AudioFormat) -> String {
     let text = format.to_rtpmap(0).to_string();
     text.split_once(' ').map_or_else(String::new, |(_, map)| map.to_owned())
+}
+
+/// The bits per second that a list has for Opus, as in `opus/48000/2/32000`.
+pub(super) fn opus_bitrate(names: &[String]) -> Option<u32> {
+    let of_opus = |name: &String| {
+        let mut parts = name.split('/');
+        let is_opus = parts.next()?.eq_ignore_ascii_case(Encoding::Opus.as_str());
+        parts.nth(2).filter(|_| is_opus)?.parse().ok()
+    };
+    names.iter().find_map(of_opus)
+}
+
+/// The codec in which a publisher shall send: the first of those that are preferred and offered, or else the
+/// first that is offered; its payload type.
+pub(super) fn published(offered: &[Format], flags: &CodecFlags) -> Option<u8> {
+    let mut speech = offered.iter().filter(|format| format.is_decoded());
+    let known = speech.clone();
+    let preferred =
+        flags.accept.iter().find_map(|name| known.clone().find(|format| format.is_named(name)));
+    preferred.or_else(|| speech.next()).map(|format| format.payload_type)
 }
 
 /// What a party that offered is answered.

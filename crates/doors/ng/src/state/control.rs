@@ -1,9 +1,9 @@
 //! Commands within a call: blocking, playing, keys and recordings.
 
-use super::call::PartyId;
+use super::call::{Party, PartyId};
 use super::work::{RecordTask, Refusal, Task, refuse};
 use super::{Call, Door, RequestId};
-use offhook_bus::{MediaCommand, MediaEvent};
+use offhook_bus::{MediaCommand, MediaEvent, SpeechGate};
 use offhook_model::{
     LegId, RecordingCommand, RecordingEvent, RecordingFormat, RecordingLayout, RecordingSource,
 };
@@ -38,6 +38,8 @@ impl Door {
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         call.last_signal_s = self.settings.unix_s(now);
         let commands = match request.command {
+            Command::SilenceMedia => gates(call, request, |party| party.speech_silenced = true)?,
+            Command::UnsilenceMedia => gates(call, request, |party| party.speech_silenced = false)?,
             Command::BlockMedia => gates(call, request, |party| party.speech_blocked = true)?,
             Command::UnblockMedia => gates(call, request, |party| party.speech_blocked = false)?,
             Command::BlockDtmf => gates(call, request, |party| party.dtmf_blocked = true)?,
@@ -54,7 +56,7 @@ impl Door {
                 call.recorded = None;
                 vec![stop]
             }
-            command => return Err(refuse(format!("{} is not served", command.as_str()))),
+            command => return Err(refuse(not_served(command))),
         };
         commands.into_iter().for_each(|command| self.tell(command));
         self.reply(id, Reply::ok(Dictionary::new()));
@@ -127,6 +129,17 @@ impl Door {
     }
 }
 
+/// Why a command that is known is refused.
+fn not_served(command: Command) -> String {
+    let name = command.as_str();
+    match command {
+        Command::StartForwarding | Command::StopForwarding => {
+            format!("{name} is not served: there is no recording daemon; use subscribe request")
+        }
+        _ => format!("{name} is not served"),
+    }
+}
+
 fn start_of_recording(path: PathBuf) -> RecordingCommand {
     RecordingCommand::Start {
         path,
@@ -153,8 +166,14 @@ fn everybody(call: &Call) -> Result<Vec<PartyId>, Refusal> {
     Ok((0..call.parties.len()).collect())
 }
 
-/// The parties that a request names: by tag, by label, or all.
-fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
+/// Whether a request names a party.
+pub(super) fn names_a_party(request: &Request) -> bool {
+    let tag = request.from_tag.as_deref().is_some_and(|tag| !tag.is_empty());
+    tag || request.flags.label.is_some() || request.argument("address").is_some()
+}
+
+/// The parties that a request names: by tag, by label, by the address in their description, or all.
+pub(super) fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
     let no_party = || refuse("From-tag or label given, but there is no such party");
     if request.flags.switches.all {
         return everybody(call);
@@ -165,6 +184,12 @@ fn named(call: &Call, request: &Request) -> Result<Vec<PartyId>, Refusal> {
         request.flags.label.as_deref().map(|label| {
             call.parties.iter().position(|party| party.label.as_deref() == Some(label))
         });
+    if let Some(address) = request.argument("address").filter(|_| by_tag.or(by_label).is_none()) {
+        let address = address.parse().map_err(|_| refuse("address is not an IP address"))?;
+        let has_address = |id: &PartyId| call.parties[*id].address() == Some(address);
+        let found: Vec<_> = (0..call.parties.len()).filter(has_address).collect();
+        return if found.is_empty() { Err(no_party()) } else { Ok(found) };
+    }
     match by_tag.or(by_label) {
         Some(party) => Ok(vec![party.ok_or_else(no_party)?]),
         // Without a name everybody is meant, as RTPengine has it for blocking.
@@ -183,20 +208,36 @@ fn legs(call: &Call, parties: &[PartyId]) -> Result<Vec<LegId>, Refusal> {
 fn gates(
     call: &mut Call,
     request: &Request,
-    set: fn(&mut super::call::Party),
+    set: fn(&mut Party),
 ) -> Result<Vec<MediaCommand>, Refusal> {
     let parties = named(call, request)?;
     legs(call, &parties)?;
     let mut commands = Vec::new();
     for id in parties {
-        let party = &mut call.parties[id];
-        set(party);
-        let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
-        for (_, leg) in party.legs() {
-            commands.push(MediaCommand::Gate { leg, speech, dtmf });
-        }
+        set(&mut call.parties[id]);
+        commands.extend(gates_of(&call.parties[id], call.drops_traffic));
     }
     Ok(commands)
+}
+
+/// What of a party is passed on, of each of its sections.
+pub(super) fn gates_of(party: &Party, drops_traffic: bool) -> impl Iterator<Item = MediaCommand> {
+    party.legs().map(move |(_, leg)| gate(party, leg, drops_traffic))
+}
+
+/// Whether something of a party is not passed on.
+pub(super) fn is_gated(party: &Party, drops_traffic: bool) -> bool {
+    drops_traffic || party.speech_blocked || party.speech_silenced || party.dtmf_blocked
+}
+
+/// What of a party is passed on from one of its legs.
+pub(super) fn gate(party: &Party, leg: LegId, drops_traffic: bool) -> MediaCommand {
+    let speech = match (party.speech_blocked || drops_traffic, party.speech_silenced) {
+        (true, _) => SpeechGate::Shut,
+        (false, true) => SpeechGate::Silent,
+        (false, false) => SpeechGate::Open,
+    };
+    MediaCommand::Gate { leg, speech, dtmf: !party.dtmf_blocked && !drops_traffic }
 }
 
 fn play(call: &Call, request: &Request) -> Result<Vec<MediaCommand>, Refusal> {

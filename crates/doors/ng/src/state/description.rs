@@ -85,6 +85,15 @@ impl Said {
         self.description.attribute_for(&self.description.media[index], "ice-ufrag").is_some()
     }
 
+    /// Whether the section of that index offers plain RTP with keys that need not be taken (OSRTP,
+    /// RFC 8643).
+    fn is_osrtp(&self, index: usize) -> bool {
+        let section = &self.description.media[index];
+        let has = |name| self.description.attribute_for(section, name).is_some();
+        let is_plain = matches!(section.protocol, Protocol::RtpAvp | Protocol::RtpAvpf);
+        is_plain && (has("crypto") || has("fingerprint"))
+    }
+
     /// One section alone, with other formats or another protocol when they are given; it is what the media
     /// role sees.
     pub(super) fn alone(
@@ -148,6 +157,11 @@ pub(super) struct Passage {
     pub(super) formats: Option<Vec<EditedFormat>>,
 }
 
+/// Where packets come from when the description is not believed.
+pub(super) fn signalled_address(flags: &Flags) -> Option<IpAddr> {
+    flags.received_from.filter(|_| flags.trust_address == Some(false))
+}
+
 /// How an offer's section is passed; the text says why it cannot be.
 pub(super) fn offered_passage(said: &Said, index: usize, flags: &Flags) -> Result<Passage, String> {
     let section = &said.description.media[index];
@@ -201,7 +215,7 @@ pub(super) fn offer_terms(
         partner,
         is_opaque: passage.is_opaque,
         like: said.alone(index, passage.formats.as_deref(), Some(protocol), None),
-        security: security(protocol, flags)?,
+        security: security(protocol, flags, flags.switches.osrtp_offer || said.is_osrtp(index))?,
         ice: if speaks_ice { IceRole::Full } else { IceRole::None },
         // ICE is spoken on one port alone.
         rtcp_mux: offers_mux || speaks_ice,
@@ -210,6 +224,9 @@ pub(super) fn offer_terms(
         dtls_active: false,
         sources: sources(flags),
         type_of_service: flags.tos,
+        ptime_ms: flags.ptime_ms,
+        opus_bitrate: codecs::opus_bitrate(&flags.codec.transcode),
+        detects_dtmf: flags.switches.detect_dtmf,
     })
 }
 
@@ -221,7 +238,7 @@ pub(super) fn answer_terms(
     flags: &Flags,
     partner: Option<LegId>,
 ) -> Terms {
-    let removes_ice = flags.ice == Some(Ice::Remove);
+    let removes_ice = flags.ice == Some(Ice::Remove) || offer_flags.switches.reject_ice;
     let off = |flags: &Flags| flags.sdes.off;
     Terms {
         partner,
@@ -235,6 +252,9 @@ pub(super) fn answer_terms(
         dtls_active: [flags.dtls, offer_flags.dtls].contains(&Some(Dtls::Active)),
         sources: sources(flags),
         type_of_service: flags.tos.or(offer_flags.tos),
+        ptime_ms: offer_flags.ptime_reverse_ms,
+        opus_bitrate: codecs::opus_bitrate(&offer_flags.codec.set),
+        detects_dtmf: [flags, offer_flags].iter().any(|flags| flags.switches.detect_dtmf),
     }
 }
 
@@ -249,10 +269,16 @@ fn sources(flags: &Flags) -> SourceRule {
     }
 }
 
-fn security(protocol: &str, flags: &Flags) -> Result<Security, String> {
+/// The protection of an offer. Keys in a plain one are optional (OSRTP, RFC 8643).
+fn security(protocol: &str, flags: &Flags, is_osrtp: bool) -> Result<Security, String> {
     let (has_sdes, has_dtls) = (!flags.sdes.off, flags.dtls != Some(Dtls::Off));
     let protocol = Protocol::from(protocol);
     match &protocol {
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_sdes && has_dtls => {
+            Ok(Security::SdesOrDtls)
+        }
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_sdes => Ok(Security::Sdes),
+        Protocol::RtpAvp | Protocol::RtpAvpf if is_osrtp && has_dtls => Ok(Security::Dtls),
         Protocol::RtpAvp | Protocol::RtpAvpf => Ok(Security::Plain),
         Protocol::DtlsSavp | Protocol::DtlsSavpf if has_dtls => Ok(Security::Dtls),
         Protocol::RtpSavp | Protocol::RtpSavpf if has_sdes && has_dtls => Ok(Security::SdesOrDtls),
@@ -417,7 +443,9 @@ fn edit_bundle(editor: &mut DescriptionEditor<'_>, said: &Said, edit: &Edit<'_>)
         let index = part.passage.index;
         let theirs = said.description.media[index].mid();
         let mid = match (edit.is_answer, theirs) {
-            (true, _) => our_mid(part).map(str::to_owned).filter(|mid| theirs != Some(mid.as_str())),
+            (true, _) => {
+                our_mid(part).map(str::to_owned).filter(|mid| theirs != Some(mid.as_str()))
+            }
             (false, None) => names_sections.then(|| free_mid(said, index)),
             (false, Some(_)) => None,
         };

@@ -5,7 +5,7 @@ use super::work::{MeasureTask, Refusal, Task, Then, refuse};
 use super::{Door, NOBODY, RequestId, TimerName};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::{LegId, LegMeasure};
-use offhook_ng::{Reply, Request};
+use offhook_ng::{Dictionary, Reply, Request};
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
@@ -22,6 +22,10 @@ impl Door {
         request: &Request,
         now: Instant,
     ) -> Result<(), Refusal> {
+        if self.end_subscription_of(call_id, request) {
+            self.reply(id, Reply::ok(Dictionary::new()));
+            return Ok(());
+        }
         let parties = self.named_parties(call_id, request);
         if parties.is_empty() && request.flags.switches.fatal {
             return Err(refuse(NO_MATCH));
@@ -214,6 +218,8 @@ impl Door {
         for name in [TimerName::Media, TimerName::Delete, TimerName::Silence] {
             self.clear_timer(call_id, name);
         }
-        self.calls.remove(call_id);
+        for alias in self.calls.remove(call_id).map(|call| call.aliases).unwrap_or_default() {
+            self.aliases.remove(&alias);
+        }
     }
 }

@@ -1,12 +1,13 @@
 //! Offers and answers.
 
-use super::call::{Media, Offered, PartyId};
+use super::call::{Media, Offered, PartyId, Speech};
 use super::codecs::{self, Answered};
 use super::description::{self, Edit, Passage, SECTIONS_MAX, Said, SectionEdit};
+use super::section::{self, Additions};
 use super::work::{
     AnswerTask, AnsweredSection, OfferTask, OfferedSection, Outcome, Refusal, Task, refuse,
 };
-use super::{Door, RequestId, TimerName, reason};
+use super::{Door, RequestId, TimerName, control, reason};
 use offhook_bus::{MediaCommand, MediaEvent, Terms};
 use offhook_model::LegId;
 use offhook_ng::{AddressFamily, Dictionary, Flags, Reply, Request, Switches, Value};
@@ -23,11 +24,6 @@ fn note_unknown(flags: &Flags) {
     }
 }
 
-/// Where packets come from when the description is not believed.
-fn signalled_address(flags: &Flags) -> Option<IpAddr> {
-    flags.received_from.filter(|_| flags.trust_address == Some(false))
-}
-
 /// The address towards the offerer is the one that its offer has named, unless the answer names another.
 fn answer_interface(flags: Flags, offered: &Offered) -> Flags {
     let media_address = flags.media_address.or(offered.own_address);
@@ -36,7 +32,7 @@ fn answer_interface(flags: Flags, offered: &Offered) -> Flags {
 
 impl Door {
     /// Flags whose media address is that of the interface towards the receiver.
-    fn with_interface(&self, flags: Flags, place: usize) -> Result<Flags, Refusal> {
+    pub(super) fn with_interface(&self, flags: Flags, place: usize) -> Result<Flags, Refusal> {
         note_unknown(&flags);
         let address = self.interface(&flags, place);
         let media_address = flags.media_address.or(address);
@@ -74,6 +70,10 @@ impl Door {
         let from_tag = request.from_tag.as_deref().filter(|tag| !tag.is_empty());
         let from_tag = from_tag.ok_or_else(|| refuse("No from-tag in message"))?.to_owned();
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
+        if self.passes_unchanged(call_id, id, &said, &request.flags) {
+            return Ok(());
+        }
+        refuse_fax(&said, &request.flags)?;
         let said = Said::read(said).map_err(refuse)?;
         let flags = self.with_interface(request.flags, 1)?;
         if !said.uses(said.index) {
@@ -161,9 +161,53 @@ impl Door {
             }
             self.tell(MediaCommand::OfferOn { leg, terms });
             let is_new_leg = known.is_none();
+            self.gate_new_leg(call_id, receiver, leg, is_new_leg);
             sections.push(OfferedSection { passage, leg, is_new_leg, outcome: None });
         }
         sections
+    }
+
+    /// Whether the description comes back in a loop of the signalling: it was edited already.
+    fn passes_unchanged(
+        &mut self,
+        call_id: &str,
+        id: RequestId,
+        sdp: &[u8],
+        flags: &Flags,
+    ) -> bool {
+        if !flags.switches.loop_protect || !section::is_marked(sdp, &self.settings.instance) {
+            return false;
+        }
+        let sdp = Value::Text(Cow::Owned(sdp.to_vec()));
+        self.reply(id, Reply::ok(Dictionary::new().with("sdp", sdp)));
+        self.forget_if_empty(call_id);
+        true
+    }
+
+    /// What is added to the description of a request with these flags. Packets of what is passed on as it is
+    /// keep their length.
+    fn additions<'a>(
+        &self,
+        flags: &Flags,
+        ptime_ms: Option<u16>,
+        mut passages: impl Iterator<Item = &'a Passage>,
+    ) -> Additions<'_> {
+        let mark = flags.switches.loop_protect.then_some(self.settings.instance.as_str());
+        let spoken = passages.find(|passage| !passage.is_opaque);
+        Additions { mark, ptime: spoken.map(|passage| passage.index).zip(ptime_ms) }
+    }
+
+    /// Drops the media of a call, or lets it pass again.
+    fn set_traffic(&mut self, call_id: &str, flags: &Flags) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        call.drops_traffic = flags.drop_traffic.unwrap_or(call.drops_traffic);
+        if !call.drops_traffic && flags.drop_traffic.is_none() {
+            return;
+        }
+        let drops = call.drops_traffic;
+        let gates: Vec<_> =
+            call.parties.iter().flat_map(|party| control::gates_of(party, drops)).collect();
+        gates.into_iter().for_each(|gate| self.tell(gate));
     }
 
     fn parties(
@@ -214,7 +258,7 @@ impl Door {
     }
 
     /// Whoever negotiates wants the call to go on.
-    fn keep(&mut self, call_id: &str) {
+    pub(super) fn keep(&mut self, call_id: &str) {
         self.clear_timer(call_id, TimerName::Delete);
     }
 
@@ -267,19 +311,44 @@ impl Door {
         let reply = match failed {
             Some(reason) => Reply::error(reason),
             None => {
+                self.set_traffic(call_id, &task.flags);
                 let outcomes = task.sections.iter().map(|section| {
                     let theirs = &task.said.description.media[section.passage.index];
                     let protocol = description::protocol(theirs, &task.flags);
                     (&section.passage, &section.outcome, protocol)
                 });
-                edited(&task.said, outcomes, &task.flags, false)
+                let passages = task.sections.iter().map(|section| &section.passage);
+                let additions = self.additions(&task.flags, task.flags.ptime_ms, passages);
+                edited(&task.said, outcomes, &task.flags, false, additions)
             }
         };
         self.reply(id, reply);
         self.forget_if_empty(call_id);
     }
 
-    fn lose_leg(&mut self, call_id: &str, party: PartyId, leg: LegId) {
+    /// What both parties of an answer say from here on, in the section in which they speak.
+    fn note_speeches(&mut self, call_id: &str, task: &AnswerTask) {
+        let mut sections = task.sections.iter();
+        let Some(section) = sections.find(|section| section.passage.index == task.said.index)
+        else {
+            return;
+        };
+        let legs = [section.answer_leg, section.offer_leg];
+        for (leg, sdp) in legs.into_iter().zip(section.speaks.clone()) {
+            let is_opaque = section.passage.is_opaque;
+            self.note_speech(call_id, leg, Speech { sdp, is_opaque });
+        }
+    }
+
+    /// What a party says from here on.
+    pub(super) fn note_speech(&mut self, call_id: &str, leg: LegId, speaks: Speech) {
+        let Some(call) = self.calls.get_mut(call_id) else { return };
+        if let Some(party) = call.parties.iter_mut().find(|party| party.leg == Some(leg)) {
+            party.speaks = Some(speaks);
+        }
+    }
+
+    pub(super) fn lose_leg(&mut self, call_id: &str, party: PartyId, leg: LegId) {
         if let Some(call) = self.calls.get_mut(call_id) {
             call.parties[party].lose_leg(leg);
         }
@@ -296,6 +365,9 @@ impl Door {
         let from_tag = tag(&request.from_tag).ok_or_else(|| refuse("No from-tag in message"))?;
         let to_tag = tag(&request.to_tag).ok_or_else(|| refuse("No to-tag in message"))?;
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
+        if self.passes_unchanged(call_id, id, &said, &request.flags) {
+            return Ok(());
+        }
         let no_offer = || refuse("there is no offer that this could answer");
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         let offerer = call.party_with_tag(&from_tag).ok_or_else(no_offer)?;
@@ -322,7 +394,8 @@ impl Door {
         }
         self.watch_silence(call_id, &sections, now);
         let records = flags.switches.record_call || offered.flags.switches.record_call;
-        let task = AnswerTask { said, flags, sections, records };
+        let ptime_ms = offered.flags.ptime_reverse_ms;
+        let task = AnswerTask { said, flags, sections, records, ptime_ms };
         self.start_work(call_id, id, Task::Answer(Box::new(task)), now);
         Ok(())
     }
@@ -368,13 +441,15 @@ impl Door {
                 }
             }
             let legs = (answer_leg, offer_leg);
-            self.tell_answer(legs, (offer, offered), said, flags, &passage, kept.as_deref());
+            let speaks =
+                self.tell_answer(legs, (offer, offered), said, flags, &passage, kept.as_deref());
             self.gate_new_leg(call_id, offerer, offer_leg, known.is_none());
             let protocol = offer.description.media[index].protocol.as_str().to_owned();
             sections.push(AnsweredSection {
                 passage,
                 answer_leg,
                 offer_leg,
+                speaks,
                 protocol,
                 is_agreed: false,
                 is_described: false,
@@ -384,6 +459,7 @@ impl Door {
         sections
     }
 
+    /// Tells the media role of a section's answer; what each side sends from here on, as the role knows it.
     fn tell_answer(
         &mut self,
         (answer_leg, offer_leg): (LegId, LegId),
@@ -392,29 +468,30 @@ impl Door {
         flags: &Flags,
         passage: &Passage,
         kept: Option<&[EditedFormat]>,
-    ) {
+    ) -> [String; 2] {
         let index = passage.index;
-        let source = signalled_address(&offered.flags);
+        let source = description::signalled_address(&offered.flags);
         let offer_text = offer.alone(index, kept, None, source);
-        let answer = said.alone(index, None, None, signalled_address(flags));
+        let answer = said.alone(index, None, None, description::signalled_address(flags));
         let partner = Some(answer_leg);
         let terms = description::answer_terms(said, index, &offered.flags, flags, partner);
         let terms = Terms { is_opaque: passage.is_opaque, ..terms };
+        let speaks = [answer.clone(), offer_text.clone()];
         self.tell(match passage.is_opaque {
             true => MediaCommand::AcceptOpaqueAnswer { leg: answer_leg, answer },
             false => MediaCommand::AcceptAnswer { leg: answer_leg, answer },
         });
         self.tell(MediaCommand::AnswerOn { leg: offer_leg, offer: offer_text, terms });
         self.tell(MediaCommand::Bridge { a: answer_leg, b: offer_leg });
+        speaks
     }
 
     /// A party that is blocked is blocked on a leg that is made later, too.
     fn gate_new_leg(&mut self, call_id: &str, party: PartyId, leg: LegId, is_new: bool) {
         let Some(call) = self.calls.get(call_id) else { return };
         let party = &call.parties[party];
-        let (speech, dtmf) = (!party.speech_blocked, !party.dtmf_blocked);
-        if is_new && !(speech && dtmf) {
-            self.tell(MediaCommand::Gate { leg, speech, dtmf });
+        if is_new && control::is_gated(party, call.drops_traffic) {
+            self.tell(control::gate(party, leg, call.drops_traffic));
         }
     }
 
@@ -473,13 +550,17 @@ impl Door {
                     .sections
                     .iter()
                     .map(|section| (&section.passage, &section.outcome, section.protocol.as_str()));
-                edited(&task.said, outcomes, &task.flags, true)
+                let passages = task.sections.iter().map(|section| &section.passage);
+                let additions = self.additions(&task.flags, task.ptime_ms, passages);
+                edited(&task.said, outcomes, &task.flags, true, additions)
             }
         };
         self.reply(id, reply);
         if failed.is_some() {
             return;
         }
+        self.note_speeches(call_id, task);
+        self.set_traffic(call_id, &task.flags);
         let spoken = task.sections.iter().find(|section| !section.passage.is_opaque);
         if let Some(section) = spoken.filter(|_| task.records) {
             self.record_from_here(call_id, section.offer_leg, now);
@@ -546,12 +627,32 @@ fn answered_passage(
     }
 }
 
+/// There is no fax gateway: what would need one is refused.
+fn refuse_fax(sdp: &[u8], flags: &Flags) -> Result<(), Refusal> {
+    let asks = |what: &str| flags.t38.iter().any(|flag| flag == what);
+    if asks("force") {
+        return Err(refuse("T.38: force is not served: there is no fax gateway"));
+    }
+    let offers_fax_alone = || {
+        let said = SessionDescription::parse(sdp).ok();
+        said.is_some_and(|said| {
+            let mut in_use = said.media.iter().filter(|section| section.is_in_use());
+            in_use.clone().count() > 0 && in_use.all(|section| section.kind == MediaKind::Image)
+        })
+    };
+    if asks("decode") && offers_fax_alone() {
+        return Err(refuse("T.38: decode is not served: there is no fax gateway"));
+    }
+    Ok(())
+}
+
 /// The reply with the edited description. Sections without a description of ours are rejected.
 fn edited<'a>(
     said: &Said,
     outcomes: impl Iterator<Item = (&'a Passage, &'a Option<Outcome>, &'a str)>,
     flags: &Flags,
     is_answer: bool,
+    additions: Additions<'_>,
 ) -> Reply {
     let sections: Vec<_> = outcomes
         .filter_map(|(passage, outcome, protocol)| match outcome {
@@ -566,7 +667,8 @@ fn edited<'a>(
     {
         return Reply::error("there is no address of the address-family that is asked for");
     }
-    match description::edited(said, &Edit { sections, flags, is_answer }) {
+    let sdp = description::edited(said, &Edit { sections, flags, is_answer });
+    match sdp.map(|sdp| section::with_additions(sdp, additions)) {
         Some(sdp) => Reply::ok(Dictionary::new().with("sdp", Value::Text(Cow::Owned(sdp)))),
         None => Reply::error("the media role described nothing"),
     }

@@ -1,6 +1,7 @@
 //! What is told of a call, and of all of them.
 
-use super::call::{Call, Party};
+use super::call::{Call, Media, Party};
+use super::subscription::Subscription;
 use super::work::{Refusal, Then, refuse};
 use super::{Door, RequestId};
 use offhook_model::{LegId, LegMeasure};
@@ -20,7 +21,9 @@ impl Door {
         let tag = request.from_tag.clone().or_else(|| request.to_tag.clone());
         let tag = tag.filter(|tag| !tag.is_empty());
         let call = self.calls.get(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
-        if tag.as_deref().is_some_and(|tag| call.party_with_tag(tag).is_none()) {
+        let is_known =
+            |tag: &str| call.party_with_tag(tag).is_some() || call.subscription(tag).is_some();
+        if tag.as_deref().is_some_and(|tag| !is_known(tag)) {
             return Err(refuse("Call-ID not found or tags didn't match"));
         }
         self.measure(call_id, id, Then::Query { tag }, now);
@@ -47,6 +50,10 @@ impl Door {
         let mut tags = Dictionary::new();
         for party in parties {
             tags.push(party.tag(), party_report(call, party, measures, now_s));
+        }
+        let feeds = call.subscriptions.iter();
+        for subscription in feeds.filter(|known| tag.is_none_or(|tag| known.tag == tag)) {
+            tags.push(&subscription.tag, subscription_report(call, subscription, measures, now_s));
         }
         let keys = keys
             .number("created", call.created.as_secs())
@@ -101,24 +108,59 @@ fn party_report(
     if let Some(label) = &party.label {
         keys = keys.text("label", label);
     }
-    if let Some(partner) = party.partner {
-        let tag = call.parties[partner].tag();
-        let relation: Value<'static> =
-            Dictionary::new().text("tag", tag).text("type", "offer/answer").into();
+    let partner = party.partner.map(|partner| call.parties[partner].tag());
+    let dialogue = partner.map(|tag| relation(tag, "offer/answer"));
+    if let (Some(tag), Some(relation)) = (partner, &dialogue) {
         keys = keys
             .text("in dialogue with", tag)
-            .with("subscriptions", Value::List(vec![relation.clone()]))
-            .with("subscribers", Value::List(vec![relation]));
+            .with("subscriptions", Value::List(vec![relation.clone()]));
+    }
+    let hears = |known: &&Subscription| {
+        known.feeds.iter().any(|feed| call.parties[feed.source].leg == party.leg)
+    };
+    let listeners = call.subscriptions.iter().filter(hears);
+    let listeners = listeners.map(|known| relation(&known.tag, "pub/sub"));
+    let subscribers: Vec<_> = dialogue.into_iter().chain(listeners).collect();
+    if !subscribers.is_empty() {
+        keys = keys.with("subscribers", Value::List(subscribers));
     }
     let mut legs: Vec<_> = party.legs().collect();
     legs.sort_unstable();
     let medias = legs.into_iter().filter_map(|(section, leg)| {
-        Some(media_report(party, section, measures.get(&leg)?, now_s))
+        let speech = || Media::speech(&party.protocol);
+        let media = party.media.get(&section).cloned().unwrap_or_else(speech);
+        Some(media_report(section + 1, &media, measures.get(&leg)?, now_s))
     });
     keys.with("medias", Value::List(medias.collect())).into()
 }
 
-fn media_report(party: &Party, section: usize, measure: &LegMeasure, now_s: u64) -> Value<'static> {
+fn relation(tag: &str, kind: &'static str) -> Value<'static> {
+    Dictionary::new().text("tag", tag).text("type", kind).into()
+}
+
+fn subscription_report(
+    call: &Call,
+    subscription: &Subscription,
+    measures: &HashMap<LegId, LegMeasure>,
+    now_s: u64,
+) -> Value<'static> {
+    let tag = subscription.tag.as_str();
+    let mut keys = Dictionary::new().text("tag", tag).number("created", subscription.created_s);
+    if let Some(label) = &subscription.label {
+        keys = keys.text("label", label);
+    }
+    let heard = subscription.feeds.iter().map(|feed| &call.parties[feed.source]);
+    let heard = heard.map(|party| relation(party.tag(), "pub/sub"));
+    let media = Media::speech(&subscription.protocol);
+    let medias = subscription.feeds.iter().enumerate().filter_map(|(place, feed)| {
+        Some(media_report(place + 1, &media, measures.get(&feed.leg)?, now_s))
+    });
+    keys.with("subscriptions", Value::List(heard.collect()))
+        .with("medias", Value::List(medias.collect()))
+        .into()
+}
+
+fn media_report(index: usize, media: &Media, measure: &LegMeasure, now_s: u64) -> Value<'static> {
     let received = Dictionary::new()
         .number("packets", measure.report.packets_received)
         .number("bytes", measure.octets_received)
@@ -140,18 +182,14 @@ fn media_report(party: &Party, section: usize, measure: &LegMeasure, now_s: u64)
         .with("flags", Value::List(vec![Value::text("RTP")]))
         .with("stats", received.into())
         .with("stats_out", sent.into());
-    let known = party.media.get(&section);
-    let kind = known.map_or("audio", |media| media.kind.as_str()).to_owned();
-    let protocol = known.map_or_else(|| party.protocol.clone(), |media| media.protocol.clone());
-    let mut media = Dictionary::new()
-        .number("index", section + 1)
-        .text("type", kind)
-        .text("protocol", protocol);
-    let passed_on = known.and_then(|media| media.codec.as_ref());
-    if let Some(codec) = measure.report.codec.as_ref().or(passed_on) {
-        media = media.text("codec", codec.clone());
+    let mut keys = Dictionary::new()
+        .number("index", index)
+        .text("type", media.kind.clone())
+        .text("protocol", media.protocol.clone());
+    if let Some(codec) = measure.report.codec.as_ref().or(media.codec.as_ref()) {
+        keys = keys.text("codec", codec.clone());
     }
-    media.with("streams", Value::List(vec![stream.into()])).into()
+    keys.with("streams", Value::List(vec![stream.into()])).into()
 }
 
 fn endpoint(address: SocketAddr) -> Value<'static> {

@@ -3,6 +3,7 @@
 use super::RequestId;
 use super::call::PartyId;
 use super::description::{Passage, Said};
+use super::subscription::FeedOffer;
 use offhook_model::{LegId, LegMeasure};
 use offhook_ng::{Flags, Reply};
 use offhook_sdp::SessionDescription;
@@ -22,6 +23,9 @@ pub(super) enum Task {
     Answer(Box<AnswerTask>),
     Measure(MeasureTask),
     Record(RecordTask),
+    Subscribe(Box<SubscribeTask>),
+    Subscription(SubscriptionTask),
+    Publish(Box<PublishTask>),
 }
 
 /// Our description of a section, or why there is none.
@@ -55,6 +59,8 @@ pub(super) struct AnswerTask {
     pub(super) sections: Vec<AnsweredSection>,
     /// Whether the call is recorded from here on.
     pub(super) records: bool,
+    /// The packet time that the offer has asked for in the answer, in milliseconds.
+    pub(super) ptime_ms: Option<u16>,
 }
 
 /// A section of an answer.
@@ -63,6 +69,8 @@ pub(super) struct AnsweredSection {
     pub(super) passage: Passage,
     pub(super) answer_leg: LegId,
     pub(super) offer_leg: LegId,
+    /// What each side sends from here on, as the media role knows it: the answering one, the other.
+    pub(super) speaks: [String; 2],
     /// The protocol of the offer that is answered.
     pub(super) protocol: String,
     /// Whether the answer is in force on its own leg, or refused there.
@@ -84,6 +92,39 @@ impl AnsweredSection {
 #[derive(Debug)]
 pub(super) struct RecordTask {
     pub(super) leg: LegId,
+}
+
+/// A subscription waits for the descriptions of its legs.
+#[derive(Debug)]
+pub(super) struct SubscribeTask {
+    pub(super) tag: String,
+    /// Whether the subscription is there for this request alone so far.
+    pub(super) is_new: bool,
+    pub(super) sources: Vec<PartyId>,
+    pub(super) flags: Flags,
+    pub(super) feeds: Vec<FeedOffer>,
+}
+
+/// The answer to a subscription waits until it is in force on every leg.
+#[derive(Debug)]
+pub(super) struct SubscriptionTask {
+    pub(super) waiting: Vec<LegId>,
+    pub(super) refused: Option<String>,
+}
+
+/// What is published waits for our answer to it.
+#[derive(Debug)]
+pub(super) struct PublishTask {
+    pub(super) party: PartyId,
+    pub(super) leg: LegId,
+    /// Whether the leg is there for this request alone so far.
+    pub(super) is_new_leg: bool,
+    pub(super) said: Said,
+    /// What the party says, as the media role knows it.
+    pub(super) speaks: String,
+    /// The payload type of its codec.
+    pub(super) chosen: u8,
+    pub(super) flags: Flags,
 }
 
 /// A query or a delete waits for what was measured.

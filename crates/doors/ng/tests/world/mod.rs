@@ -41,6 +41,7 @@ impl World {
             silence_timeout_s: 60,
             offer_timeout_s: 3_600,
             interfaces: BTreeMap::new(),
+            instance: "instance".to_owned(),
             start: now,
             unix_start: Duration::from_secs(1_700_000_000),
         };
@@ -193,7 +194,9 @@ fn described(like: &str, port: u16, terms: &Terms, is_offer: bool) -> String {
     ours.port = port;
     ours.lines.retain(|line| {
         let name = line.as_attribute().map(|(name, _)| name);
-        name.is_none_or(|name| matches!(name, "rtpmap" | "fmtp" | "sendrecv" | "sendonly"))
+        name.is_none_or(|name| {
+            matches!(name, "rtpmap" | "fmtp" | "sendrecv" | "sendonly" | "inactive")
+        })
     });
     if !ours.protocol.is_rtp() {
         let head = "v=0\r\no=- 1 1 IN IP4 192.0.2.1\r\ns=-\r\nc=IN IP4 192.0.2.1\r\nt=0 0\r\n";

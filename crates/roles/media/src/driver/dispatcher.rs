@@ -1,6 +1,7 @@
 //! Takes the switch's commands to the media thread that has the leg.
 
 use super::Notice;
+use super::audiences::Audiences;
 use super::forks::{self, Forks};
 use super::homes::Homes;
 use super::sockets::{Exhausted, Sockets};
@@ -42,6 +43,7 @@ pub(crate) struct Dispatcher {
     placements: HashMap<LegId, Placement>,
     conferences: Homes,
     forks: Forks,
+    audiences: Audiences,
     events: MediaEvents,
 }
 
@@ -74,6 +76,7 @@ impl Dispatcher {
             placements: HashMap::new(),
             conferences: Homes::default(),
             forks,
+            audiences: Audiences::default(),
             events,
         })
     }
@@ -165,6 +168,7 @@ impl Dispatcher {
 
     fn forget(&mut self, leg: LegId) {
         self.conferences.leave(leg);
+        self.audiences.forget(leg);
         let Some(placement) = self.placements.remove(&leg) else { return };
         self.leg_counts[placement.worker] -= 1;
         if let (Some(pool), Some(port)) = (&mut self.ports, placement.port) {
@@ -193,15 +197,25 @@ impl Dispatcher {
             }
             MediaCommand::Bridge { a, b } => {
                 let (a, b) = (*a, *b);
-                self.conferences.leave(a);
-                self.conferences.leave(b);
+                for leg in [a, b] {
+                    self.conferences.leave(leg);
+                    self.audiences.leave(leg);
+                }
                 self.bring_together(a, b);
                 self.pass(a, command);
+            }
+            MediaCommand::Listen { leg, to } => {
+                let (leg, to) = (*leg, *to);
+                self.conferences.leave(leg);
+                self.bring_together(to, leg);
+                self.audiences.listen(leg, to);
+                self.pass(leg, command);
             }
             MediaCommand::Conference { conference, command: order } => {
                 let (conference, leg) = (*conference, order.member());
                 let is_leaving = matches!(order, ConferenceCommand::Leave { .. });
                 if let ConferenceCommand::Join { leg, .. } = order {
+                    self.audiences.leave(*leg);
                     self.bring_to(conference, *leg);
                 }
                 self.pass_to_conference(conference, command);
@@ -321,17 +335,30 @@ impl Dispatcher {
         self.conferences.join(conference, leg, at);
     }
 
-    /// Moves a leg to a thread.
+    /// Moves a leg to a thread, and after it those who listen to it.
     fn bring(&mut self, id: LegId, at: usize) {
-        let Some(from) = self.placements.get(&id).map(|placement| placement.worker) else { return };
-        if at == from {
+        if !self.carry(id, at) {
             return;
+        }
+        for listener in self.audiences.of(id) {
+            self.carry(listener, at);
+            self.pass(listener, MediaCommand::Listen { leg: listener, to: id });
+        }
+    }
+
+    /// Moves a leg alone; whether it was elsewhere.
+    fn carry(&mut self, id: LegId, at: usize) -> bool {
+        let Some(from) = self.placements.get(&id).map(|placement| placement.worker) else {
+            return false;
+        };
+        if at == from {
+            return false;
         }
         let (reply, answer) = sync_channel(1);
         self.workers[from].send(Message::Surrender { leg: id, reply });
         let Ok(Some((leg, sockets))) = answer.recv_timeout(SURRENDER_TIMEOUT) else {
             tracing::warn!(leg = %id, "a leg could not be moved");
-            return;
+            return false;
         };
         self.put(at, Message::Adopt { leg, sockets });
         self.leg_counts[from] -= 1;
@@ -339,6 +366,7 @@ impl Dispatcher {
         if let Some(placement) = self.placements.get_mut(&id) {
             placement.worker = at;
         }
+        true
     }
 
     fn pass(&mut self, leg: LegId, command: MediaCommand) {
@@ -371,7 +399,9 @@ impl Dispatcher {
                 self.tell(MediaEvent::Released { leg, report: None });
             }
             MediaCommand::Measure { .. } => self.tell(MediaEvent::Measured { leg, measure: None }),
-            MediaCommand::AcceptAnswer { .. } | MediaCommand::AcceptOpaqueAnswer { .. } => {
+            MediaCommand::AcceptAnswer { .. }
+            | MediaCommand::AcceptOpaqueAnswer { .. }
+            | MediaCommand::Listen { .. } => {
                 self.tell(MediaEvent::Refused { leg, why: MediaRefusal::NoSuchLeg });
             }
             MediaCommand::Conference {

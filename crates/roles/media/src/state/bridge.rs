@@ -2,12 +2,20 @@
 
 use super::Engine;
 use super::agreed::{Passage, PayloadKind};
+use super::description::codec_of;
+use super::packet::PACKET_BYTES_MAX;
+use offhook_audio::silent_payload;
 use offhook_model::LegId;
 use offhook_rtp::RtpPacket;
 use std::time::Instant;
 
 /// Samples of the longest frame at the highest rate.
 const FRAME_SAMPLES_MAX: usize = 5_760;
+
+/// Bytes of the longest payload that is silenced.
+const SILENT_BYTES_MAX: usize = PACKET_BYTES_MAX;
+/// A comfort noise payload of the lowest level (RFC 3389 3).
+const NO_NOISE: u8 = 127;
 
 /// Buffers for one frame on its way; they belong to the engine, so that no frame allocates them.
 #[derive(Debug)]
@@ -43,10 +51,12 @@ impl Engine {
         self.settle(b, now);
     }
 
-    /// Parts a leg from whomever it hears: its partner or its conference.
+    /// Parts a leg from whomever it hears: its partner, its conference or the one it listens to. Who listens
+    /// to it goes on.
     pub(super) fn detach(&mut self, id: LegId, now: Instant) {
         self.part(id, now);
         self.leave_conference(id, now);
+        self.stop_listening(id, now);
     }
 
     /// Whether either hears something in the place of the other.
@@ -98,11 +108,34 @@ impl Engine {
             return false;
         };
         let partner = leg.partner().and_then(|partner| self.legs.get(&partner));
-        leg.has_player() || partner.is_some_and(|partner| partner.is_decoded())
+        let hears_decoded = partner.is_some_and(|partner| partner.is_decoded());
+        leg.has_player() || hears_decoded || leg.is_overhearing_decoded()
     }
 
-    /// Passes a packet of the leg on to its partner.
+    /// Passes a packet of the leg on to whoever hears its party, silenced when that is asked for.
     pub(super) fn pass_on(
+        &mut self,
+        id: LegId,
+        kind: PayloadKind,
+        packet: &RtpPacket<'_>,
+        now: Instant,
+    ) {
+        let Some(leg) = self.legs.get(&id) else { return };
+        if leg.is_silenced(kind) {
+            let mut buffer = [0; SILENT_BYTES_MAX];
+            if let Some(silent) = silenced(kind, packet, &mut buffer) {
+                self.pass_to_listeners(id, kind, &silent, now);
+                self.pass_to_partner(id, kind, &silent, now);
+            }
+            return;
+        }
+        if leg.has_listeners() {
+            self.pass_to_listeners(id, kind, packet, now);
+        }
+        self.pass_to_partner(id, kind, packet, now);
+    }
+
+    fn pass_to_partner(
         &mut self,
         id: LegId,
         kind: PayloadKind,
@@ -128,9 +161,7 @@ impl Engine {
         match kind {
             PayloadKind::Speech(format) => {
                 let becomes_event = leg.says_a_tone(now) && partner.takes_events();
-                let agreed = partner.agreed();
-                let agreed = agreed.filter(|_| !partner.is_spoken_to());
-                if let Some(passage) = agreed.and_then(|agreed| agreed.passage_of(format)) {
+                if let Some(passage) = partner.passage(format, packet.payload) {
                     leg.stop_decoding();
                     // A tone that becomes an event is not heard as well: that would be two presses.
                     if becomes_event {
@@ -202,6 +233,9 @@ impl Engine {
         if let Some(samples) = leg.next_own_frame(frame, &mut self.outgoing) {
             return leg.send_mixed(&mut frame[..samples], &mut self.outgoing, now);
         }
+        if let Some((samples, rate)) = leg.next_overheard(frame, now) {
+            return leg.send_speech(&mut frame[..samples], rate, &mut self.outgoing, now);
+        }
         let Some(partner) = leg.partner() else {
             return leg.send_spoken(frame, &mut self.outgoing, now);
         };
@@ -217,4 +251,23 @@ impl Engine {
             leg.send_spoken(frame, &mut self.outgoing, now);
         }
     }
+}
+
+/// The packet with silence in the place of what it carries; `None` when that cannot be written.
+fn silenced<'a>(
+    kind: PayloadKind,
+    packet: &RtpPacket<'a>,
+    buffer: &'a mut [u8],
+) -> Option<RtpPacket<'a>> {
+    let length = match kind {
+        PayloadKind::Speech(format) => silent_payload(codec_of(format)?, packet.payload, buffer)?,
+        PayloadKind::Noise => {
+            *buffer.first_mut()? = NO_NOISE;
+            1
+        }
+        PayloadKind::Event { .. } | PayloadKind::Unknown => return None,
+    };
+    let mut silent = *packet;
+    silent.payload = &buffer[..length];
+    Some(silent)
 }

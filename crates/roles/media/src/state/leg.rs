@@ -5,6 +5,7 @@ mod inbound;
 mod keys;
 mod opaque;
 pub(crate) mod outbound;
+mod overheard;
 mod terms;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
@@ -16,9 +17,11 @@ use super::evidence::Evidence;
 use super::fork::Forks;
 use super::heard_keys::HeardKeys;
 use super::inband::{InbandDetector, InbandDtmf};
+use super::listener::{Listeners, Listening};
 use super::notice::Notice;
 use super::opaque::Opaque;
 use super::packet::{PACKET_BYTES_MAX, PacketPool};
+use super::packing::Packing;
 use super::player::{Player, SoundWanted};
 use super::recorded::Recorded;
 use super::recording::Tap;
@@ -29,7 +32,7 @@ use super::speech_decoder::SpeechDecoder;
 use super::timeline::Timeline;
 use super::{Counts, Output, Outputs};
 use offhook_audio::{Encoder, Resampler};
-use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl};
+use offhook_bus::{MediaEvent, MediaTrouble, OfferPolicy, PlayControl, SpeechGate};
 use offhook_model::{LegId, StreamReport};
 use offhook_rtc::{IceLocal, Peer, PeerConfig, Refusal};
 use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
@@ -75,6 +78,10 @@ pub struct Leg {
     is_offer_opaque: bool,
     timeline: Timeline,
     encoder: Option<Encoder>,
+    /// What Opus to the party may take, where that is asked for, in bits per second.
+    opus_bitrate: Option<u32>,
+    /// Makes packets of a length that is asked for; ours are frames without it.
+    packing: Option<Packing>,
     program: Program,
     hold_music: Option<Box<Player>>,
     partner: Option<LegId>,
@@ -83,6 +90,10 @@ pub struct Leg {
     /// Whether it was bridged or mixed before.
     has_talked: bool,
     membership: Option<Membership>,
+    /// Whose party this one listens to.
+    listening: Option<Listening>,
+    /// Those that listen to the party.
+    listeners: Listeners,
     tap: Option<Tap>,
     forks: Forks,
     /// Tells the party that it is recorded.
@@ -112,10 +123,10 @@ pub struct Leg {
     resampler: Option<(u32, Resampler)>,
 }
 
-/// What of a party is passed on to its partner.
+/// What of a party is passed on to whoever hears it.
 #[derive(Debug, Clone, Copy)]
 struct Gate {
-    speech: bool,
+    speech: SpeechGate,
     dtmf: bool,
 }
 
@@ -146,7 +157,7 @@ impl Leg {
         Self {
             id,
             session: Session::new(seed.session_id()),
-            gate: Gate { speech: true, dtmf: true },
+            gate: Gate { speech: SpeechGate::Open, dtmf: true },
             is_quiet_when_held: false,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
@@ -163,12 +174,16 @@ impl Leg {
             ),
             local,
             encoder: None,
+            opus_bitrate: None,
+            packing: None,
             program: Program::None,
             hold_music: None,
             partner: None,
             expected_partner: None,
             has_talked: false,
             membership: None,
+            listening: None,
+            listeners: Listeners::default(),
             tap: None,
             forks: Forks::default(),
             notice: Notice::default(),
@@ -343,8 +358,8 @@ impl Leg {
         }
     }
 
-    /// Sets what of the party is passed on to its partner.
-    pub(crate) fn set_gate(&mut self, speech: bool, dtmf: bool) {
+    /// Sets what of the party is passed on to whoever hears it.
+    pub(crate) fn set_gate(&mut self, speech: SpeechGate, dtmf: bool) {
         self.gate = Gate { speech, dtmf };
     }
 
@@ -352,8 +367,16 @@ impl Leg {
     pub(crate) fn passes_on(&self, kind: PayloadKind) -> bool {
         match kind {
             PayloadKind::Event { .. } => self.gate.dtmf,
-            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => self.gate.speech,
+            PayloadKind::Speech(_) | PayloadKind::Noise | PayloadKind::Unknown => {
+                self.gate.speech != SpeechGate::Shut
+            }
         }
+    }
+
+    /// Whether what a packet carries is silenced before it is passed on.
+    pub(crate) fn is_silenced(&self, kind: PayloadKind) -> bool {
+        let is_sound = matches!(kind, PayloadKind::Speech(_) | PayloadKind::Noise);
+        is_sound && self.gate.speech == SpeechGate::Silent
     }
 
     /// Whether keys of the party are passed on.
@@ -396,7 +419,10 @@ impl Leg {
     pub(crate) fn set_clock(&mut self, runs: bool, now: Instant) {
         match (runs && self.is_listening(), self.next_frame) {
             (true, None) => self.next_frame = Some(now),
-            (false, Some(_)) => self.next_frame = None,
+            (false, Some(_)) => {
+                self.next_frame = None;
+                self.packing.iter_mut().for_each(Packing::clear);
+            }
             (true, Some(_)) | (false, None) => {}
         }
     }

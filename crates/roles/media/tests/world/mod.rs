@@ -6,7 +6,7 @@
 pub mod sections;
 
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
-use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy};
+use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, SourceRule, Terms};
 use offhook_media::state::{
     Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
     SoundSource,
@@ -226,6 +226,46 @@ impl World {
             let now = self.now;
             self.parties[index].accept_answer(&answer, now);
         }
+        self.settle();
+    }
+
+    /// A party offers to a proxy whose door has terms for our answer.
+    pub fn call_on(
+        &mut self,
+        protection: Protection,
+        codec: Codec,
+        change: impl FnOnce(&mut Terms),
+    ) -> usize {
+        let index = self.add_party(protection, codec);
+        self.describe_on(index, change);
+        index
+    }
+
+    /// The party offers, and the door has terms for our answer.
+    pub fn describe_on(&mut self, index: usize, change: impl FnOnce(&mut Terms)) {
+        let party = &mut self.parties[index];
+        let (leg, offer) = (party.leg, party.offer());
+        let mut terms = Terms {
+            partner: None,
+            is_opaque: false,
+            like: offer.clone(),
+            security: offhook_bus::Security::Plain,
+            ice: IceRole::Full,
+            rtcp_mux: true,
+            sdes_suites: None,
+            dtls: true,
+            dtls_active: false,
+            sources: SourceRule::Latch,
+            type_of_service: None,
+            ptime_ms: None,
+            opus_bitrate: None,
+            detects_dtmf: false,
+        };
+        change(&mut terms);
+        self.command(MediaCommand::AnswerOn { leg, offer, terms });
+        let answer = self.described(leg).expect("an answer");
+        let now = self.now;
+        self.parties[index].accept_answer(&answer, now);
         self.settle();
     }
 

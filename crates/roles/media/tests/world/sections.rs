@@ -32,6 +32,9 @@ pub fn terms(protection: Protection, like: &str) -> Terms {
         dtls_active: false,
         sources: SourceRule::Latch,
         type_of_service: None,
+        ptime_ms: None,
+        opus_bitrate: None,
+        detects_dtmf: false,
     }
 }
 

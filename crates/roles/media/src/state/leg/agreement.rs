@@ -4,6 +4,7 @@ use super::{Leg, Program};
 use crate::state::agreed::Agreed;
 use crate::state::capacity::Admission;
 use crate::state::description;
+use crate::state::packing::Packing;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, OfferPolicy};
@@ -145,6 +146,7 @@ impl Leg {
         self.evidence.handle_agreement(&agreed, &remote, now);
         self.agreed = Some(agreed);
         self.opaque = None;
+        self.packing.iter_mut().for_each(Packing::clear);
         Ok(())
     }
 }

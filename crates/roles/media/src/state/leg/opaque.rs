@@ -6,7 +6,7 @@ use crate::state::description;
 use crate::state::opaque::{Opaque, PASSED_BYTES_MAX, Passed, PassedSize};
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
-use offhook_bus::{MediaRefusal, Terms};
+use offhook_bus::{MediaRefusal, SpeechGate, Terms};
 use offhook_rtc::Remote;
 use offhook_rtp::RtpPacket;
 use offhook_sdp::{MediaDescription, NegotiationError, OfferPolicy, SessionDescription, Transport};
@@ -123,10 +123,10 @@ impl Leg {
         Some(size)
     }
 
-    /// Whether it is passed on to the partner. Feedback always is: a party that is not heard may still ask
-    /// for a picture.
+    /// Whether it is passed on to the partner. What shall be silenced is not, since nobody here can write
+    /// silence for it. Feedback always is: a party that is not heard may still ask for a picture.
     pub(crate) fn lets_pass(&self, what: Passed) -> bool {
-        self.gate.speech || what == Passed::Rtcp
+        self.gate.speech == SpeechGate::Open || what == Passed::Rtcp
     }
 
     /// Sends what came from the partner's party, if this leg serves the like of it.

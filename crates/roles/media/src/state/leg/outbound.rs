@@ -3,6 +3,7 @@
 use super::{Leg, Outgoing, Program};
 use crate::state::Output;
 use crate::state::agreed::{Agreed, Passage};
+use crate::state::description::codec_of;
 use crate::state::digits::DigitFrame;
 use crate::state::packet::{PACKET_BYTES_MAX, Packet};
 use crate::state::player::Played;
@@ -11,6 +12,7 @@ use offhook_audio::{Codec, Encoder, Resampler};
 use offhook_bus::MediaEvent;
 use offhook_rtc::{PROTECTION_BYTES_MAX, Protected};
 use offhook_rtp::{EventPacket, RTP_HEADER_BYTES, RelayedEventPacket, RtpHeader, RtpPacket};
+use offhook_sdp::AudioFormat;
 use std::time::{Duration, Instant};
 
 /// Samples of a frame at the highest rate.
@@ -141,20 +143,42 @@ impl Leg {
         }
     }
 
-    /// Encodes one frame at the leg's sample rate and sends it, in pieces where a packet does not hold it.
+    /// How packets of a format are relayed to the party; not at all when it does not have the format, takes
+    /// packets of another length, or is spoken to by a receiver of a fork, with which they are mixed.
+    pub(crate) fn passage(&self, format: AudioFormat, payload: &[u8]) -> Option<Passage> {
+        if self.is_spoken_to() {
+            return None;
+        }
+        let passage = self.agreed.as_ref()?.passage_of(format)?;
+        let Some(packing) = &self.packing else { return Some(passage) };
+        packing.fits(codec_of(format)?, payload).then_some(passage)
+    }
+
+    /// Sends one frame at the leg's sample rate, in packets of the length that is asked for.
     pub(crate) fn send_frame(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
         let Some(codec) = self.agreed.as_ref().map(|agreed| agreed.codec) else { return };
+        let Some(mut packing) = self.packing.take_if(|packing| !packing.is_a_frame(codec)) else {
+            return self.send_samples(codec, pcm, outgoing, now);
+        };
+        packing.push(pcm);
+        while packing.take(codec, |pcm| self.send_samples(codec, pcm, outgoing, now)) {}
+        self.packing = Some(packing);
+    }
+
+    /// Sends samples, in pieces where a packet does not hold them.
+    fn send_samples(&mut self, codec: Codec, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
         let pieces = pcm.len().div_ceil(codec.samples_within(PAYLOAD_BYTES_MAX)).max(1);
         for piece in pcm.chunks(pcm.len().div_ceil(pieces).max(1)) {
-            self.send_piece(piece, outgoing, now);
+            self.send_packet(piece, outgoing, now);
         }
     }
 
-    fn send_piece(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
+    /// Encodes samples into one packet and sends it.
+    fn send_packet(&mut self, pcm: &[i16], outgoing: &mut Outgoing, now: Instant) {
         let Some(agreed) = &self.agreed else { return };
         let (codec, payload_type) = (agreed.codec, agreed.send_payload_type);
         let ticks = codec.ticks_of(pcm.len());
-        let Some(encoder) = encoder(&mut self.encoder, codec) else { return };
+        let Some(encoder) = encoder(&mut self.encoder, codec, self.opus_bitrate) else { return };
         let mut packet = outgoing.pool.take();
         let room = RTP_HEADER_BYTES..PACKET_BYTES_MAX - PROTECTION_BYTES_MAX;
         let Ok(length) = encoder.encode(pcm, &mut packet.buffer()[room]) else {
@@ -290,9 +314,16 @@ impl Leg {
 }
 
 /// The encoder of this codec, made when it is first needed.
-fn encoder(slot: &mut Option<Encoder>, codec: Codec) -> Option<&mut Encoder> {
+fn encoder(
+    slot: &mut Option<Encoder>,
+    codec: Codec,
+    opus_bitrate: Option<u32>,
+) -> Option<&mut Encoder> {
     if slot.as_ref().is_none_or(|encoder| encoder.codec() != codec) {
         *slot = Encoder::new(codec).ok();
+        if let (Some(encoder), Some(bits_per_s)) = (slot.as_mut(), opus_bitrate) {
+            encoder.set_bitrate(bits_per_s);
+        }
     }
     slot.as_mut()
 }

@@ -4,6 +4,7 @@ use super::Leg;
 use crate::state::capacity::Admission;
 use crate::state::description;
 use crate::state::inband::InbandDtmf;
+use crate::state::packing::Packing;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{IceRole, LegMeasure, MediaRefusal, SourceRule, Terms};
@@ -77,9 +78,15 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
-        // The two parties of a proxy's call hear each other's tones themselves.
-        if self.inband_dtmf == InbandDtmf::Needed {
-            self.inband_dtmf = InbandDtmf::Never;
+        if self.opus_bitrate != terms.opus_bitrate {
+            self.opus_bitrate = terms.opus_bitrate;
+            self.encoder = None;
+        }
+        self.packing = terms.ptime_ms.map(Packing::new);
+        // The two parties of a proxy's call hear each other's tones themselves, unless somebody asks.
+        if self.inband_dtmf != InbandDtmf::Always {
+            let is_asked = terms.detects_dtmf;
+            self.inband_dtmf = if is_asked { InbandDtmf::Needed } else { InbandDtmf::Never };
         }
         self.timeline.keep_numbers();
     }
