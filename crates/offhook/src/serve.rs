@@ -36,8 +36,6 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
         Bus::in_process(shared);
 
-    let media_bind = config.media.bind;
-    let fork_hosts = config.media.fork.allowed_hosts.clone();
     let speech = speech(&config)?;
     let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
@@ -55,7 +53,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         shared.clone(),
         store.secret(SecretName::EdgeKey).await?,
     )?;
-    offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
+    offhook_media::self_check(&media_commands.0, &mut media_events.1, media_config.bind)
         .await
         .context("the media path does not work")?;
     let door_links = offhook_ng_door::Links {
@@ -87,7 +85,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         recordings,
         recording_keys,
-        fork_hosts,
+        fork_hosts: media_config.fork.allowed_hosts,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(
