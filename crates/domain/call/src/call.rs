@@ -162,6 +162,12 @@ impl Call {
         caller.or(self.placed_to.as_deref()).unwrap_or_default()
     }
 
+    /// The number or user name of a leg's party.
+    #[must_use]
+    pub fn number(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg).map(|leg| leg.number.as_str())
+    }
+
     /// The number as dialled.
     #[must_use]
     pub fn dialled(&self) -> &str {

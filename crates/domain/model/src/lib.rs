@@ -21,7 +21,8 @@ mod verdict;
 pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
 pub use conference::{
-    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, MemberRole,
+    Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, LiveConference,
+    LiveMember, MemberRole,
 };
 pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
 pub use guest::{guest_expiry, guest_password, guest_username};

@@ -25,7 +25,7 @@ pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
 
 use bytes::Bytes;
-use offhook_model::{CallRef, LogEntry, RecordingForm, SupervisorMode};
+use offhook_model::{CallRef, LegId, LogEntry, RecordingForm, SupervisorMode};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
@@ -64,8 +64,29 @@ pub enum SwitchOrder {
     Record(CallRef, RecordingOrder),
     /// Put a supervisor on this call, or change what is there.
     Supervise(CallRef, SupervisionOrder),
+    /// Do something with the conference of this number.
+    Conference(String, ConferenceOrder),
     /// Take no new calls; those that run go on.
     Drain,
+}
+
+/// What is asked of a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConferenceOrder {
+    /// Mute a member, or let it speak.
+    Mute(LegId, bool),
+    /// Let a member hear nobody, or the others.
+    Deafen(LegId, bool),
+    /// Put a member out.
+    Kick(LegId),
+    /// Let nobody else in but moderators, or let them in again.
+    Lock(bool),
+    /// Play prompts to all who listen.
+    Play(Vec<String>),
+    /// Record what all hear, or do something with that recording.
+    Record(RecordingOrder),
+    /// Put all out.
+    End,
 }
 
 /// What is asked about a supervisor on a call.

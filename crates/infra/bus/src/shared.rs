@@ -1,4 +1,4 @@
-use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall};
+use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveConference};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -19,6 +19,7 @@ impl std::fmt::Debug for GuestKey {
 pub struct Shared {
     bindings: Arc<Mutex<HashMap<Aor, Vec<Binding>>>>,
     live_calls: Arc<Mutex<BTreeMap<CallRef, LiveCall>>>,
+    live_conferences: Arc<Mutex<BTreeMap<String, LiveConference>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
     guest_key: GuestKey,
 }
@@ -30,6 +31,7 @@ impl Shared {
         Self {
             bindings: Arc::default(),
             live_calls: Arc::default(),
+            live_conferences: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
             guest_key,
         }
@@ -88,6 +90,22 @@ impl Shared {
     #[must_use]
     pub fn live_calls(&self) -> Vec<LiveCall> {
         lock(&self.live_calls).values().cloned().collect()
+    }
+
+    /// Puts a conference among the live ones, or replaces what was said of it; one without members goes.
+    pub fn set_live_conference(&self, conference: LiveConference) {
+        let mut all = lock(&self.live_conferences);
+        if conference.members.is_empty() {
+            all.remove(&conference.number);
+        } else {
+            all.insert(conference.number.clone(), conference);
+        }
+    }
+
+    /// The live conferences, by number.
+    #[must_use]
+    pub fn live_conferences(&self) -> Vec<LiveConference> {
+        lock(&self.live_conferences).values().cloned().collect()
     }
 
     /// The secret of guests' passwords.

@@ -35,7 +35,7 @@ async fn every_described_endpoint_exists_and_describes_what_it_answers() {
             assert!(operation["summary"].is_string() && operation["operationId"].is_string());
         }
     }
-    assert_eq!(seen, 38);
+    assert_eq!(seen, 46);
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The switch without I/O.
 
+mod conference_orders;
 mod conferences;
 mod legs;
 mod recordings;
@@ -16,8 +17,9 @@ use legs::Legs;
 use offhook_bus::{RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall, LogEntry,
-    MediaCommand, MediaEvent, RecordingCommand, RecordingEvent, RecordingSource,
+    Binding, CallRecord, CallRef, CallState, Directory, HangupCause, LegId, LiveCall,
+    LiveConference, LogEntry, MediaCommand, MediaEvent, RecordingCommand, RecordingEvent,
+    RecordingSource,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -46,6 +48,8 @@ pub enum Output {
     },
     /// How a call stands.
     Live(LiveCall),
+    /// How a conference stands; without members it is over.
+    LiveConference(LiveConference),
     /// A call is over, or a recording began or ended: what is to be written down.
     Log(LogEntry),
 }
@@ -210,11 +214,12 @@ impl Switch {
         let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
         let Some(known) = known else { return false };
         let leg = known.caller();
+        let source = RecordingSource::Leg(leg);
         let command = match order {
             RecordingOrder::Start(form) => self.recordings.start(known, form, now_ms),
-            RecordingOrder::Pause => self.recordings.change(leg, RecordingCommand::Pause),
-            RecordingOrder::Resume => self.recordings.change(leg, RecordingCommand::Resume),
-            RecordingOrder::Stop => self.recordings.change(leg, RecordingCommand::Stop),
+            RecordingOrder::Pause => self.recordings.change(source, RecordingCommand::Pause),
+            RecordingOrder::Resume => self.recordings.change(source, RecordingCommand::Resume),
+            RecordingOrder::Stop => self.recordings.change(source, RecordingCommand::Stop),
         };
         let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
@@ -226,10 +231,10 @@ impl Switch {
     fn note_recording(&mut self, source: RecordingSource, event: &RecordingEvent, now: Instant) {
         let record = self.recordings.handle_event(source, event, self.unix_ms(now));
         let Some(record) = record else { return };
-        let leg = record.leg;
         self.outputs.push_back(Output::Log(LogEntry::Recording(Box::new(record))));
-        if let Some(leg) = leg {
-            self.step(serial_of(leg), now, Call::publish);
+        match source {
+            RecordingSource::Leg(leg) => self.step(serial_of(leg), now, Call::publish),
+            RecordingSource::Conference(id) => self.conferences.note_change_of(id),
         }
     }
 
@@ -265,7 +270,7 @@ impl Switch {
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.poll_conference())
     }
 
     fn unix_ms(&self, now: Instant) -> u64 {
@@ -393,7 +398,7 @@ impl Switch {
                 if live.state == CallState::Answered {
                     self.record_answered(call, &live, now);
                 }
-                live.recording = self.recordings.live(call.caller());
+                live.recording = self.recordings.live(RecordingSource::Leg(call.caller()));
                 live.supervisors = self.supervisions.live(serial_of(call.caller()));
                 self.outputs.push_back(Output::Live(live));
             }
@@ -417,7 +422,7 @@ impl Switch {
 
     /// Writes the record of a call down, with its recordings.
     fn finish(&mut self, call: &Call, mut record: CallRecord) {
-        record.recordings = self.recordings.forget(call.caller());
+        record.recordings = self.recordings.forget(RecordingSource::Leg(call.caller()));
         self.outputs.push_back(Output::Log(LogEntry::Call(Box::new(record))));
     }
 

@@ -12,7 +12,7 @@ use offhook_model::{
 use offhook_sip::message::Message;
 use offhook_switch::Config;
 use offhook_testkit::ScriptedPeer;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const START: RecordingOrder =
     RecordingOrder::Start(RecordingForm { format: None, layout: None, tone: None });
@@ -65,8 +65,8 @@ fn tell(peer: &mut ScriptedPeer<Desk>, event: RecordingEvent) {
     peer.engine.media(MediaEvent::Recording { source: RecordingSource::Leg(leg), event });
 }
 
-fn started(path: &PathBuf) -> RecordingEvent {
-    RecordingEvent::Started { path: path.clone(), is_encrypted: false }
+fn started(path: &Path) -> RecordingEvent {
+    RecordingEvent::Started { path: path.to_owned(), is_encrypted: false }
 }
 
 fn path_of(command: &RecordingCommand) -> PathBuf {

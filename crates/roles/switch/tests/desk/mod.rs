@@ -5,8 +5,8 @@ use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_model::{
     Binding, CallRecord, ConferenceSettings, Directory, Extension, GuestPolicy, LegId, LiveCall,
-    LogEntry, MediaCommand, MediaEvent, RecordPolicy, RecordingRecord, RecordingSource, Secret,
-    Service, StreamReport, Transport,
+    LiveConference, LogEntry, MediaCommand, MediaEvent, RecordPolicy, RecordingRecord,
+    RecordingSource, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -26,6 +26,8 @@ pub struct Desk {
     /// The leg that was recorded last.
     pub recorded_leg: Option<LegId>,
     pub live: Vec<LiveCall>,
+    /// The conference of which something was shown last.
+    pub conference: Option<LiveConference>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -55,6 +57,7 @@ impl Desk {
             recordings: Vec::new(),
             recorded_leg: None,
             live: Vec::new(),
+            conference: None,
             sent: VecDeque::new(),
             now,
         }
@@ -88,6 +91,7 @@ impl Desk {
                     self.switch.handle_bindings(&call, &bindings, self.now);
                 }
                 Output::Live(live) => self.live.push(live),
+                Output::LiveConference(live) => self.conference = Some(live),
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
