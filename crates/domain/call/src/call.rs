@@ -174,6 +174,12 @@ impl Call {
         others.next_back().map(|leg| leg.id)
     }
 
+    /// The number or user name of a leg's party.
+    #[must_use]
+    pub fn number(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg).map(|leg| leg.number.as_str())
+    }
+
     /// The number as dialled.
     #[must_use]
     pub fn dialled(&self) -> &str {

@@ -417,7 +417,9 @@ fn edit_bundle(editor: &mut DescriptionEditor<'_>, said: &Said, edit: &Edit<'_>)
         let index = part.passage.index;
         let theirs = said.description.media[index].mid();
         let mid = match (edit.is_answer, theirs) {
-            (true, _) => our_mid(part).map(str::to_owned).filter(|mid| theirs != Some(mid.as_str())),
+            (true, _) => {
+                our_mid(part).map(str::to_owned).filter(|mid| theirs != Some(mid.as_str()))
+            }
             (false, None) => names_sections.then(|| free_mid(said, index)),
             (false, Some(_)) => None,
         };
