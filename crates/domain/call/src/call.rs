@@ -322,10 +322,14 @@ impl Call {
             return;
         };
         let failure = refusal(why);
-        if let MediaRefusal::NothingInCommon { verdict, .. } = why {
+        let describing = state.describing.take();
+        // A call whose renegotiation fails goes on as it was.
+        if let MediaRefusal::NothingInCommon { verdict, .. } = why
+            && describing != Some(Describing::Reinvite)
+        {
             state.not_agreed = Some(verdict.clone());
         }
-        match state.describing.take() {
+        match describing {
             Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
             Some(Describing::Offer) => {
                 self.handle_rejected(leg, &failure, Party::System, now_ms);
