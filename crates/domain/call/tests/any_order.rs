@@ -94,13 +94,10 @@ fn come_to_rest(rig: &mut Rig) {
     for leg in legs() {
         rig.say(leg, LegInput::Acked(Some(sdp(0))));
     }
-    let is_asked =
-        |rig: &Rig, leg| matches!(rig.signals_to(leg).last(), Some(LegAction::Reinvite(_)));
+    // One refusal may lead to another change, of the other party.
     for _ in 0..3 {
         for leg in legs() {
-            if is_asked(rig, leg) {
-                rig.say(leg, LegInput::ReinviteRefused);
-            }
+            rig.say(leg, LegInput::ReinviteRefused);
         }
     }
 }
