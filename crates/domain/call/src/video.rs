@@ -226,7 +226,9 @@ impl Call {
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Conference { .. }
-            | MediaEvent::Recording { .. } => {}
+            | MediaEvent::Recording { .. }
+            | MediaEvent::RecordingsExpired { .. }
+            | MediaEvent::Fork { .. } => {}
         }
     }
 
