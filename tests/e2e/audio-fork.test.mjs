@@ -69,7 +69,10 @@ class Agent {
 
   #newest() {
     const frames = this.#sound.slice(-25);
-    return Float32Array.from(frames.flatMap((frame) => [...frame]), (sample) => sample / 32_768);
+    return Float32Array.from(
+      frames.flatMap((frame) => [...frame]),
+      (sample) => sample / 32_768,
+    );
   }
 }
 

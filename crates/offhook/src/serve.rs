@@ -5,9 +5,13 @@ use crate::recordings::load_keys;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
-use offhook_bus::{Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaEvents, Shared, SwitchOrder, queue};
+use offhook_bus::{
+    Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvents, Shared, SwitchOrder, queue,
+};
+use offhook_media::Media;
 use offhook_model::LogEntry;
 use offhook_ng_door::NgDoor;
+use offhook_sealed::KeyRing;
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::{Path, PathBuf};
@@ -36,26 +40,17 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
         Bus::in_process(shared);
 
-    let media_bind = config.media.bind;
-    let fork_hosts = config.media.fork.allowed_hosts.clone();
-    let speech = speech(&config)?;
-    let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let media = offhook_media::start(
-        &media_config,
-        media_commands.1,
-        media_events_out,
-        speech,
-        recording_keys.clone(),
-    )?;
+    let (media, recordings) =
+        start_media(&config, media_commands.1, media_events_out, recording_keys.clone())?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
         shared.clone(),
         store.secret(SecretName::EdgeKey).await?,
     )?;
-    offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
+    offhook_media::self_check(&media_commands.0, &mut media_events.1, config.media.bind)
         .await
         .context("the media path does not work")?;
     let door_links = offhook_ng_door::Links {
@@ -87,7 +82,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         version: env!("CARGO_PKG_VERSION"),
         recordings,
         recording_keys,
-        fork_hosts,
+        fork_hosts: config.media.fork.allowed_hosts,
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(
@@ -110,6 +105,19 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     tracing::info!(?flushed, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// The media role, and the folder of its recordings.
+fn start_media(
+    config: &Config,
+    commands: Inbox<MediaCommand>,
+    events: MediaEvents,
+    recording_keys: KeyRing,
+) -> anyhow::Result<(Media, PathBuf)> {
+    let (media_config, recordings) = with_folders(config);
+    let speech = speech(config)?;
+    let media = offhook_media::start(&media_config, commands, events, speech, recording_keys)?;
+    Ok((media, recordings))
 }
 
 /// The voice of the prompts, and where what it has said is kept.

@@ -174,6 +174,12 @@ impl Call {
         others.next_back().map(|leg| leg.id)
     }
 
+    /// The number or user name of a leg's party.
+    #[must_use]
+    pub fn number(&self, leg: LegId) -> Option<&str> {
+        self.legs.get(&leg).map(|leg| leg.number.as_str())
+    }
+
     /// The number as dialled.
     #[must_use]
     pub fn dialled(&self) -> &str {
@@ -208,10 +214,12 @@ impl Call {
 
     /// What a leg's signalling reports.
     pub fn handle_leg(&mut self, leg: LegId, input: LegInput, now_ms: u64) {
-        if self.legs.get(&leg).is_none_or(Leg::has_ended) {
-            return;
-        }
+        let Some(signalling) = self.legs.get(&leg).map(|state| state.signalling) else { return };
+        let is_inviting = signalling == Signalling::Inviting;
         match input {
+            _ if signalling == Signalling::Ended => {}
+            // One final response counts, and only to an INVITE of ours.
+            LegInput::Accepted(_) | LegInput::Rejected(_) if !is_inviting => {}
             LegInput::Ringing => self.handle_ringing(leg),
             LegInput::Accepted(sdp) => self.handle_accepted(leg, sdp, now_ms),
             LegInput::Rejected(failure) => {

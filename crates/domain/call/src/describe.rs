@@ -64,7 +64,15 @@ impl Call {
             (Describing::Reinvite, AudioReply::Described(sdp)) => self.answer_reinvite(leg, &sdp),
             (Describing::Change, AudioReply::Described(sdp)) => self.send_change(leg, &sdp),
             (Describing::ChangeAgreement, AudioReply::Agreed) => self.finish_change(leg, now_ms),
-            (_, AudioReply::Agreed) => self.handle_agreement(leg, now_ms),
+            (
+                Describing::First
+                | Describing::Offer
+                | Describing::Agreement
+                | Describing::Reinvite
+                | Describing::Video
+                | Describing::Change,
+                AudioReply::Agreed,
+            ) => self.handle_agreement(leg, now_ms),
             (
                 Describing::Agreement | Describing::ChangeAgreement | Describing::Video,
                 AudioReply::Described(_),
@@ -88,18 +96,19 @@ impl Call {
             return;
         };
         let failure = refusal(why);
-        match state.describing {
-            Some(Describing::Change | Describing::ChangeAgreement) => {
-                return self.handle_change_failed(leg, now_ms);
-            }
-            // Video is described by another leg.
-            Some(Describing::Video) => return,
-            _ => {}
-        }
-        if let MediaRefusal::NothingInCommon { verdict, .. } = why {
+        // Video is described by another leg.
+        let describing = state.describing.take_if(|what| *what != Describing::Video);
+        // A call whose renegotiation fails goes on as it was.
+        let is_setting_up = matches!(
+            describing,
+            Some(Describing::First | Describing::Offer | Describing::Agreement)
+        );
+        if let MediaRefusal::NothingInCommon { verdict, .. } = why
+            && is_setting_up
+        {
             state.not_agreed = Some(verdict.clone());
         }
-        match state.describing.take() {
+        match describing {
             Some(Describing::First) => self.turn_away(&failure, Party::System, now_ms),
             Some(Describing::Offer) => {
                 self.handle_rejected(leg, &failure, Party::System, now_ms);
@@ -110,7 +119,8 @@ impl Call {
                 self.handle_rejected(leg, &failure, Party::System, now_ms);
             }
             Some(Describing::Agreement) => self.end(failure.cause, Party::System, None, now_ms),
-            Some(Describing::Video | Describing::Change | Describing::ChangeAgreement) | None => {}
+            Some(Describing::Change | Describing::ChangeAgreement) => self.undo_change(leg, now_ms),
+            Some(Describing::Video) | None => {}
         }
     }
 }

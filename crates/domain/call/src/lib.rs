@@ -5,6 +5,8 @@
 //! comes out of [`Call::poll_output`] as [`Action`]s, in order.
 //! Time is an argument, in milliseconds of Unix time, so that a call is plain data: it can be serialised,
 //! carried to another node and go on there.
+//! Descriptions are opaque here but for video, whose section is taken from one party's and put into the
+//! other's.
 //! This crate knows no SIP message and no socket, draws no random number, and does not route: it is told a
 //! `Decision` and carries it out.
 

@@ -96,16 +96,21 @@ impl Call {
         self.join_video();
     }
 
-    /// Our offer to the party came to nothing: what was agreed before holds.
+    /// The party has refused our offer, or it could not be sent.
     pub(crate) fn handle_change_failed(&mut self, leg: LegId, now_ms: u64) {
-        let is_change =
-            |what: Describing| matches!(what, Describing::Change | Describing::ChangeAgreement);
-        let Some(state) = self.leg_mut(leg) else { return };
-        if !state.describing.is_some_and(is_change) {
-            return;
+        let is_change = |what: &mut Describing| {
+            matches!(what, Describing::Change | Describing::ChangeAgreement)
+        };
+        if self.leg_mut(leg).is_some_and(|state| state.describing.take_if(is_change).is_some()) {
+            self.undo_change(leg, now_ms);
         }
-        state.describing = None;
-        state.audio = None;
+    }
+
+    /// Our offer to the party came to nothing: what was agreed before holds.
+    pub(crate) fn undo_change(&mut self, leg: LegId, now_ms: u64) {
+        if let Some(state) = self.leg_mut(leg) {
+            state.audio = None;
+        }
         self.media(MediaCommand::Rollback { leg });
         self.withdraw_video(leg);
         self.reply_to_asker(leg, now_ms);

@@ -220,7 +220,18 @@ impl Call {
                 self.drop_video(party);
                 self.proceed(party, now_ms);
             }
-            _ => {}
+            MediaEvent::Trouble { what: MediaTrouble::Silent { .. }, .. }
+            | MediaEvent::Released { .. }
+            | MediaEvent::Connected { .. }
+            | MediaEvent::PlayFinished { .. }
+            | MediaEvent::PlayInterrupted { .. }
+            | MediaEvent::SendInfo { .. }
+            | MediaEvent::Dtmf { .. }
+            | MediaEvent::Measured { .. }
+            | MediaEvent::Conference { .. }
+            | MediaEvent::Recording { .. }
+            | MediaEvent::RecordingsExpired { .. }
+            | MediaEvent::Fork { .. } => {}
         }
     }
 

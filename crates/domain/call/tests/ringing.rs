@@ -202,3 +202,17 @@ fn an_offer_that_is_taken_after_others_were_refused_leaves_no_verdict() {
     assert!(record.answered_at_ms.is_some());
     assert_eq!(record.verdict(), None);
 }
+
+#[test]
+fn a_renegotiation_without_anything_in_common_leaves_no_verdict() {
+    let (mut rig, callee) = Rig::talking();
+    rig.media_is_slow = true;
+    rig.say(callee, LegInput::Reinvite(Some("offer".into())));
+    let verdict = Box::new(AudioVerdict::NoCommonCodec { theirs: vec![], ours: vec![] });
+    let why = MediaRefusal::NothingInCommon { text: "none".into(), verdict };
+    rig.media(MediaEvent::Refused { leg: callee, why });
+    assert!(rig.signals_to(callee).contains(&&LegAction::AnswerReinvite(Err(488))));
+    rig.say(callee, LegInput::HungUp(HangupCause::NORMAL_CLEARING));
+    rig.advance(5_000);
+    assert_eq!(rig.record.expect("finished").verdict(), None);
+}

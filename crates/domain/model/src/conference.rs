@@ -1,4 +1,4 @@
-use crate::LegId;
+use crate::{CallRef, LegId, LiveRecording};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -158,4 +158,38 @@ pub enum JoinRefusal {
     Full,
     /// The media role has no room for more mixing.
     Overloaded,
+}
+
+/// A conference in progress, for those who watch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveConference {
+    /// The number that is dialled.
+    pub number: String,
+    /// Whether nobody else may come in but moderators.
+    pub is_locked: bool,
+    /// Whether it is being recorded.
+    pub recording: Option<LiveRecording>,
+    /// Who is in it or waits for a moderator, in the order in which they called.
+    pub members: Vec<LiveMember>,
+}
+
+/// A member of a conference in progress.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LiveMember {
+    /// The member's leg.
+    pub leg: LegId,
+    /// The member's call.
+    pub call: CallRef,
+    /// Who it is: number or user name.
+    pub number: String,
+    /// Whether it may mute, lock and put out.
+    pub is_moderator: bool,
+    /// Whether nobody hears it.
+    pub is_muted: bool,
+    /// Whether it hears nobody.
+    pub is_deaf: bool,
+    /// Whether it is speaking.
+    pub is_speaking: bool,
+    /// Whether it waits for a moderator.
+    pub is_waiting: bool,
 }

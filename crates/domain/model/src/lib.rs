@@ -24,7 +24,7 @@ pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
 pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, JoinRefusal,
-    MemberRole,
+    LiveConference, LiveMember, MemberRole,
 };
 pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
 pub use fork::{

@@ -189,6 +189,17 @@ pub enum LiveRecording {
     Paused,
 }
 
+impl LiveRecording {
+    /// The word that is shown.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Paused => "paused",
+        }
+    }
+}
+
 /// A supervisor on a call in progress.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LiveSupervisor {

@@ -26,7 +26,7 @@ pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
 
 use bytes::Bytes;
-use offhook_model::{CallRef, ForkId, ForkRequest, LogEntry, RecordingForm, SupervisorMode};
+use offhook_model::{CallRef, ForkId, ForkRequest, LegId, LogEntry, RecordingForm, SupervisorMode};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
@@ -67,8 +67,29 @@ pub enum SwitchOrder {
     Supervise(CallRef, SupervisionOrder),
     /// Fork the audio of this call, or do something with its forks.
     Fork(CallRef, ForkOrder),
+    /// Do something with the conference of this number.
+    Conference(String, ConferenceOrder),
     /// Take no new calls; those that run go on.
     Drain,
+}
+
+/// What is asked of a conference.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ConferenceOrder {
+    /// Mute a member, or let it speak.
+    Mute(LegId, bool),
+    /// Let a member hear nobody, or the others.
+    Deafen(LegId, bool),
+    /// Put a member out.
+    Kick(LegId),
+    /// Let nobody else in but moderators, or let them in again.
+    Lock(bool),
+    /// Play prompts to all who listen.
+    Play(Vec<String>),
+    /// Record what all hear, or do something with that recording.
+    Record(RecordingOrder),
+    /// Put all out.
+    End,
 }
 
 /// What is asked about a supervisor on a call.

@@ -1,4 +1,4 @@
-use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveFork};
+use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveConference, LiveFork};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
@@ -20,6 +20,7 @@ pub struct Shared {
     bindings: Arc<Mutex<HashMap<Aor, Vec<Binding>>>>,
     live_calls: Arc<Mutex<BTreeMap<CallRef, LiveCall>>>,
     forks: Arc<Mutex<BTreeMap<CallRef, Vec<LiveFork>>>>,
+    live_conferences: Arc<Mutex<BTreeMap<String, LiveConference>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
     guest_key: GuestKey,
 }
@@ -32,6 +33,7 @@ impl Shared {
             bindings: Arc::default(),
             live_calls: Arc::default(),
             forks: Arc::default(),
+            live_conferences: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
             guest_key,
         }
@@ -102,6 +104,22 @@ impl Shared {
     #[must_use]
     pub fn forks(&self, call: &CallRef) -> Vec<LiveFork> {
         lock(&self.forks).get(call).cloned().unwrap_or_default()
+    }
+
+    /// Puts a conference among the live ones, or replaces what was said of it; one without members goes.
+    pub fn set_live_conference(&self, conference: LiveConference) {
+        let mut all = lock(&self.live_conferences);
+        if conference.members.is_empty() {
+            all.remove(&conference.number);
+        } else {
+            all.insert(conference.number.clone(), conference);
+        }
+    }
+
+    /// The live conferences, by number.
+    #[must_use]
+    pub fn live_conferences(&self) -> Vec<LiveConference> {
+        lock(&self.live_conferences).values().cloned().collect()
     }
 
     /// The secret of guests' passwords.

@@ -29,11 +29,11 @@ fn recording(number: u32, state: RecordingState, seconds: f64) -> RecordingRecor
 }
 
 async fn write(store: &Store, record: RecordingRecord) {
-    store.write_entries(&[LogEntry::Recording(Box::new(record))]).await.expect("a store");
+    store.write_entries(&[LogEntry::Recording(Box::new(record))]).await.expect("the test's own");
 }
 
 async fn states(store: &Store) -> Vec<(String, f64)> {
-    let rows = store.recordings_of(&CallRef::from_bits(1)).await.expect("a store");
+    let rows = store.recordings_of(&CallRef::from_bits(1)).await.expect("the test's own");
     rows.into_iter().map(|row| (row.state, row.seconds)).collect()
 }
 

@@ -44,7 +44,7 @@ pub fn read(bytes: Vec<u8>) -> Result<Wav, SoundFileError> {
     if let Ok(wav) = wav::read(&bytes) {
         return Ok(wav);
     }
-    if riff_channels(&bytes).is_some_and(|channels| channels > wav::MAX_CHANNELS) {
+    if has_too_many_channels(&bytes) {
         return Err(SoundFileError::Size);
     }
     let source =
@@ -61,18 +61,14 @@ pub fn read(bytes: Vec<u8>) -> Result<Wav, SoundFileError> {
     decoder.finish()
 }
 
-/// The channels of a RIFF file as its `fmt` chunk has them. The reader behind overflows with too many.
-fn riff_channels(bytes: &[u8]) -> Option<u16> {
-    let mut rest = bytes.strip_prefix(b"RIFF")?.get(8..)?;
-    loop {
-        let (head, body) = rest.split_at_checked(8)?;
-        if head.starts_with(b"fmt ") {
-            return Some(u16::from_le_bytes([*body.get(2)?, *body.get(3)?]));
-        }
-        let length = u32::from_le_bytes([head[4], head[5], head[6], head[7]]);
-        let length = usize::try_from(length).ok()?;
-        rest = body.get(length.checked_add(length % 2)?..)?;
-    }
+/// Whether a `fmt` chunk of RIFF names more channels than are read. The reader behind looks for RIFF anywhere in
+/// the file, and overflows with too many.
+fn has_too_many_channels(bytes: &[u8]) -> bool {
+    let has = |name: &[u8]| bytes.windows(name.len()).any(|window| window == name);
+    // A chunk's name, its length of four bytes, the format of two, and the channels.
+    let channels = |chunk: &[u8]| u16::from_le_bytes([chunk[10], chunk[11]]);
+    let mut chunks = bytes.windows(12).filter(|chunk| chunk.starts_with(b"fmt "));
+    has(b"RIFF") && chunks.any(|chunk| channels(chunk) > wav::MAX_CHANNELS)
 }
 
 fn decode_all(

@@ -73,6 +73,14 @@ pub fn fuzz(input: &[u8]) {
     let printed = description.to_string();
     let again = SessionDescription::parse(printed.as_bytes());
     debug_assert_eq!(again.as_ref(), Ok(&description));
+    if let Some((index, _)) = description.video()
+        && let Some(alone) = description.section_alone(index)
+    {
+        let mut whole = description.clone();
+        debug_assert!(whole.put_section(index, &alone, false));
+        whole.keep_sections_of(&description);
+        whole.set_version_after(&description);
+    }
     let local = LocalMedia::for_fuzzing();
     std::hint::black_box((description.audio_formats(), description.audio_protection()));
     if let Ok((answer, _)) = answer(&description, &local) {

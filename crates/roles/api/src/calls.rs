@@ -271,11 +271,7 @@ pub(crate) fn order(
     who.demand(Role::Supervisor)?;
     let live = live(state, id)?;
     allowed(&live)?;
-    let order = order(live.call);
-    tracing::info!(?order, by = who.user.username, "the switch is given an order");
-    let sent = state.orders.send(order);
-    sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
-    Ok(StatusCode::ACCEPTED)
+    state.order(order(live.call), who)
 }
 
 /// The call in progress that has this name.
@@ -380,10 +376,7 @@ fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
         },
         started_at: moment::print(call.started_at_ms),
         answered_at: call.answered_at_ms.map(moment::print),
-        recording: call.recording.map(|recording| match recording {
-            LiveRecording::Running => "running",
-            LiveRecording::Paused => "paused",
-        }),
+        recording: call.recording.map(LiveRecording::as_str),
         supervisors: call.supervisors.into_iter().map(view_supervisor).collect(),
         duration_seconds: now_ms.saturating_sub(call.started_at_ms) as f64 / 1_000.0,
     }

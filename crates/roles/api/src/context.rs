@@ -1,7 +1,9 @@
+use crate::extract::SignedIn;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
 use crate::token::TokenKey;
 use crate::{Config, moment};
+use axum::http::StatusCode;
 use offhook_bus::{Outbox, Shared, SwitchOrder};
 use offhook_model::AllowedHost;
 use offhook_sealed::KeyRing;
@@ -129,6 +131,14 @@ impl ApiState {
             logins_waiting: Semaphore::new(LOGINS_WAITING_MAX),
             directory_change: tokio::sync::Mutex::new(()),
         }))
+    }
+
+    /// Gives the switch an order.
+    pub(crate) fn order(&self, order: SwitchOrder, who: &SignedIn) -> Result<StatusCode, Problem> {
+        tracing::info!(?order, by = who.user.username, "the switch is given an order");
+        let sent = self.orders.send(order);
+        sent.map_err(|_full| Problem::unavailable("The switch takes no orders at the moment."))?;
+        Ok(StatusCode::ACCEPTED)
     }
 
     /// Puts what the store knows of numbers in force. One at a time, so that the last change wins.

@@ -10,6 +10,7 @@
 
 mod auth;
 mod calls;
+mod conferences;
 mod config;
 mod context;
 mod csv;

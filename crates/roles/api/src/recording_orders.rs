@@ -44,7 +44,8 @@ pub(crate) struct RecordingToMake {
 }
 
 impl RecordingToMake {
-    fn form(&self) -> RecordingForm {
+    /// The same for the switch.
+    pub(crate) fn form(&self) -> RecordingForm {
         RecordingForm {
             format: self.format.map(|format| match format {
                 Format::Wav => RecordingFormat::Wav,

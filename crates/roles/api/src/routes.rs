@@ -1,8 +1,8 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, dashboard, docs, extensions, forks, health, recording_orders, recordings,
-    registrations, services, session, supervise, system, users,
+    auth, calls, conferences, dashboard, docs, extensions, forks, health, recording_orders,
+    recordings, registrations, services, session, supervise, system, users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +30,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "auth", description = "Signing in and out"),
         (name = "session", description = "SIP credentials for a browser"),
         (name = "calls", description = "Calls in progress and calls that ended"),
+        (name = "conferences", description = "Conferences in progress"),
         (name = "recordings", description = "What was said in calls"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
@@ -90,6 +91,13 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::one, recordings::delete))
         .routes(routes!(recordings::audio))
+        .routes(routes!(conferences::list))
+        .routes(routes!(conferences::end))
+        .routes(routes!(conferences::member))
+        .routes(routes!(conferences::lock))
+        .routes(routes!(conferences::unlock))
+        .routes(routes!(conferences::play))
+        .routes(routes!(conferences::record, conferences::stop_recording))
         .routes(routes!(services::list))
         .routes(routes!(services::change))
         .routes(routes!(forks::start, forks::list, forks::stop_all))

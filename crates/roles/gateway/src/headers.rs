@@ -8,9 +8,10 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; script-src 'self'; \
     font-src 'self' data:; connect-src 'self' ws: wss:; worker-src 'self' blob:; object-src 'none'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/// A page needs the microphone and the camera to call and may choose the loudspeaker; nothing else.
-const PERMISSIONS_POLICY: &str = "microphone=(self), speaker-selection=(self), camera=(self), \
-    geolocation=(), payment=(), usb=(), screen-wake-lock=(self)";
+/// A page needs the microphone and the camera to call; nothing else. Loudspeakers may be chosen without a
+/// word here, and Chromium complains about one.
+const PERMISSIONS_POLICY: &str = "microphone=(self), camera=(self), geolocation=(), payment=(), usb=(), \
+    screen-wake-lock=(self)";
 
 const SECURITY: [(HeaderName, &str); 6] = [
     (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),

@@ -321,7 +321,7 @@ fn one_of_many_sections_is_taken_and_too_many_are_refused_with_the_limit() {
     assert_eq!(answer.matches("\r\nm=audio ").count(), MEDIA_SECTIONS_MAX);
     assert_eq!(answer.matches("\r\nm=audio 0 ").count(), MEDIA_SECTIONS_MAX - 1);
     scene.world.events.clear();
-    scene.world.command(MediaCommand::Answer { leg, offer: sections(100) });
+    scene.world.command(MediaCommand::Answer { leg, offer: sections(MEDIA_SECTIONS_MAX + 1) });
     let [MediaEvent::Refused { why: MediaRefusal::Malformed(text), .. }] = &scene.world.events[..]
     else {
         panic!("{:?}", scene.world.events)

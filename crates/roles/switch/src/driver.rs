@@ -146,6 +146,12 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Conference(number, order) => {
+                if !self.switch.conference(&number, order, Instant::now()) {
+                    tracing::debug!(number, "asked of a conference what it cannot do");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }
@@ -170,6 +176,9 @@ impl Driver {
                     let now_ms = unix_ms();
                     bindings.retain(|binding| binding.expires_at * 1_000 > now_ms);
                     self.switch.handle_bindings(&call, &bindings, Instant::now());
+                }
+                Output::LiveConference(conference) => {
+                    self.links.shared.set_live_conference(conference);
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
                 Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),

@@ -1,5 +1,6 @@
 //! The switch without I/O.
 
+mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
@@ -19,8 +20,8 @@ use offhook_bus::{ForkOrder, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
     Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause, LegId,
-    LiveCall, LiveFork, LogEntry, MediaCommand, MediaEvent, RecordingCommand, RecordingEvent,
-    RecordingSource,
+    LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, RecordingCommand,
+    RecordingEvent, RecordingSource,
 };
 use offhook_routing::{Request, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -54,6 +55,8 @@ pub enum Output {
     Live(LiveCall),
     /// How the audio forks of a call stand.
     Forks(CallRef, Vec<LiveFork>),
+    /// How a conference stands; without members it is over.
+    LiveConference(LiveConference),
     /// A call is over, or a recording began or ended: what is to be written down.
     Log(LogEntry),
 }
@@ -223,11 +226,12 @@ impl Switch {
         let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
         let Some(known) = known else { return false };
         let leg = known.caller();
+        let source = RecordingSource::Leg(leg);
         let command = match order {
             RecordingOrder::Start(form) => self.recordings.start(known, form, now_ms),
-            RecordingOrder::Pause => self.recordings.change(leg, RecordingCommand::Pause),
-            RecordingOrder::Resume => self.recordings.change(leg, RecordingCommand::Resume),
-            RecordingOrder::Stop => self.recordings.change(leg, RecordingCommand::Stop),
+            RecordingOrder::Pause => self.recordings.change(source, RecordingCommand::Pause),
+            RecordingOrder::Resume => self.recordings.change(source, RecordingCommand::Resume),
+            RecordingOrder::Stop => self.recordings.change(source, RecordingCommand::Stop),
         };
         let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
@@ -262,10 +266,10 @@ impl Switch {
     fn note_recording(&mut self, source: RecordingSource, event: &RecordingEvent, now: Instant) {
         let record = self.recordings.handle_event(source, event, self.unix_ms(now));
         let Some(record) = record else { return };
-        let leg = record.leg;
         self.outputs.push_back(Output::Log(LogEntry::Recording(Box::new(record))));
-        if let Some(leg) = leg {
-            self.step(serial_of(leg), now, Call::publish);
+        match source {
+            RecordingSource::Leg(leg) => self.step(serial_of(leg), now, Call::publish),
+            RecordingSource::Conference(id) => self.conferences.note_change_of(id),
         }
     }
 
@@ -301,7 +305,7 @@ impl Switch {
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front()
+        self.outputs.pop_front().or_else(|| self.poll_conference())
     }
 
     fn unix_ms(&self, now: Instant) -> u64 {
@@ -430,7 +434,7 @@ impl Switch {
                 if live.state == CallState::Answered {
                     self.record_answered(call, &live, now);
                 }
-                live.recording = self.recordings.live(call.caller());
+                live.recording = self.recordings.live(RecordingSource::Leg(call.caller()));
                 live.supervisors = self.supervisions.live(serial_of(call.caller()));
                 self.outputs.push_back(Output::Live(live));
             }
@@ -454,7 +458,7 @@ impl Switch {
 
     /// Writes the record of a call down, with its recordings.
     fn finish(&mut self, call: &Call, mut record: CallRecord) {
-        record.recordings = self.recordings.forget(call.caller());
+        record.recordings = self.recordings.forget(RecordingSource::Leg(call.caller()));
         self.outputs.push_back(Output::Log(LogEntry::Call(Box::new(record))));
     }
 

@@ -3,8 +3,11 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
+use offhook_bus::{ConferenceOrder, RecordingOrder};
 use offhook_model::{
-    Audience, ConferenceCommand, ConferenceId, LegId, MediaCommand, MediaEvent, MemberRole,
+    Audience, ConferenceCommand, ConferenceId, LegId, LiveRecording, MediaCommand, MediaEvent,
+    MemberRole, RecordingCommand, RecordingEvent, RecordingForm, RecordingSource, RecordingState,
+    RecordingSummary,
 };
 use offhook_sip::message::Message;
 use offhook_testkit::ScriptedPeer;
@@ -96,4 +99,73 @@ fn keys_mute_whether_they_come_as_events_or_by_info() {
     }
     let role = MemberRole::TALKS;
     assert_eq!(orders(&mut peer), [(conference, ConferenceCommand::SetRole { leg, role })]);
+}
+
+#[test]
+fn a_conference_is_shown_and_governed_from_outside() {
+    let mut peer = Desk::peer();
+    let dialogs = [1, 2].map(|number| call(&mut peer, number));
+    orders(&mut peer);
+    let shown = |peer: &ScriptedPeer<Desk>| peer.engine.conference.clone().expect("it is shown");
+    let [one, other] = shown(&peer).members.try_into().expect("two members");
+    assert_eq!((shown(&peer).number.as_str(), one.number.as_str()), ("3000", "somebody"));
+    let order = |peer: &mut ScriptedPeer<Desk>, order: ConferenceOrder| {
+        peer.engine.order(|switch, now| switch.conference("3000", order, now))
+    };
+    assert!(order(&mut peer, ConferenceOrder::Mute(one.leg, true)));
+    assert!(order(&mut peer, ConferenceOrder::Deafen(other.leg, true)));
+    assert!(order(&mut peer, ConferenceOrder::Lock(true)));
+    let live = shown(&peer);
+    assert!(live.is_locked && live.members[0].is_muted && live.members[1].is_deaf, "{live:?}");
+    assert!(order(&mut peer, ConferenceOrder::Play(vec!["tone:440,100".into()])));
+    let told = orders(&mut peer);
+    let prompts = vec!["tone:440,100".to_owned()];
+    assert!(
+        told.iter().any(|(_, told)| *told
+            == ConferenceCommand::Play { prompts: prompts.clone(), repeat: false }),
+        "{told:?}"
+    );
+    assert!(!order(&mut peer, ConferenceOrder::Mute(LegId(9), true)), "nobody");
+    assert!(!peer.engine.order(|switch, now| switch.conference("3001", ConferenceOrder::End, now)));
+    assert!(order(&mut peer, ConferenceOrder::Kick(one.leg)));
+    peer.expect("BYE");
+    assert_eq!(shown(&peer).members.len(), 1);
+    assert!(order(&mut peer, ConferenceOrder::End));
+    peer.expect("BYE");
+    assert_eq!(shown(&peer).members, []);
+    assert_eq!((dialogs.len(), peer.engine.switch.call_count()), (2, 0));
+}
+
+#[test]
+fn a_conference_is_recorded_by_order_and_written_down() {
+    let mut peer = Desk::peer();
+    call(&mut peer, 1);
+    let (conference, _) = joined(&orders(&mut peer));
+    let source = RecordingSource::Conference(conference);
+    let record = |peer: &mut ScriptedPeer<Desk>, order: RecordingOrder| {
+        let order = ConferenceOrder::Record(order);
+        peer.engine.order(|switch, now| switch.conference("3000", order, now))
+    };
+    let start = RecordingOrder::Start(RecordingForm::default());
+    assert!(!record(&mut peer, RecordingOrder::Stop));
+    assert!(record(&mut peer, start) && !record(&mut peer, start));
+    let path = peer.engine.commands.iter().find_map(|command| match command {
+        MediaCommand::Record { source: of, command: RecordingCommand::Start { path, .. } }
+            if *of == source =>
+        {
+            Some(path.clone())
+        }
+        _ => None,
+    });
+    let path = path.expect("it begins");
+    let event = RecordingEvent::Started { path: path.clone(), is_encrypted: false };
+    peer.engine.media(MediaEvent::Recording { source, event });
+    let live = peer.engine.conference.clone().expect("it is shown");
+    assert_eq!(live.recording, Some(LiveRecording::Running));
+    assert!(record(&mut peer, RecordingOrder::Stop));
+    let summary = RecordingSummary { path, ..RecordingSummary::default() };
+    peer.engine.media(MediaEvent::Recording { source, event: RecordingEvent::Stopped(summary) });
+    let [began, ended] = &peer.engine.recordings[..] else { panic!("one recording") };
+    assert_eq!((began.id.as_str(), began.conference.as_deref()), (ended.id.as_str(), Some("3000")));
+    assert_eq!(ended.state, RecordingState::Complete);
 }

@@ -1,6 +1,6 @@
-use offhook_conference::{Conference, Output};
+use offhook_conference::{Conference, NotThere, Output};
 use offhook_model::{ConferenceId, ConferenceSettings, LegId, MediaEvent};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// The conferences that have been dialled, by number. Calls come and go; a conference is there as long as
 /// one of them is in it.
@@ -11,6 +11,8 @@ pub(super) struct Conferences {
     /// Which conference a leg has dialled.
     dialled: HashMap<LegId, String>,
     next_id: u64,
+    /// Numbers of conferences that are other than when they were shown.
+    changed: BTreeSet<String>,
 }
 
 impl Conferences {
@@ -43,6 +45,40 @@ impl Conferences {
         outputs
     }
 
+    /// Does what is asked of the conference of this number; `None` when it, or the member, is not there.
+    pub(super) fn order(
+        &mut self,
+        number: &str,
+        act: impl FnOnce(&mut Conference) -> Result<(), NotThere>,
+    ) -> Option<Vec<Output>> {
+        let conference = self.by_number.get_mut(number)?;
+        act(conference).ok()?;
+        self.changed.insert(number.to_owned());
+        Some(drain(conference))
+    }
+
+    /// The media role's name of the conference of this number.
+    pub(super) fn id(&self, number: &str) -> Option<ConferenceId> {
+        self.by_number.get(number).map(Conference::id)
+    }
+
+    /// A conference of which something is to be shown.
+    pub(super) fn note_change(&mut self, number: &str) {
+        self.changed.insert(number.to_owned());
+    }
+
+    /// The same of a conference by the media role's name.
+    pub(super) fn note_change_of(&mut self, id: ConferenceId) {
+        self.changed.extend(self.number_of.get(&id).cloned());
+    }
+
+    /// The next conference that is other than it was, and its state; `None` of one that is over.
+    pub(super) fn poll_changed(&mut self) -> Option<(String, Option<&Conference>)> {
+        let number = self.changed.pop_first()?;
+        let conference = self.by_number.get(&number);
+        Some((number, conference))
+    }
+
     /// What the media role reports; what follows from it.
     pub(super) fn handle_media(&mut self, event: &MediaEvent) -> Vec<Output> {
         match event {
@@ -54,6 +90,7 @@ impl Conferences {
             }
             MediaEvent::Conference { conference, event } => {
                 let number = self.number_of.get(conference);
+                self.changed.extend(number.cloned());
                 let conference = number.and_then(|number| self.by_number.get_mut(number));
                 conference.map_or_else(Vec::new, |conference| {
                     conference.handle_media(event);
@@ -77,6 +114,7 @@ impl Conferences {
     /// Does something with the conference that the leg has dialled.
     fn with(&mut self, leg: LegId, act: impl FnOnce(&mut Conference)) -> Vec<Output> {
         let number = self.dialled.get(&leg);
+        self.changed.extend(number.cloned());
         let Some(conference) = number.and_then(|number| self.by_number.get_mut(number)) else {
             return Vec::new();
         };

@@ -1,14 +1,14 @@
 use offhook_call::Call;
 use offhook_model::{
-    LegId, LiveRecording, MediaCommand, RecordingCommand, RecordingEvent, RecordingForm,
-    RecordingFormat, RecordingId, RecordingLayout, RecordingRecord, RecordingSource,
+    CallRef, ConferenceId, LiveRecording, MediaCommand, RecordingCommand, RecordingEvent,
+    RecordingForm, RecordingFormat, RecordingId, RecordingLayout, RecordingRecord, RecordingSource,
     RecordingState, RecordingSummary, recording_path,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
-/// Recordings whose end has not been told. When it is not told of more, which the limit of the media role rules
-/// out unless events are lost, those of the oldest legs are forgotten.
+/// Recordings whose end has not been told. There are more only when events were lost; then those of the
+/// oldest legs are forgotten.
 const UNFINISHED_MAX: usize = 8_192;
 /// Recordings of one call.
 pub(super) const RECORDINGS_OF_CALL_MAX: u32 = 1_000;
@@ -21,18 +21,18 @@ pub(super) struct Usual {
     pub(super) tone: bool,
 }
 
-/// What is known of the recordings of calls. Each is made at its caller's leg.
+/// What is known of the recordings of calls, each of which is made at its caller's leg, and of conferences.
 #[derive(Debug)]
 pub(super) struct Recordings {
     usual: Usual,
-    of_call: HashMap<LegId, OfCall>,
-    /// By the leg, in the order in which they began.
-    unfinished: BTreeMap<LegId, Vec<Unfinished>>,
+    of_source: HashMap<RecordingSource, OfSource>,
+    /// By what is recorded, in the order in which they began.
+    unfinished: BTreeMap<RecordingSource, Vec<Unfinished>>,
 }
 
-/// The recordings of a call that lives.
+/// The recordings of a call or a conference that lives.
 #[derive(Debug, Default)]
-struct OfCall {
+struct OfSource {
     begun: u32,
     /// Those whose files are there.
     ids: Vec<RecordingId>,
@@ -49,7 +49,7 @@ struct Unfinished {
 
 impl Recordings {
     pub(super) fn new(usual: Usual) -> Self {
-        Self { usual, of_call: HashMap::new(), unfinished: BTreeMap::new() }
+        Self { usual, of_source: HashMap::new(), unfinished: BTreeMap::new() }
     }
 
     /// Begins a recording, unless one runs.
@@ -60,36 +60,57 @@ impl Recordings {
         now_ms: u64,
     ) -> Option<MediaCommand> {
         let leg = call.caller();
-        let known = self.of_call.entry(leg).or_default();
+        let known = self.of_source.entry(RecordingSource::Leg(leg)).or_default();
+        let id = RecordingId::new(call.reference(), known.begun + 1);
+        let record = RecordingRecord {
+            call: Some(call.reference().clone()),
+            leg: Some(leg),
+            caller: Some(call.caller_number().to_owned()),
+            dialled: Some(call.dialled().to_owned()),
+            ..begun(id, now_ms)
+        };
+        self.begin(RecordingSource::Leg(leg), record, form, call.started_at_ms())
+    }
+
+    /// Begins a recording of a conference, unless one runs; `name` is used for no other.
+    pub(super) fn start_conference(
+        &mut self,
+        conference: ConferenceId,
+        number: &str,
+        name: &CallRef,
+        form: RecordingForm,
+        now_ms: u64,
+    ) -> Option<MediaCommand> {
+        let id = RecordingId::new(name, 1);
+        let record = RecordingRecord { conference: Some(number.to_owned()), ..begun(id, now_ms) };
+        self.begin(RecordingSource::Conference(conference), record, form, now_ms)
+    }
+
+    fn begin(
+        &mut self,
+        source: RecordingSource,
+        mut record: RecordingRecord,
+        form: RecordingForm,
+        day_ms: u64,
+    ) -> Option<MediaCommand> {
+        let known = self.of_source.entry(source).or_default();
         if known.live.is_some() || known.begun >= RECORDINGS_OF_CALL_MAX {
             return None;
         }
         known.begun += 1;
         known.live = Some(LiveRecording::Running);
-        let id = RecordingId::new(call.reference(), known.begun);
         let format = form.format.unwrap_or(self.usual.format);
-        let path = recording_path(&id, format, call.started_at_ms());
-        let record = RecordingRecord {
-            id,
-            call: Some(call.reference().clone()),
-            leg: Some(leg),
-            conference: None,
-            caller: Some(call.caller_number().to_owned()),
-            dialled: Some(call.dialled().to_owned()),
-            started_at_ms: now_ms,
-            state: RecordingState::Recording,
-            failure: None,
-            summary: RecordingSummary { path: path.clone(), ..RecordingSummary::default() },
-        };
-        self.keep(leg, Unfinished { record, has_started: false });
+        let path = recording_path(&record.id, format, day_ms);
+        record.summary.path.clone_from(&path);
+        self.keep(source, Unfinished { record, has_started: false });
         let layout = form.layout.unwrap_or(self.usual.layout);
         let tone = form.tone.unwrap_or(self.usual.tone);
-        Some(order(leg, RecordingCommand::Start { path, layout, format, tone }))
+        Some(order(source, RecordingCommand::Start { path, layout, format, tone }))
     }
 
     /// Begins a recording that nobody asked for, once in the life of a call.
     pub(super) fn start_automatically(&mut self, call: &Call, now_ms: u64) -> Option<MediaCommand> {
-        let known = self.of_call.entry(call.caller()).or_default();
+        let known = self.of_source.entry(RecordingSource::Leg(call.caller())).or_default();
         if std::mem::replace(&mut known.is_automatic, true) {
             return None;
         }
@@ -97,8 +118,12 @@ impl Recordings {
     }
 
     /// Pauses, resumes or ends the recording that runs.
-    pub(super) fn change(&mut self, leg: LegId, command: RecordingCommand) -> Option<MediaCommand> {
-        let known = self.of_call.get_mut(&leg).filter(|known| known.live.is_some())?;
+    pub(super) fn change(
+        &mut self,
+        source: RecordingSource,
+        command: RecordingCommand,
+    ) -> Option<MediaCommand> {
+        let known = self.of_source.get_mut(&source).filter(|known| known.live.is_some())?;
         known.live = match command {
             RecordingCommand::Start { .. } | RecordingCommand::Resume => {
                 Some(LiveRecording::Running)
@@ -106,7 +131,7 @@ impl Recordings {
             RecordingCommand::Pause => Some(LiveRecording::Paused),
             RecordingCommand::Stop => None,
         };
-        Some(order(leg, command))
+        Some(order(source, command))
     }
 
     /// Takes what the media role tells of a recording; what is to be written down of it.
@@ -116,36 +141,36 @@ impl Recordings {
         event: &RecordingEvent,
         now_ms: u64,
     ) -> Option<RecordingRecord> {
-        let RecordingSource::Leg(leg) = source else { return None };
         match event {
             RecordingEvent::FallingBehind => None,
             RecordingEvent::Started { path, is_encrypted } => {
-                self.note_start(leg, path, *is_encrypted, now_ms)
+                self.note_start(source, path, *is_encrypted, now_ms)
             }
             RecordingEvent::Stopped(summary) => {
-                self.note_end(leg, summary, RecordingState::Complete, None)
+                self.note_end(source, summary, RecordingState::Complete, None)
             }
             RecordingEvent::Failed { why, summary } => {
                 let failure = Some(why.to_string());
-                self.note_end(leg, summary, RecordingState::Failed, failure)
+                self.note_end(source, summary, RecordingState::Failed, failure)
             }
         }
     }
 
     fn note_start(
         &mut self,
-        leg: LegId,
+        source: RecordingSource,
         path: &Path,
         is_encrypted: bool,
         now_ms: u64,
     ) -> Option<RecordingRecord> {
-        let unfinished = self.unfinished.get_mut(&leg)?.iter_mut().find(|one| !one.has_started)?;
+        let unfinished =
+            self.unfinished.get_mut(&source)?.iter_mut().find(|one| !one.has_started)?;
         unfinished.has_started = true;
         let record = &mut unfinished.record;
         record.started_at_ms = now_ms;
         record.summary.path = path.to_owned();
         record.summary.is_encrypted = is_encrypted;
-        if let Some(known) = self.of_call.get_mut(&leg) {
+        if let Some(known) = self.of_source.get_mut(&source) {
             known.ids.push(record.id.clone());
         }
         Some(record.clone())
@@ -153,42 +178,62 @@ impl Recordings {
 
     fn note_end(
         &mut self,
-        leg: LegId,
+        source: RecordingSource,
         summary: &RecordingSummary,
         state: RecordingState,
         failure: Option<String>,
     ) -> Option<RecordingRecord> {
-        let of_leg = self.unfinished.get_mut(&leg)?;
+        let of_leg = self.unfinished.get_mut(&source)?;
         let at = of_leg.iter().position(|one| one.record.summary.path == summary.path)?;
         let is_latest = at + 1 == of_leg.len();
         let Unfinished { record, .. } = of_leg.remove(at);
         if of_leg.is_empty() {
-            self.unfinished.remove(&leg);
+            self.unfinished.remove(&source);
         }
-        if let Some(known) = self.of_call.get_mut(&leg).filter(|_| is_latest) {
+        if let Some(known) = self.of_source.get_mut(&source).filter(|_| is_latest) {
             known.live = None;
+            // Nothing more is to be known of a conference: its next recording has another name.
+            if matches!(source, RecordingSource::Conference(_)) {
+                self.of_source.remove(&source);
+            }
         }
         Some(RecordingRecord { state, failure, summary: summary.clone(), ..record })
     }
 
-    /// How the recording of a call stands.
-    pub(super) fn live(&self, leg: LegId) -> Option<LiveRecording> {
-        self.of_call.get(&leg)?.live
+    /// How the recording of a call or a conference stands.
+    pub(super) fn live(&self, source: RecordingSource) -> Option<LiveRecording> {
+        self.of_source.get(&source)?.live
     }
 
-    /// Forgets a call that has ended, and says which recordings it has. The end of the last is told yet.
-    pub(super) fn forget(&mut self, leg: LegId) -> Vec<RecordingId> {
-        self.of_call.remove(&leg).map(|known| known.ids).unwrap_or_default()
+    /// Forgets a call that has ended, and says which recordings it has. The end of the last may be told later.
+    pub(super) fn forget(&mut self, source: RecordingSource) -> Vec<RecordingId> {
+        self.of_source.remove(&source).map(|known| known.ids).unwrap_or_default()
     }
 
-    fn keep(&mut self, leg: LegId, unfinished: Unfinished) {
-        self.unfinished.entry(leg).or_default().push(unfinished);
+    fn keep(&mut self, source: RecordingSource, unfinished: Unfinished) {
+        self.unfinished.entry(source).or_default().push(unfinished);
         if self.unfinished.len() > UNFINISHED_MAX {
             self.unfinished.pop_first();
         }
     }
 }
 
-fn order(leg: LegId, command: RecordingCommand) -> MediaCommand {
-    MediaCommand::Record { source: RecordingSource::Leg(leg), command }
+/// A recording of which nothing is known but its name and its beginning.
+fn begun(id: RecordingId, now_ms: u64) -> RecordingRecord {
+    RecordingRecord {
+        id,
+        call: None,
+        leg: None,
+        conference: None,
+        caller: None,
+        dialled: None,
+        started_at_ms: now_ms,
+        state: RecordingState::Recording,
+        failure: None,
+        summary: RecordingSummary::default(),
+    }
+}
+
+fn order(source: RecordingSource, command: RecordingCommand) -> MediaCommand {
+    MediaCommand::Record { source, command }
 }

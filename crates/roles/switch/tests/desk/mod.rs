@@ -5,8 +5,8 @@ use bytes::Bytes;
 use offhook_bus::{ForkOrder, SipMessage};
 use offhook_model::{
     Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy, LegId,
-    LiveCall, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal, RecordPolicy,
-    RecordingRecord, RecordingSource, Secret, Service, StreamReport, Transport,
+    LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
+    RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -33,6 +33,8 @@ pub struct Desk {
     /// What the media role refuses the next answer with.
     pub refuse_answer: Option<MediaRefusal>,
     pub forks: Vec<LiveFork>,
+    /// The conference of which something was shown last.
+    pub conference: Option<LiveConference>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -64,6 +66,7 @@ impl Desk {
             live: Vec::new(),
             refuse_answer: None,
             forks: Vec::new(),
+            conference: None,
             sent: VecDeque::new(),
             now,
         }
@@ -98,6 +101,7 @@ impl Desk {
                 }
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
+                Output::LiveConference(live) => self.conference = Some(live),
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
