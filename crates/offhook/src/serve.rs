@@ -1,6 +1,7 @@
 //! The life of the server: start every role, say `ready`, wait, drain, stop.
 
 use crate::config::Config;
+use crate::kept;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
@@ -9,7 +10,7 @@ use offhook_bus::{
     SwitchOrder, queue,
 };
 use offhook_model::CallRecord;
-use offhook_ng_door::NgDoor;
+use offhook_ng_door::{Kept, NgDoor};
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::{Path, PathBuf};
@@ -41,7 +42,17 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let (media_config, recordings) = with_folders(&config);
     let door_events = queue(MEDIA_QUEUE_MAX);
     let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let media = offhook_media::start(&media_config, media_commands.1, media_events_out, speech)?;
+    let identity = kept::identity(&store).await?;
+    let media = offhook_media::start_as(
+        identity,
+        &media_config,
+        media_commands.1,
+        media_events_out,
+        speech,
+    )?;
+    // Calls from before this start have their ports before anybody else is given any.
+    let (kept, snapshots) = kept::open(&config.shared_state, &store).await?.unzip();
+    let ng = open_ng(&config.ng, media_commands.0.clone(), door_events.1, kept).await?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -51,7 +62,6 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     offhook_media::self_check(&media_commands.0, &mut media_events.1, media_bind)
         .await
         .context("the media path does not work")?;
-    let ng = open_ng(&config.ng, media_commands.0.clone(), door_events.1).await?;
     let to_media = media_commands.0.clone();
     let media_is_running = move || !to_media.is_closed();
     let links = offhook_switch::Links {
@@ -90,8 +100,12 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     switch.stop().await;
     gateway.stop().await;
     edge.stop().await;
+    // What is kept of the door's calls stays: it is for the proxy to end them, with the process after this.
     drop(ng);
     drop(media);
+    if let Some(snapshots) = snapshots {
+        snapshots.stop().await;
+    }
     mirror.abort();
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
@@ -110,11 +124,12 @@ async fn open_ng(
     config: &offhook_ng_door::Config,
     media_commands: Outbox<MediaCommand>,
     media_events: Inbox<MediaEvent>,
+    kept: Option<Kept>,
 ) -> anyhow::Result<Option<NgDoor>> {
     if !config.enabled {
         return Ok(None);
     }
-    let links = offhook_ng_door::Links { media_commands, media_events };
+    let links = offhook_ng_door::Links { media_commands, media_events, kept };
     Ok(Some(offhook_ng_door::start(config, links).await?))
 }
 

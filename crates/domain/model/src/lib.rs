@@ -26,8 +26,8 @@ pub use directory::{Directory, Extension, GuestPolicy, Secret, Service};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId};
 pub use media::{
-    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, Terms,
+    IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
+    OfferPolicy, PlayControl, Security, SourceRule, Terms,
 };
 pub use record::{CallRecord, CallState, Direction, LegRecord, LiveCall, Party, StreamReport};
 pub use recording::{

@@ -7,12 +7,14 @@ mod description;
 mod ending;
 mod negotiation;
 mod report;
+mod snapshot;
 mod work;
 
 pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
+pub use snapshot::{RestoreError, SNAPSHOT_AGE_MAX};
 
 use call::Call;
-use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
+use offhook_bus::{CallSnapshot, DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
 use offhook_model::{LegId, MediaTrouble, RecordingFailure};
 use offhook_ng::{Command, Dictionary, Reply, Request, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -46,6 +48,18 @@ pub enum Output {
     },
     /// Tell the media role.
     Media(MediaCommand),
+    /// Keep this of a call, in the place of what was kept before.
+    Keep {
+        /// The call.
+        call_id: String,
+        /// What [`Door::restore`] reads.
+        snapshot: CallSnapshot,
+    },
+    /// Keep nothing of a call.
+    Forget {
+        /// The call.
+        call_id: String,
+    },
 }
 
 /// What holds for all calls.
@@ -61,6 +75,8 @@ pub struct Settings {
     pub offer_timeout_s: u32,
     /// Addresses that stand for ours, by the names that `direction` has for them.
     pub interfaces: BTreeMap<String, IpAddr>,
+    /// How often a call that does not change is looked at for its snapshot; `None` when nothing is kept.
+    pub snapshot_interval: Option<Duration>,
     /// The moment at which the wall clock says `unix_start`.
     pub start: Instant,
     /// The wall clock at `start`, since 1970.
@@ -76,6 +92,8 @@ enum TimerName {
     Delete,
     /// Whether anybody is heard is to be looked at.
     Silence,
+    /// The snapshot is to be renewed.
+    Snapshot,
 }
 
 /// Counts since the start, for `statistics`.
@@ -102,6 +120,8 @@ pub struct Door {
     calls: HashMap<String, Call>,
     legs: HashMap<LegId, String>,
     next_leg: u64,
+    /// Calls that wait for the media role to restore their legs.
+    restoring: usize,
     timers: BTreeSet<(Instant, String, TimerName)>,
     outputs: VecDeque<Output>,
     totals: Totals,
@@ -118,6 +138,7 @@ impl Door {
             calls: HashMap::new(),
             legs: HashMap::new(),
             next_leg: DOOR_LEGS.start,
+            restoring: 0,
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
             totals: Totals::default(),
@@ -231,10 +252,16 @@ impl Door {
         if let MediaEvent::Trouble { what: MediaTrouble::Silent { .. }, .. } = event {
             return self.check_silence(&call_id, now);
         }
+        if let MediaEvent::Connected { .. } = event {
+            return self.note_change(&call_id, now);
+        }
         let Some(mut work) = self.calls.get_mut(&call_id).and_then(|call| call.work.take()) else {
             return;
         };
         if self.handle_for(&call_id, &mut work, event, now) {
+            if matches!(work.task, Task::Offer(_) | Task::Answer(_) | Task::Record(_)) {
+                self.note_change(&call_id, now);
+            }
             return self.go_on(&call_id, now);
         }
         if let Some(call) = self.calls.get_mut(&call_id) {
@@ -256,6 +283,8 @@ impl Door {
             Task::Answer(task) => self.answer_goes_on(call_id, id, task, event, now),
             Task::Measure(task) => self.measure_goes_on(call_id, id, task, event, now),
             Task::Record(task) => self.recording_goes_on(call_id, id, task, &event),
+            Task::Snapshot(task) => self.snapshot_goes_on(call_id, task, event, now),
+            Task::Restore(task) => self.restoring_goes_on(call_id, task, &event, now),
         }
     }
 
@@ -273,7 +302,7 @@ impl Door {
     fn start_work(&mut self, call_id: &str, request: RequestId, task: Task, now: Instant) {
         self.set_timer(call_id, TimerName::Media, now + MEDIA_TIMEOUT);
         if let Some(call) = self.calls.get_mut(call_id) {
-            if !matches!(task, Task::Measure(_)) {
+            if matches!(task, Task::Offer(_) | Task::Answer(_) | Task::Record(_)) {
                 call.last_signal_s = self.settings.unix_s(now);
             }
             call.work = Some(Work { request, task });
@@ -291,6 +320,7 @@ impl Door {
                 TimerName::Media => self.handle_media_timeout(&call_id, now),
                 TimerName::Delete => self.end_call(&call_id),
                 TimerName::Silence => self.check_silence(&call_id, now),
+                TimerName::Snapshot => self.take_snapshot(&call_id, now),
             }
         }
     }
@@ -300,6 +330,11 @@ impl Door {
         if let Some(work) = work {
             let request = work.request;
             tracing::warn!("the media role did not answer in time");
+            match work.task {
+                Task::Restore(_) => return self.give_up(call_id, "the media role did not answer"),
+                Task::Snapshot(_) => self.plan_snapshot(call_id, now),
+                Task::Offer(_) | Task::Answer(_) | Task::Measure(_) | Task::Record(_) => {}
+            }
             self.reply(request, Reply::error("the media role did not answer in time"));
             self.go_on(call_id, now);
         }
@@ -370,6 +405,7 @@ impl Call {
             TimerName::Media => &mut self.media_due,
             TimerName::Delete => &mut self.delete_due,
             TimerName::Silence => &mut self.silence_due,
+            TimerName::Snapshot => &mut self.snapshot_due,
         }
     }
 }

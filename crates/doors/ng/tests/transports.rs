@@ -24,7 +24,8 @@ async fn rig() -> Rig {
     let (media_commands, commands) = queue(64);
     let (events, media_events) = queue(64);
     let config = Config { bind: LOOPBACK, port: 0, ..Config::default() };
-    let door = start(&config, Links { media_commands, media_events }).await.expect("a door");
+    let door =
+        start(&config, Links { media_commands, media_events, kept: None }).await.expect("a door");
     Rig { door, _media: (commands, events) }
 }
 
@@ -155,7 +156,7 @@ async fn a_port_that_is_taken_is_named_by_its_key() {
     let (_events, media_events) = queue(1);
     let port = rig.door.addresses().udp.port();
     let config = Config { bind: LOOPBACK, port, ..Config::default() };
-    let refused = start(&config, Links { media_commands, media_events }).await;
+    let refused = start(&config, Links { media_commands, media_events, kept: None }).await;
     let text = format!("{:#}", refused.expect_err("taken"));
     assert!(text.contains("ng.port") && text.contains(&port.to_string()), "{text}");
 }

@@ -10,6 +10,7 @@
 mod media_events;
 mod queue;
 mod shared;
+mod snapshots;
 
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
@@ -18,11 +19,12 @@ pub use offhook_model::{
     RecordingSource, RecordingSummary,
 };
 pub use offhook_model::{
-    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, Terms,
+    IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
+    OfferPolicy, PlayControl, Security, SourceRule, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
+pub use snapshots::{CallSnapshot, SnapshotChange, Unreadable, read_snapshot};
 
 use bytes::Bytes;
 use offhook_model::{CallRecord, CallRef};
@@ -33,6 +35,8 @@ pub const SIP_QUEUE_MAX: usize = 16_384;
 pub const MEDIA_QUEUE_MAX: usize = 16_384;
 /// Call records waiting to be written while the database is slow or down.
 pub const RECORD_QUEUE_MAX: usize = 65_536;
+/// Snapshots of calls waiting for whoever keeps them, while that is slow or down.
+pub const SNAPSHOT_QUEUE_MAX: usize = 4_096;
 /// Orders from the API waiting for the switch.
 pub const ORDER_QUEUE_MAX: usize = 1_024;
 

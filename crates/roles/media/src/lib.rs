@@ -16,5 +16,6 @@ mod self_check;
 pub mod state;
 
 pub use config::{Config, LEGS_MAX, PORT_MAX, PORT_MIN, PacketIoChoice, SILENT_AFTER_S};
-pub use driver::{Media, start};
+pub use driver::{Media, start, start_as};
+pub use offhook_rtc::Identity;
 pub use self_check::self_check;

@@ -4,6 +4,7 @@ use super::RequestId;
 use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -19,28 +20,45 @@ const TAGS_MAX: usize = 8;
 pub(super) type PartyId = usize;
 
 /// A call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Call {
     /// When it was made, since 1970.
     pub(super) created: Duration,
     /// When it was signalled last, in seconds of Unix time.
     pub(super) last_signal_s: u64,
     pub(super) parties: Vec<Party>,
+    #[serde(skip)]
     pub(super) work: Option<Work>,
+    #[serde(skip)]
     pub(super) waiting: VecDeque<(RequestId, Request)>,
     pub(super) metadata: Option<String>,
     /// When the media role is given up on.
+    #[serde(skip)]
     pub(super) media_due: Option<Instant>,
     /// When a delete's delay is over.
+    #[serde(skip)]
     pub(super) delete_due: Option<Instant>,
     /// When it is looked at whether anybody is heard.
+    #[serde(skip)]
     pub(super) silence_due: Option<Instant>,
+    /// When it is looked at again for whoever keeps its snapshot.
+    #[serde(skip)]
+    pub(super) snapshot_due: Option<Instant>,
+    /// Snapshots since it has changed last.
+    #[serde(skip)]
+    pub(super) snapshot_count: u32,
+    /// Whether a snapshot of it is kept somewhere.
+    #[serde(skip)]
+    pub(super) is_kept: bool,
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
+    /// Whether its recording is silent for a while.
+    #[serde(default)]
+    pub(super) recording_paused: bool,
 }
 
 /// One side of a call; RTPengine calls it a monologue.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Party {
     /// The tag that it was given last is the last; a fork that shares the leg has given earlier ones.
     pub(super) tags: Vec<String>,
@@ -62,8 +80,9 @@ pub(super) struct Party {
 }
 
 /// A description that a party offered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Offered {
+    #[serde(with = "super::snapshot::bytes")]
     pub(super) sdp: Vec<u8>,
     pub(super) flags: Flags,
     /// The address of the interface towards the party.

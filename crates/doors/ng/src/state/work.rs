@@ -3,7 +3,7 @@
 use super::RequestId;
 use super::call::PartyId;
 use super::description::Said;
-use offhook_model::{LegId, LegMeasure};
+use offhook_model::{LegId, LegMeasure, LegSnapshot};
 use offhook_ng::{Flags, Reply};
 use offhook_sdp::EditedFormat;
 use std::collections::HashMap;
@@ -22,6 +22,8 @@ pub(super) enum Task {
     Answer(Box<AnswerTask>),
     Measure(MeasureTask),
     Record(RecordTask),
+    Snapshot(SnapshotTask),
+    Restore(RestoreTask),
 }
 
 /// An offer waits for the description of the leg to the other side.
@@ -66,6 +68,21 @@ pub(super) struct MeasureTask {
     pub(super) missing: usize,
     pub(super) measures: HashMap<LegId, LegMeasure>,
     pub(super) then: Then,
+}
+
+/// A snapshot waits for those of the legs.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotTask {
+    pub(super) missing: usize,
+    pub(super) legs: Vec<(LegId, LegSnapshot)>,
+}
+
+/// A call of another process waits for its legs.
+#[derive(Debug, Default)]
+pub(super) struct RestoreTask {
+    pub(super) missing: usize,
+    /// Why one of them is not there.
+    pub(super) refused: Option<String>,
 }
 
 /// What follows when everything is measured.

@@ -4,7 +4,10 @@ mod agreement;
 mod inbound;
 mod keys;
 mod outbound;
+mod restored;
 mod terms;
+
+pub(crate) use restored::LegState;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
 use super::conference::Membership;
@@ -32,6 +35,7 @@ use offhook_rtc::{IceLocal, Peer, PeerConfig, Refusal};
 use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -61,6 +65,8 @@ pub struct Leg {
     gate: Gate,
     /// Whether a hold is left to the parties: no music of ours is heard.
     is_quiet_when_held: bool,
+    /// The type of service of packets to the party (RFC 2474), when one was asked for.
+    type_of_service: Option<u8>,
     /// What the first offer of ours was like.
     policy: Option<OfferPolicy>,
     peer: Peer,
@@ -100,7 +106,7 @@ pub struct Leg {
 }
 
 /// What of a party is passed on to its partner.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Gate {
     speech: bool,
     dtmf: bool,
@@ -135,6 +141,7 @@ impl Leg {
             session: Session::new(seed.session_id()),
             gate: Gate { speech: true, dtmf: true },
             is_quiet_when_held: false,
+            type_of_service: None,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
             agreed: None,

@@ -67,6 +67,8 @@ impl Conferences {
             | MediaEvent::Trouble { .. }
             | MediaEvent::SendInfo { .. }
             | MediaEvent::Measured { .. }
+            | MediaEvent::Snapshot { .. }
+            | MediaEvent::Restored { .. }
             | MediaEvent::Released { .. }
             | MediaEvent::Recording { .. } => Vec::new(),
         }

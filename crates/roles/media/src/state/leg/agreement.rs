@@ -97,6 +97,12 @@ impl Leg {
         let agreed = Agreed::new(negotiated).ok_or_else(|| unusable("the codec is not known"))?;
         let remote = Remote::from_negotiated(negotiated);
         self.peer.set_remote(&remote, now).map_err(|error| unusable(&error.to_string()))?;
+        self.put_in_force(agreed, &remote, now);
+        Ok(())
+    }
+
+    /// Takes note of what was agreed on, beside the transport.
+    pub(super) fn put_in_force(&mut self, agreed: Agreed, remote: &Remote, now: Instant) {
         self.timeline.set_clock_rate(agreed.codec.clock_rate());
         self.reports.set_clock_rate(agreed.codec.clock_rate(), now);
         if let Program::Player(player) = &mut self.program {
@@ -104,8 +110,7 @@ impl Leg {
         }
         // A party that was held or re-invited is not silent before it had its time again.
         self.last_heard = self.last_heard.map(|_| now);
-        self.evidence.handle_agreement(&agreed, &remote, now);
+        self.evidence.handle_agreement(&agreed, remote, now);
         self.agreed = Some(agreed);
-        Ok(())
     }
 }

@@ -62,6 +62,9 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
+        if self.is_undescribed() {
+            self.type_of_service = terms.type_of_service;
+        }
         // The two parties of a proxy's call hear each other's tones themselves.
         if self.inband_dtmf == InbandDtmf::Needed {
             self.inband_dtmf = InbandDtmf::Never;
