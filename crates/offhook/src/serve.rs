@@ -9,8 +9,10 @@ use offhook_bus::{
     Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaEvents, Outbox, Shared,
     SwitchOrder, queue,
 };
+use offhook_media::Media;
 use offhook_model::CallRecord;
 use offhook_ng_door::{Kept, NgDoor};
+use offhook_snapshots::SnapshotWriter;
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::{Path, PathBuf};
@@ -38,21 +40,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         Bus::in_process(shared);
 
     let media_bind = config.media.bind;
-    let speech = speech(&config)?;
-    let (media_config, recordings) = with_folders(&config);
-    let door_events = queue(MEDIA_QUEUE_MAX);
-    let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let identity = kept::identity(&store).await?;
-    let media = offhook_media::start_as(
-        identity,
-        &media_config,
-        media_commands.1,
-        media_events_out,
-        speech,
-    )?;
-    // Calls from before this start have their ports before anybody else is given any.
-    let (kept, snapshots) = kept::open(&config.shared_state, &store).await?.unzip();
-    let ng = open_ng(&config.ng, media_commands.0.clone(), door_events.1, kept).await?;
+    let to_media = media_commands.0.clone();
+    let media =
+        MediaSide::start(&config, &store, (to_media, media_commands.1), media_events.0).await?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -84,7 +74,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         checks: checks(switch.is_running(), media_is_running, edge.is_running(), drains.clone()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
-        recordings,
+        recordings: media.recordings.clone(),
     };
     let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
     let gateway = offhook_gateway::start(
@@ -92,7 +82,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
     )
     .await?;
-    announce(demo, &gateway, &edge, ng.as_ref());
+    announce(demo, &gateway, &edge, media.ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
     drains.store(true, Ordering::Relaxed);
@@ -100,17 +90,50 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     switch.stop().await;
     gateway.stop().await;
     edge.stop().await;
-    // What is kept of the door's calls stays: it is for the proxy to end them, with the process after this.
-    drop(ng);
-    drop(media);
-    if let Some(snapshots) = snapshots {
-        snapshots.stop().await;
-    }
+    media.stop().await;
     mirror.abort();
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
     store.close().await;
     Ok(())
+}
+
+/// The media role with the door in front of it, and what keeps the door's calls.
+struct MediaSide {
+    media: Media,
+    ng: Option<NgDoor>,
+    snapshots: Option<SnapshotWriter>,
+    /// The folder of the recordings.
+    recordings: PathBuf,
+}
+
+impl MediaSide {
+    async fn start(
+        config: &Config,
+        store: &Store,
+        (to_media, commands): (Outbox<MediaCommand>, Inbox<MediaCommand>),
+        events: Outbox<MediaEvent>,
+    ) -> anyhow::Result<Self> {
+        let (media_config, recordings) = with_folders(config);
+        let door_events = queue(MEDIA_QUEUE_MAX);
+        let events = MediaEvents::from(events).with_door(door_events.0);
+        let (identity, speech) = (kept::identity(store).await?, speech(config)?);
+        let media = offhook_media::start_as(identity, &media_config, commands, events, speech)?;
+        // Calls from before this start have their ports before anybody else is given any.
+        let (kept, snapshots) = kept::open(&config.shared_state, store).await?.unzip();
+        let ng = open_ng(&config.ng, to_media, door_events.1, kept).await?;
+        Ok(Self { media, ng, snapshots, recordings })
+    }
+
+    /// What is kept of the door's calls stays: the proxy ends them, and the process after this goes on with
+    /// them until then.
+    async fn stop(self) {
+        drop(self.ng);
+        drop(self.media);
+        if let Some(snapshots) = self.snapshots {
+            snapshots.stop().await;
+        }
+    }
 }
 
 /// The voice of the prompts, and where what it has said is kept.
