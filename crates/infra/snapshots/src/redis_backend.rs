@@ -122,6 +122,7 @@ fn literally(prefix: &str) -> String {
 }
 
 /// What Redis answers may repeat what it was sent; its kind alone never does.
+#[expect(clippy::needless_pass_by_value, reason = "it is given to `map_err`")]
 fn failed(error: RedisError) -> BackendError {
     let kind = error.kind();
     match error.code() {
