@@ -17,7 +17,7 @@ const NODE_BYTES: usize = 8;
 enum SharedState {
     /// The database in the data directory.
     Embedded(Store),
-    Redis(Redis),
+    Redis(Box<Redis>),
 }
 
 impl Backend for SharedState {
@@ -49,7 +49,7 @@ impl SharedState {
             }
         };
         let redis = Redis::new(url, prefix, SNAPSHOT_AGE_MAX).context("shared_state.redis_url")?;
-        Ok(Self::Redis(redis))
+        Ok(Self::Redis(Box::new(redis)))
     }
 
     async fn load(&self) -> Result<Vec<(String, CallSnapshot)>, BackendError> {

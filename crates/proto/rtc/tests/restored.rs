@@ -53,7 +53,7 @@ fn media_goes_on_after_either_side_was_restarted() {
         for ice in [false, true] {
             let mut pair = Pair::new(ice);
             let (of_b, of_a) = remotes(&pair, stack, ice);
-            pair.agree(&of_b, &of_a);
+            pair.agree_dtls(stack, stack, ice);
             pair.advance(Duration::from_secs(3));
             assert_arrives(&mut pair, 7);
             let now = pair.now;
