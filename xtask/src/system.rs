@@ -49,6 +49,11 @@ pub const TO_TEST: &[Package] = &[
         shown_by: Sign::File("/usr/lib/x86_64-linux-gnu/kamailio/modules/websocket.so"),
         why: "browsers at that proxy",
     },
+    Package {
+        name: "redis-server",
+        shown_by: Sign::Program("redis-server"),
+        why: "calls that outlive a restart",
+    },
     Package { name: "chromium", shown_by: Sign::Program("chromium"), why: "a browser" },
 ];
 

@@ -5,6 +5,7 @@
 //! everything an operator can set.
 
 mod config;
+mod kept;
 mod recordings;
 mod serve;
 

@@ -1,17 +1,20 @@
 //! The life of the server: start every role, say `ready`, wait, drain, stop.
 
 use crate::config::Config;
+use crate::kept;
 use crate::recordings::load_keys;
 use anyhow::Context;
 use futures_util::Stream;
 use offhook_api::Check;
 use offhook_bus::{
-    Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvents, Shared, SwitchOrder, queue,
+    Bus, GuestKey, Inbox, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaEvents, Outbox, Shared,
+    SwitchOrder, queue,
 };
 use offhook_media::Media;
 use offhook_model::LogEntry;
 use offhook_ng_door::NgDoor;
 use offhook_sealed::KeyRing;
+use offhook_snapshots::SnapshotWriter;
 use offhook_speech::Speech;
 use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
 use std::path::{Path, PathBuf};
@@ -40,10 +43,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
         Bus::in_process(shared);
 
-    let door_events = queue(MEDIA_QUEUE_MAX);
-    let media_events_out = MediaEvents::from(media_events.0).with_door(door_events.0);
-    let (media, recordings) =
-        start_media(&config, media_commands.1, media_events_out, recording_keys.clone())?;
+    let to_media = media_commands.0.clone();
+    let (to_media, events) = ((to_media, media_commands.1), media_events.0);
+    let media = MediaSide::start(&config, &store, to_media, events, recording_keys.clone()).await?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,
@@ -53,11 +55,6 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     offhook_media::self_check(&media_commands.0, &mut media_events.1, config.media.bind)
         .await
         .context("the media path does not work")?;
-    let door_links = offhook_ng_door::Links {
-        media_commands: media_commands.0.clone(),
-        media_events: door_events.1,
-    };
-    let ng = open_ng(&config.ng, door_links, media.runtime()).await?;
     let to_media = media_commands.0.clone();
     let media_is_running = move || !to_media.is_closed();
     let links = offhook_switch::Links {
@@ -80,7 +77,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         checks: checks(switch.is_running(), media_is_running, edge.is_running(), drains.clone()),
         roles: ROLES.to_vec(),
         version: env!("CARGO_PKG_VERSION"),
-        recordings,
+        recordings: media.recordings.clone(),
         recording_keys,
         fork_hosts: config.media.fork.allowed_hosts,
     };
@@ -90,7 +87,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
     )
     .await?;
-    announce(demo, &gateway, &edge, ng.as_ref());
+    announce(demo, &gateway, &edge, media.ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
     drains.store(true, Ordering::Relaxed);
@@ -98,8 +95,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     switch.stop().await;
     gateway.stop().await;
     edge.stop().await;
-    drop(ng);
-    drop(media);
+    media.stop().await;
     mirror.abort();
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
@@ -107,17 +103,45 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// The media role, and the folder of its recordings.
-fn start_media(
-    config: &Config,
-    commands: Inbox<MediaCommand>,
-    events: MediaEvents,
-    recording_keys: KeyRing,
-) -> anyhow::Result<(Media, PathBuf)> {
-    let (media_config, recordings) = with_folders(config);
-    let speech = speech(config)?;
-    let media = offhook_media::start(&media_config, commands, events, speech, recording_keys)?;
-    Ok((media, recordings))
+/// The media role with the door in front of it, and what keeps the door's calls.
+struct MediaSide {
+    media: Media,
+    ng: Option<NgDoor>,
+    snapshots: Option<SnapshotWriter>,
+    /// The folder of the recordings.
+    recordings: PathBuf,
+}
+
+impl MediaSide {
+    async fn start(
+        config: &Config,
+        store: &Store,
+        (to_media, commands): (Outbox<MediaCommand>, Inbox<MediaCommand>),
+        events: Outbox<MediaEvent>,
+        keys: KeyRing,
+    ) -> anyhow::Result<Self> {
+        let (media_config, recordings) = with_folders(config);
+        let (to_door, media_events) = queue(MEDIA_QUEUE_MAX);
+        let events = MediaEvents::from(events).with_door(to_door);
+        let (identity, speech) = (kept::identity(store).await?, speech(config)?);
+        let media =
+            offhook_media::start_as(identity, &media_config, commands, events, speech, keys)?;
+        // Calls from before this start have their ports before anybody else is given any.
+        let (kept, snapshots) = kept::open(&config.shared_state, store).await?.unzip();
+        let links = offhook_ng_door::Links { media_commands: to_media, media_events, kept };
+        let ng = open_ng(&config.ng, links, media.runtime()).await?;
+        Ok(Self { media, ng, snapshots, recordings })
+    }
+
+    /// What is kept of the door's calls stays: the proxy ends them, and the process after this goes on with
+    /// them until then.
+    async fn stop(self) {
+        drop(self.ng);
+        drop(self.media);
+        if let Some(snapshots) = self.snapshots {
+            snapshots.stop().await;
+        }
+    }
 }
 
 /// The voice of the prompts, and where what it has said is kept.

@@ -124,6 +124,12 @@ export class Baresip {
     return readWav(await readFile(join(this.directory, last)), { growing: true });
   }
 
+  /** How many seconds of sound the phone has been sent so far. */
+  async heardSeconds() {
+    const { samples, rate } = await this.heard();
+    return samples.length / rate;
+  }
+
   /** Waits until the newest piece of the recording pleases `accept`. */
   async listenUntil(accept, what, timeout = EVENT_TIMEOUT_MS) {
     const newest = async () => {

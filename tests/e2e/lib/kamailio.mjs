@@ -113,7 +113,7 @@ async function answers(port) {
 }
 
 /** A port that was free a moment ago; Kamailio cannot be asked which one it took. */
-async function freeUdpPort() {
+export async function freeUdpPort() {
   const socket = createSocket("udp4");
   socket.bind(0, "127.0.0.1");
   await once(socket, "listening");
@@ -123,7 +123,7 @@ async function freeUdpPort() {
   return port;
 }
 
-async function freeTcpPort() {
+export async function freeTcpPort() {
   const server = createServer();
   server.listen(0, "127.0.0.1");
   await once(server, "listening");

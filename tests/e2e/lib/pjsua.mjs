@@ -130,6 +130,14 @@ export class Pjsua {
     return (await this.wholeLog()).slice(-LOG_TAIL);
   }
 
+  /** How many seconds the recording has so far, silence among them. */
+  async heardSeconds() {
+    const { samples, rate } = readWav(await readFile(this.files["recording.wav"]), {
+      growing: true,
+    });
+    return samples.length / rate;
+  }
+
   /** Waits until the newest half second of the recording pleases `accept`. */
   async listenUntil(accept, what, timeout = EVENT_TIMEOUT_MS) {
     const newest = async () => {

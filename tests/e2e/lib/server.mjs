@@ -56,6 +56,11 @@ export class Server {
     if (!keepData) await rm(this.dataDir, { recursive: true, force: true });
   }
 
+  /** Ends the server as a crash would. Its data stays. */
+  async kill() {
+    await stop(this.child, () => this.child.kill("SIGKILL"));
+  }
+
   async #ready() {
     const lines = createInterface({ input: this.child.stdout });
     const line = await new Promise((resolve, reject) => {

@@ -263,6 +263,8 @@ impl Call {
             MediaEvent::Connected { .. }
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
+            | MediaEvent::Snapshot { .. }
+            | MediaEvent::Restored { .. }
             | MediaEvent::Conference { .. }
             | MediaEvent::Recording { .. }
             | MediaEvent::RecordingsExpired { .. }

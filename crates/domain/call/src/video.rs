@@ -228,6 +228,8 @@ impl Call {
             | MediaEvent::SendInfo { .. }
             | MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
+            | MediaEvent::Snapshot { .. }
+            | MediaEvent::Restored { .. }
             | MediaEvent::Conference { .. }
             | MediaEvent::Recording { .. }
             | MediaEvent::RecordingsExpired { .. }

@@ -35,8 +35,8 @@ pub use fork_url::{AllowedHost, ForkUrl, InvalidAllowedHost, InvalidForkUrl};
 pub use guest::{guest_expiry, guest_password, guest_username};
 pub use ids::{CallRef, LegId, RecordingId};
 pub use media::{
-    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, SpeechGate, Terms,
+    IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
+    OfferPolicy, PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,

@@ -114,6 +114,18 @@ pub enum SpeechGate {
     Shut,
 }
 
+/// All that another process needs to go on with a leg: its descriptions, keys, counters and addresses, as the
+/// media role writes it and alone reads it. It has secrets in it and does not show in `Debug`.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct LegSnapshot(pub String);
+
+impl std::fmt::Debug for LegSnapshot {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "LegSnapshot({} bytes)", self.0.len())
+    }
+}
+
 /// What was measured on a leg so far.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, Default)]
 pub struct LegMeasure {
@@ -199,6 +211,21 @@ pub enum MediaCommand {
     Measure {
         /// The leg.
         leg: LegId,
+    },
+    /// Asks for all that [`MediaCommand::Restore`] needs. Answered by `Snapshot`, always.
+    Snapshot {
+        /// The leg.
+        leg: LegId,
+    },
+    /// Makes the leg of another process again, on the same ports: its party notices a gap and no more. The
+    /// partner that it was bridged with has to be restored too. Answered by `Restored` or `Refused`.
+    Restore {
+        /// The leg.
+        leg: LegId,
+        /// What it was.
+        snapshot: LegSnapshot,
+        /// How long ago, in milliseconds.
+        age_ms: u64,
     },
     /// The party's answer to our last offer. Answered by `Agreed`. The leg is opaque from here on when the
     /// terms of the offer said so.
@@ -444,6 +471,18 @@ pub enum MediaEvent {
         /// The measurements; absent when there is no such leg.
         measure: Option<Box<LegMeasure>>,
     },
+    /// What the leg is at this moment.
+    Snapshot {
+        /// The leg.
+        leg: LegId,
+        /// Absent when there is no such leg.
+        snapshot: Option<LegSnapshot>,
+    },
+    /// The leg of another process is here and goes on.
+    Restored {
+        /// The leg.
+        leg: LegId,
+    },
     /// The leg is gone; what was measured on it.
     Released {
         /// The leg.
@@ -494,6 +533,8 @@ impl MediaCommand {
             | Self::Gate { leg, .. }
             | Self::Listen { leg, .. }
             | Self::Measure { leg }
+            | Self::Snapshot { leg }
+            | Self::Restore { leg, .. }
             | Self::AcceptAnswer { leg, .. }
             | Self::AcceptOpaqueAnswer { leg, .. }
             | Self::Rollback { leg }
@@ -530,6 +571,8 @@ impl MediaEvent {
             | Self::Dtmf { leg, .. }
             | Self::Trouble { leg, .. }
             | Self::Measured { leg, .. }
+            | Self::Snapshot { leg, .. }
+            | Self::Restored { leg }
             | Self::Released { leg, .. }
             | Self::Fork { leg, .. }
             | Self::Recording { source: RecordingSource::Leg(leg), .. } => Some(*leg),

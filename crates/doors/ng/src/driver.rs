@@ -6,7 +6,7 @@ mod web;
 use crate::Config;
 use crate::state::{Door, Output, RequestId, Settings};
 use anyhow::Context;
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox};
+use offhook_bus::{CallSnapshot, Inbox, MediaCommand, MediaEvent, Outbox, SnapshotChange};
 use offhook_ng::{Encoding, Known, MESSAGE_BYTES_MAX, Message, Reply, ReplyCache, Request, Value};
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,6 +19,10 @@ use tokio::task::JoinHandle;
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often what is kept of a call is renewed when nothing about it changes.
+const SNAPSHOT_INTERVAL: Duration = Duration::from_secs(10);
+/// Calls that are restored at a time, so that the media role's queue has room for them.
+const RESTORING_MAX: usize = 128;
 /// Messages of all connections that wait for the door.
 const ASKED_WAITING_MAX: usize = 1_024;
 /// Replies that wait for one connection.
@@ -33,6 +37,17 @@ pub struct Links {
     pub media_commands: Outbox<MediaCommand>,
     /// From the media role.
     pub media_events: Inbox<MediaEvent>,
+    /// What is kept of calls; `None` when they end with the process.
+    pub kept: Option<Kept>,
+}
+
+/// What is kept of calls, so that they outlive the process.
+#[derive(Debug)]
+pub struct Kept {
+    /// Towards whoever keeps it.
+    pub changes: Outbox<SnapshotChange>,
+    /// The calls of the process before this one, by their call-ids.
+    pub calls: Vec<(String, CallSnapshot)>,
 }
 
 /// Where the door listens.
@@ -68,11 +83,12 @@ impl Drop for NgDoor {
 }
 
 /// Opens the door. Its requests are served by `beside`, the runtime of whatever takes its commands: a thread
-/// less that each request has to wake.
+/// less that each request has to wake. Calls that were kept are there when it is open, unless they cannot be
+/// restored, which is logged and counted.
 ///
 /// # Errors
 /// When a port cannot be had; the message names the key of the configuration.
-pub async fn start(config: &Config, links: Links, beside: &Handle) -> anyhow::Result<NgDoor> {
+pub async fn start(config: &Config, mut links: Links, beside: &Handle) -> anyhow::Result<NgDoor> {
     let address = SocketAddr::new(config.bind, config.port);
     let socket = bind(address);
     let socket = socket.with_context(|| format!("ng.bind and ng.port: UDP {address}"))?;
@@ -96,14 +112,20 @@ pub async fn start(config: &Config, links: Links, beside: &Handle) -> anyhow::Re
         let _beside = beside.enter();
         Arc::new(UdpSocket::from_std(socket)?)
     };
-    let driver = Driver {
-        door: Door::new(settings(config)?),
+    let (changes, calls) = match links.kept.take() {
+        Some(Kept { changes, calls }) => (Some(changes), calls),
+        None => (None, Vec::new()),
+    };
+    let mut driver = Driver {
+        door: Door::new(settings(config, changes.is_some())?),
+        changes,
         links,
         socket,
         cache: ReplyCache::new(),
         pending: HashMap::new(),
         next_request: 0,
     };
+    driver.restore(calls).await;
     tasks.push(beside.spawn(driver.run(inbox)));
     Ok(NgDoor { addresses, tasks })
 }
@@ -114,7 +136,7 @@ fn bind(address: SocketAddr) -> std::io::Result<std::net::UdpSocket> {
     Ok(socket)
 }
 
-fn settings(config: &Config) -> anyhow::Result<Settings> {
+fn settings(config: &Config, keeps: bool) -> anyhow::Result<Settings> {
     let mut random = [0; 8];
     getrandom::fill(&mut random).context("randomness for the name of the NG door")?;
     Ok(Settings {
@@ -124,6 +146,7 @@ fn settings(config: &Config) -> anyhow::Result<Settings> {
         offer_timeout_s: config.offer_timeout_s,
         interfaces: config.interfaces.clone(),
         instance: format!("{:016x}", u64::from_ne_bytes(random)),
+        snapshot_interval: keeps.then_some(SNAPSHOT_INTERVAL),
         start: Instant::now(),
         unix_start: SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default(),
     })
@@ -153,6 +176,7 @@ struct Asker {
 
 struct Driver {
     door: Door,
+    changes: Option<Outbox<SnapshotChange>>,
     links: Links,
     socket: Arc<UdpSocket>,
     cache: ReplyCache,
@@ -161,6 +185,44 @@ struct Driver {
 }
 
 impl Driver {
+    /// Goes on with calls of the process before this one. It waits for the media role, so that nobody else is
+    /// given their ports.
+    async fn restore(&mut self, calls: Vec<(String, CallSnapshot)>) {
+        for series in ["offhook_calls_restored_total", "offhook_calls_restore_failed_total"] {
+            metrics::counter!(series).absolute(0);
+        }
+        for (call_id, snapshot) in calls {
+            self.wait_for_restored(RESTORING_MAX - 1).await;
+            if let Err(error) = self.door.restore(&call_id, &snapshot, Instant::now()) {
+                tracing::warn!(%error, "a call cannot be restored");
+            }
+            self.carry_out();
+        }
+        self.wait_for_restored(0).await;
+        let calls = self.door.call_count();
+        if calls > 0 {
+            tracing::info!(calls, "calls go on that began before this start");
+        }
+    }
+
+    /// Waits until no more than so many calls are being restored.
+    async fn wait_for_restored(&mut self, limit: usize) {
+        while self.door.restoring() > limit {
+            let wait = self.door.poll_timeout().unwrap_or_else(|| Instant::now() + IDLE);
+            tokio::select! {
+                biased;
+                event = self.links.media_events.recv() => match event {
+                    Some(event) => self.door.handle_media(event, Instant::now()),
+                    None => return,
+                },
+                () = tokio::time::sleep_until(wait.into()) => {
+                    self.door.handle_timeout(Instant::now());
+                }
+            }
+            self.carry_out();
+        }
+    }
+
     async fn run(mut self, mut inbox: mpsc::Receiver<Asked>) {
         let mut buffer = vec![0; MESSAGE_BYTES_MAX + 1];
         let socket = Arc::clone(&self.socket);
@@ -225,6 +287,8 @@ impl Driver {
         while let Some(output) = self.door.poll_output() {
             match output {
                 Output::Reply { request, reply } => self.reply(request, &reply),
+                Output::Keep { call_id, snapshot } => self.keep(call_id, Some(snapshot)),
+                Output::Forget { call_id } => self.keep(call_id, None),
                 Output::Media(command) => {
                     if self.links.media_commands.send(command).is_err() {
                         metrics::counter!("offhook_bus_dropped_total", "queue" => "media")
@@ -235,6 +299,14 @@ impl Driver {
         }
         #[expect(clippy::cast_precision_loss, reason = "a gauge of at most some thousands")]
         metrics::gauge!("offhook_ng_calls").set(self.door.call_count() as f64);
+    }
+
+    /// A snapshot that finds no room is followed by another.
+    fn keep(&self, call_id: String, snapshot: Option<CallSnapshot>) {
+        let Some(changes) = &self.changes else { return };
+        if changes.send(SnapshotChange { call_id, snapshot }).is_err() {
+            metrics::counter!("offhook_bus_dropped_total", "queue" => "snapshots").increment(1);
+        }
     }
 
     fn reply(&mut self, id: RequestId, reply: &Reply) {

@@ -13,4 +13,5 @@ mod driver;
 pub mod state;
 
 pub use config::{CALLS_MAX, Config, DELETE_DELAY_S, OFFER_TIMEOUT_S, PORT, SILENCE_TIMEOUT_S};
-pub use driver::{Addresses, Links, NgDoor, start};
+pub use driver::{Addresses, Kept, Links, NgDoor, start};
+pub use state::SNAPSHOT_AGE_MAX;

@@ -10,15 +10,17 @@ mod negotiation;
 mod publication;
 mod report;
 mod section;
+mod snapshot;
 mod subscription;
 mod work;
 
 pub use call::{PARTIES_MAX, REQUESTS_WAITING_MAX};
 pub use description::SECTIONS_MAX;
+pub use snapshot::{RestoreError, SNAPSHOT_AGE_MAX};
 pub use subscription::SUBSCRIPTIONS_MAX;
 
 use call::Call;
-use offhook_bus::{DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
+use offhook_bus::{CallSnapshot, DOOR_LEGS, MediaCommand, MediaEvent, MediaRefusal};
 use offhook_model::{LegId, MediaTrouble};
 use offhook_ng::{Command, Dictionary, Reply, Request, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -52,6 +54,18 @@ pub enum Output {
     },
     /// Tell the media role.
     Media(MediaCommand),
+    /// Keep this of a call, in the place of what was kept before.
+    Keep {
+        /// The call.
+        call_id: String,
+        /// What [`Door::restore`] reads.
+        snapshot: CallSnapshot,
+    },
+    /// Keep nothing of a call.
+    Forget {
+        /// The call.
+        call_id: String,
+    },
 }
 
 /// What holds for all calls.
@@ -69,6 +83,8 @@ pub struct Settings {
     pub interfaces: BTreeMap<String, IpAddr>,
     /// A name of this process among others that clients know, of letters and digits.
     pub instance: String,
+    /// How often a call that does not change is looked at for its snapshot; `None` when nothing is kept.
+    pub snapshot_interval: Option<Duration>,
     /// The moment at which the wall clock says `unix_start`.
     pub start: Instant,
     /// The wall clock at `start`, since 1970.
@@ -84,6 +100,13 @@ enum TimerName {
     Delete,
     /// Whether anybody is heard is to be looked at.
     Silence,
+    /// The snapshot is to be renewed.
+    Snapshot,
+}
+
+impl TimerName {
+    /// Every timer of a call.
+    const ALL: [Self; 4] = [Self::Media, Self::Delete, Self::Silence, Self::Snapshot];
 }
 
 /// Counts since the start, for `statistics`.
@@ -115,6 +138,8 @@ pub struct Door {
     aliases: HashMap<String, String>,
     legs: HashMap<LegId, String>,
     next_leg: u64,
+    /// Calls that wait for the media role to restore their legs.
+    restoring: usize,
     timers: BTreeSet<(Instant, String, TimerName)>,
     outputs: VecDeque<Output>,
     totals: Totals,
@@ -132,6 +157,7 @@ impl Door {
             aliases: HashMap::new(),
             legs: HashMap::new(),
             next_leg: DOOR_LEGS.start,
+            restoring: 0,
             timers: BTreeSet::new(),
             outputs: VecDeque::new(),
             totals: Totals::default(),
@@ -251,10 +277,19 @@ impl Door {
         if let MediaEvent::Trouble { what: MediaTrouble::Silent { .. }, .. } = event {
             return self.check_silence(&call_id, now);
         }
+        if let MediaEvent::Connected { .. } = event {
+            return self.note_change(&call_id, now);
+        }
         let Some(mut work) = self.calls.get_mut(&call_id).and_then(|call| call.work.take()) else {
             return;
         };
         if self.handle_for(&call_id, &mut work, event, now) {
+            if matches!(
+                work.task,
+                Task::Offer(_) | Task::Answer(_) | Task::Record(_) | Task::Publish(_)
+            ) {
+                self.note_change(&call_id, now);
+            }
             return self.go_on(&call_id, now);
         }
         if let Some(call) = self.calls.get_mut(&call_id) {
@@ -279,6 +314,8 @@ impl Door {
             Task::Subscribe(task) => self.subscribe_goes_on(call_id, id, task, event),
             Task::Subscription(task) => self.subscription_goes_on(id, task, &event),
             Task::Publish(task) => self.publish_goes_on(call_id, id, task, event, now),
+            Task::Snapshot(task) => self.snapshot_goes_on(call_id, task, event, now),
+            Task::Restore(task) => self.restoring_goes_on(call_id, task, &event, now),
         }
     }
 
@@ -296,7 +333,7 @@ impl Door {
     fn start_work(&mut self, call_id: &str, request: RequestId, task: Task, now: Instant) {
         self.set_timer(call_id, TimerName::Media, now + MEDIA_TIMEOUT);
         if let Some(call) = self.calls.get_mut(call_id) {
-            if !matches!(task, Task::Measure(_)) {
+            if matches!(task, Task::Offer(_) | Task::Answer(_) | Task::Record(_)) {
                 call.last_signal_s = self.settings.unix_s(now);
             }
             call.work = Some(Work { request, task });
@@ -314,6 +351,7 @@ impl Door {
                 TimerName::Media => self.handle_media_timeout(&call_id, now),
                 TimerName::Delete => self.end_call(&call_id),
                 TimerName::Silence => self.check_silence(&call_id, now),
+                TimerName::Snapshot => self.take_snapshot(&call_id, now),
             }
         }
     }
@@ -323,6 +361,17 @@ impl Door {
         if let Some(work) = work {
             let request = work.request;
             tracing::warn!("the media role did not answer in time");
+            match work.task {
+                Task::Restore(_) => return self.give_up(call_id, "the media role did not answer"),
+                Task::Snapshot(_) => self.plan_snapshot(call_id, now),
+                Task::Offer(_)
+                | Task::Answer(_)
+                | Task::Measure(_)
+                | Task::Record(_)
+                | Task::Subscribe(_)
+                | Task::Subscription(_)
+                | Task::Publish(_) => {}
+            }
             self.reply(request, Reply::error("the media role did not answer in time"));
             self.go_on(call_id, now);
         }
@@ -394,6 +443,7 @@ impl Call {
             TimerName::Media => &mut self.media_due,
             TimerName::Delete => &mut self.delete_due,
             TimerName::Silence => &mut self.silence_due,
+            TimerName::Snapshot => &mut self.snapshot_due,
         }
     }
 }

@@ -25,9 +25,8 @@ async fn rig() -> Rig {
     let (media_commands, commands) = queue(64);
     let (events, media_events) = queue(64);
     let config = Config { bind: LOOPBACK, port: 0, ..Config::default() };
-    let door = start(&config, Links { media_commands, media_events }, &Handle::current())
-        .await
-        .expect("a door");
+    let links = Links { media_commands, media_events, kept: None };
+    let door = start(&config, links, &Handle::current()).await.expect("a door");
     Rig { door, _media: (commands, events) }
 }
 
@@ -158,7 +157,8 @@ async fn a_port_that_is_taken_is_named_by_its_key() {
     let (_events, media_events) = queue(1);
     let port = rig.door.addresses().udp.port();
     let config = Config { bind: LOOPBACK, port, ..Config::default() };
-    let refused = start(&config, Links { media_commands, media_events }, &Handle::current()).await;
+    let links = Links { media_commands, media_events, kept: None };
+    let refused = start(&config, links, &Handle::current()).await;
     let text = format!("{:#}", refused.expect_err("taken"));
     assert!(text.contains("ng.port") && text.contains(&port.to_string()), "{text}");
 }

@@ -10,6 +10,7 @@
 mod media_events;
 mod queue;
 mod shared;
+mod snapshots;
 
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
@@ -19,11 +20,12 @@ pub use offhook_model::{
 };
 pub use offhook_model::{ForkCommand, ForkEvent};
 pub use offhook_model::{
-    IceRole, LegMeasure, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble, OfferPolicy,
-    PlayControl, Security, SourceRule, SpeechGate, Terms,
+    IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
+    OfferPolicy, PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
 pub use queue::{Full, Inbox, Outbox, queue};
 pub use shared::{GuestKey, Shared};
+pub use snapshots::{CallSnapshot, SnapshotChange, Unreadable, read_snapshot};
 
 use bytes::Bytes;
 use offhook_model::{CallRef, ForkId, ForkRequest, LegId, LogEntry, RecordingForm, SupervisorMode};
@@ -34,6 +36,8 @@ pub const SIP_QUEUE_MAX: usize = 16_384;
 pub const MEDIA_QUEUE_MAX: usize = 16_384;
 /// What is to be written down, waiting while the database is slow or down.
 pub const RECORD_QUEUE_MAX: usize = 65_536;
+/// Snapshots of calls waiting for whoever keeps them, while that is slow or down.
+pub const SNAPSHOT_QUEUE_MAX: usize = 4_096;
 /// Orders from the API waiting for the switch.
 pub const ORDER_QUEUE_MAX: usize = 1_024;
 

@@ -20,6 +20,7 @@ mod seed;
 mod services;
 mod sessions;
 mod settings;
+mod snapshots;
 mod store;
 mod users;
 mod writer;

@@ -7,6 +7,8 @@ use serde::de::DeserializeOwned;
 const DOMAIN_DEFAULT: &str = "offhook.local";
 const DOMAIN: &str = "domain";
 const GUEST_POLICY: &str = "guest_policy";
+/// The name of a secret that is no [`SecretName`], since it is not 32 random bytes.
+const DTLS_IDENTITY: &str = "dtls_identity";
 
 /// Secrets of the installation: 32 random bytes each, drawn when they are asked for the first time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,8 @@ pub enum SecretName {
     TokenKey,
     /// Signs the edge's nonces and flow tokens.
     EdgeKey,
+    /// Tells this installation from others that share a Redis with it.
+    NodeId,
 }
 
 impl SecretName {
@@ -25,6 +29,7 @@ impl SecretName {
             Self::GuestKey => "guest_key",
             Self::TokenKey => "token_key",
             Self::EdgeKey => "edge_key",
+            Self::NodeId => "node_id",
         }
     }
 }
@@ -49,6 +54,35 @@ impl Store {
             .fetch_one(self.pool())
             .await?;
         kept.try_into().map_err(|_| StoreError::Refused(format!("{} is damaged", name.as_str())))
+    }
+
+    /// The certificate with its key by which parties know this installation's media, once one was kept.
+    ///
+    /// # Errors
+    /// When the database fails or it is damaged.
+    pub async fn dtls_identity(&self) -> Result<Option<String>, StoreError> {
+        let kept: Option<Vec<u8>> = sqlx::query_scalar("SELECT value FROM secrets WHERE name = ?")
+            .bind(DTLS_IDENTITY)
+            .fetch_optional(self.pool())
+            .await?;
+        let damaged = |_| StoreError::Refused(format!("{DTLS_IDENTITY} is damaged"));
+        kept.map(String::from_utf8).transpose().map_err(damaged)
+    }
+
+    /// Keeps a certificate with its key, in the place of an earlier one.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn set_dtls_identity(&self, pem: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT INTO secrets (name, value) VALUES (?, ?)
+             ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        )
+        .bind(DTLS_IDENTITY)
+        .bind(pem.as_bytes())
+        .execute(self.pool())
+        .await?;
+        Ok(())
     }
 
     /// What calls are routed and devices authenticated from.

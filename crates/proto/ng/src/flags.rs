@@ -2,13 +2,14 @@
 
 use crate::rtpp_flags;
 use crate::value::Value;
+use serde::{Deserialize, Serialize};
 use std::net::IpAddr;
 
 /// Names that one list of flags holds at most: codecs, unknown flags and so on.
 pub const NAMES_MAX: usize = 128;
 
 /// What a request says about the media, in whichever form it was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Flags {
     /// Which parts of the description beside the media are replaced.
     pub replace: Replace,
@@ -64,7 +65,7 @@ pub struct Flags {
 }
 
 /// What is replaced beside the media lines.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Replace {
     /// The address of `o=`.
     pub origin: bool,
@@ -77,7 +78,7 @@ pub struct Replace {
 }
 
 /// What is done about ICE.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Ice {
     /// The description speaks no ICE.
     Remove,
@@ -92,7 +93,7 @@ pub enum Ice {
 }
 
 /// What is done about RTCP on a port of its own.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RtcpMux {
     /// Towards the receiver RTCP has a port of its own, whatever was offered.
     pub demux: bool,
@@ -107,7 +108,7 @@ pub struct RtcpMux {
 }
 
 /// What is done about DTLS.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Dtls {
     /// It is not spoken.
     Off,
@@ -118,7 +119,7 @@ pub enum Dtls {
 }
 
 /// The family of an address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum AddressFamily {
     /// `IP4`
     V4,
@@ -127,7 +128,7 @@ pub enum AddressFamily {
 }
 
 /// Which SDES suites are offered.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Sdes {
     /// None at all.
     pub off: bool,
@@ -140,7 +141,7 @@ pub struct Sdes {
 }
 
 /// What is done about codecs. A name is `PCMU`, `opus/48000/2`, or `all` or `full` for every one.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CodecFlags {
     /// Not shown to the receiver, and still spoken with the sender.
     pub mask: Vec<String>,
@@ -161,7 +162,7 @@ pub struct CodecFlags {
 }
 
 /// Flags that are there or not.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switches {
     /// Packets from elsewhere than the described address are dropped, even the first ones.
     pub asymmetric: bool,

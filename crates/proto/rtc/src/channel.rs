@@ -1,12 +1,13 @@
 //! One component's way to the party: its address, its keys, and the association they come from.
 
-use crate::dtls::{Dtls, DtlsError, Keys};
+use crate::dtls::{Dtls, DtlsError, DtlsSnapshot, Keys};
 use crate::identity::Identity;
 use crate::latch::{Latch, SourceRule};
 use crate::peer::Refusal;
-use crate::protection::{KeyError, Protection, Unprotected};
+use crate::protection::{KeyError, Protection, ProtectionSnapshot, Unprotected};
 use crate::remote::Security;
 use offhook_sdp::DtlsRole;
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -17,10 +18,43 @@ pub(crate) struct Channel {
     protection: Protection,
 }
 
+/// A [`Channel`] as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct ChannelSnapshot {
+    latch: Latch,
+    protection: ProtectionSnapshot,
+    /// Absent while the handshake lasts: another is begun then.
+    dtls: Option<DtlsSnapshot>,
+}
+
 impl Channel {
     pub(crate) fn new(identity: Identity) -> Self {
         let protection = Protection::Waiting;
         Self { identity, latch: Latch::new(None), dtls: None, protection }
+    }
+
+    pub(crate) fn snapshot(&self) -> ChannelSnapshot {
+        ChannelSnapshot {
+            latch: self.latch,
+            protection: self.protection.snapshot(),
+            dtls: self.dtls.as_ref().and_then(Dtls::snapshot),
+        }
+    }
+
+    /// A channel with the keys of another, at most `packets_since` packets later.
+    pub(crate) fn restore(
+        identity: Identity,
+        snapshot: &ChannelSnapshot,
+        packets_since: u32,
+    ) -> Result<Self, KeyError> {
+        let dtls = snapshot.dtls.as_ref().map(|dtls| Dtls::restore(&identity, dtls));
+        let protection = Protection::restore(&snapshot.protection, packets_since)?;
+        Ok(Self { identity, latch: snapshot.latch, dtls, protection })
+    }
+
+    /// The address is what it was, and as open as it was.
+    pub(crate) fn restore_address(&mut self, snapshot: &ChannelSnapshot) {
+        self.latch = snapshot.latch;
     }
 
     /// Takes what was agreed on. A new fingerprint or role means a new association (RFC 8842 4); keys that
@@ -77,6 +111,11 @@ impl Channel {
         self.protection.is_ready()
     }
 
+    /// Whether packets are protected by keys.
+    pub(crate) fn is_authenticated(&self) -> bool {
+        self.protection.is_authenticated()
+    }
+
     pub(crate) fn has_dtls(&self) -> bool {
         self.dtls.is_some()
     }
@@ -88,7 +127,7 @@ impl Channel {
 
     /// Whether a packet from there is looked at. Keys speak for any address.
     pub(crate) fn admits(&self, source: SocketAddr) -> bool {
-        self.protection.is_authenticated() || self.latch.admits(source)
+        self.is_authenticated() || self.latch.admits(source)
     }
 
     pub(crate) fn unprotect_rtp(
@@ -119,7 +158,7 @@ impl Channel {
         decides_address: bool,
         now: Instant,
     ) -> Result<(), DtlsError> {
-        if decides_address && !self.protection.is_authenticated() {
+        if decides_address && !self.is_authenticated() {
             self.latch.handle_packet(source);
         }
         let Some(dtls) = &mut self.dtls else { return Ok(()) };

@@ -12,6 +12,7 @@ use dimpl_stack::DimplStack;
 use offhook_rtp::SrtpProfile;
 use offhook_sdp::{DtlsRole, Fingerprint};
 use openssl_stack::OpensslStack;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::time::Instant;
 
@@ -19,7 +20,7 @@ use std::time::Instant;
 const DATAGRAMS_WAITING_MAX: usize = 64;
 
 /// Which implementation speaks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum DtlsStack {
     /// DTLS 1.2 and 1.3; the peer's certificate must be ECDSA.
     Dimpl,
@@ -64,6 +65,15 @@ pub(crate) struct Progress {
     pub(crate) keys: Option<Keys>,
 }
 
+/// An association whose handshake is over, as plain data. Its keys are with the protection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct DtlsSnapshot {
+    role: DtlsRole,
+    stack: DtlsStack,
+    fingerprints: Vec<Fingerprint>,
+    has_failed: bool,
+}
+
 /// One association.
 pub(crate) struct Dtls {
     identity: Identity,
@@ -77,6 +87,10 @@ pub(crate) struct Dtls {
 enum Stack {
     Dimpl(Box<DimplStack>),
     Openssl(Box<OpensslStack>),
+    /// The record layer was in another process, and its keys with it. The keys of SRTP are all that the
+    /// association was for, so that nothing is missed: what the peer says on it, such as that it closes, is
+    /// not understood.
+    Elsewhere(DtlsStack),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +113,29 @@ impl Dtls {
         let stack = Stack::new(identity, role, stack, now)?;
         let (state, progress) = (State::Waiting, Progress::default());
         Ok(Self { identity: identity.clone(), role, stack, fingerprints, state, progress })
+    }
+
+    /// `None` while there are no keys yet.
+    pub(crate) fn snapshot(&self) -> Option<DtlsSnapshot> {
+        let has_failed = match self.state {
+            State::Waiting | State::Handshaking => return None,
+            State::Established => false,
+            State::Failed => true,
+        };
+        let (role, stack) = (self.role, self.stack.kind());
+        Some(DtlsSnapshot { role, stack, fingerprints: self.fingerprints.clone(), has_failed })
+    }
+
+    /// The association of another process.
+    pub(crate) fn restore(identity: &Identity, snapshot: &DtlsSnapshot) -> Self {
+        Self {
+            identity: identity.clone(),
+            role: snapshot.role,
+            stack: Stack::Elsewhere(snapshot.stack),
+            fingerprints: snapshot.fingerprints.clone(),
+            state: if snapshot.has_failed { State::Failed } else { State::Established },
+            progress: Progress::default(),
+        }
     }
 
     pub(crate) fn role(&self) -> DtlsRole {
@@ -125,6 +162,7 @@ impl Dtls {
         let result = match &mut self.stack {
             Stack::Dimpl(stack) => stack.handle_packet(packet, now, &mut self.progress),
             Stack::Openssl(stack) => stack.handle_packet(packet, &mut self.progress),
+            Stack::Elsewhere(_) => Ok(()),
         };
         self.conclude(result, now)
     }
@@ -136,13 +174,14 @@ impl Dtls {
         let result = match &mut self.stack {
             Stack::Dimpl(stack) => stack.handle_timeout(now, &mut self.progress),
             Stack::Openssl(stack) => stack.handle_timeout(now, &mut self.progress),
+            Stack::Elsewhere(_) => Ok(()),
         };
         self.conclude(result, now)
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {
         match (&self.state, &self.stack) {
-            (State::Failed, _) => None,
+            (State::Failed, _) | (_, Stack::Elsewhere(_)) => None,
             (_, Stack::Dimpl(stack)) => stack.poll_timeout(),
             (State::Established, Stack::Openssl(_)) => None,
             (_, Stack::Openssl(stack)) => Some(stack.poll_timeout()),
@@ -214,6 +253,7 @@ impl Stack {
         match self {
             Self::Dimpl(_) => DtlsStack::Dimpl,
             Self::Openssl(_) => DtlsStack::Openssl,
+            Self::Elsewhere(kind) => *kind,
         }
     }
 }

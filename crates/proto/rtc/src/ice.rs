@@ -2,6 +2,7 @@
 
 use is::stun::{StunMessage, StunPacket};
 use is::{Candidate, IceAgent, IceAgentEvent, IceConnectionState, IceCreds, Protocol};
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,7 @@ const UFRAG_CHARS: usize = 8;
 const PWD_CHARS: usize = 24;
 
 /// User name fragment and password (RFC 8445 5.3).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceCredentials {
     /// The user name fragment.
     pub ufrag: String,
@@ -72,6 +73,13 @@ impl std::fmt::Debug for IceCredentials {
     }
 }
 
+/// What the checks have brought, as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IceSnapshot {
+    validated: Vec<SocketAddr>,
+    nominated: Option<SocketAddr>,
+}
+
 /// The agent with what a server needs of it.
 #[derive(Debug)]
 pub(crate) struct Ice {
@@ -103,6 +111,17 @@ impl Ice {
         };
         ice.add_local_candidates();
         ice
+    }
+
+    pub(crate) fn snapshot(&self) -> IceSnapshot {
+        IceSnapshot { validated: self.validated.clone(), nominated: self.nominated }
+    }
+
+    /// The path is the one that an agent with the same credentials had. Checks of the peer go on and confirm
+    /// it or find another.
+    pub(crate) fn restore(&mut self, snapshot: &IceSnapshot) {
+        self.validated = snapshot.validated.iter().copied().take(VALIDATED_MAX).collect();
+        self.nominated = snapshot.nominated;
     }
 
     fn add_local_candidates(&mut self) {

@@ -43,6 +43,53 @@ impl Identity {
     pub fn generate() -> Result<Self, IdentityError> {
         let certificate = dimpl::certificate::generate_self_signed_certificate()
             .map_err(|error| IdentityError(error.to_string()))?;
+        Self::with(certificate)
+    }
+
+    /// The one whose [`Self::to_pem`] this is.
+    ///
+    /// # Errors
+    /// When it is no key with its certificate.
+    pub fn from_pem(pem: &str) -> Result<Self, IdentityError> {
+        let damaged = |error: openssl::error::ErrorStack| IdentityError(error.to_string());
+        let certificate = X509::from_pem(pem.as_bytes()).map_err(damaged)?;
+        let key = PKey::private_key_from_pem(pem.as_bytes()).map_err(damaged)?;
+        if !certificate.public_key().is_ok_and(|public| public.public_eq(&key)) {
+            return Err(IdentityError("the key is not that of the certificate".to_owned()));
+        }
+        Self::with(dimpl::DtlsCertificate {
+            certificate: certificate.to_der().map_err(damaged)?,
+            private_key: key.private_key_to_pkcs8().map_err(damaged)?,
+        })
+    }
+
+    /// Key and certificate, for a process that shall be known as the same one. Whoever has it can pretend to
+    /// be it.
+    ///
+    /// # Errors
+    /// When the cryptographic libraries refuse to.
+    pub fn to_pem(&self) -> Result<String, IdentityError> {
+        let refused = |error: openssl::error::ErrorStack| IdentityError(error.to_string());
+        let key = private_key(&self.0.certificate.private_key).map_err(refused)?;
+        let certificate = X509::from_der(&self.0.certificate.certificate).map_err(refused)?;
+        let mut pem = key.private_key_to_pem_pkcs8().map_err(refused)?;
+        pem.extend(certificate.to_pem().map_err(refused)?);
+        String::from_utf8(pem).map_err(|error| IdentityError(error.to_string()))
+    }
+
+    /// How many days the certificate is valid from this second of Unix time on; negative when it is not any
+    /// longer.
+    ///
+    /// # Errors
+    /// When the cryptographic libraries refuse to.
+    pub fn days_left(&self, unix_s: i64) -> Result<i32, IdentityError> {
+        let refused = |error: openssl::error::ErrorStack| IdentityError(error.to_string());
+        let certificate = X509::from_der(&self.0.certificate.certificate).map_err(refused)?;
+        let now = openssl::asn1::Asn1Time::from_unix(unix_s).map_err(refused)?;
+        Ok(now.diff(certificate.not_after()).map_err(refused)?.days)
+    }
+
+    fn with(certificate: dimpl::DtlsCertificate) -> Result<Self, IdentityError> {
         let dimpl = dimpl::Config::builder()
             .mtu(DTLS_MTU)
             .handshake_timeout(HANDSHAKE_TIMEOUT)

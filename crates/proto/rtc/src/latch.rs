@@ -1,9 +1,10 @@
 //! Symmetric RTP: media goes back to where it came from (RFC 4961), which is learnt once.
 
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 
 /// From where packets are taken and to where they go, when nothing but addresses tells who sent them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub enum SourceRule {
     /// The first packet after a description decides, and others than its sender are refused.
     #[default]
@@ -18,7 +19,7 @@ pub enum SourceRule {
 ///
 /// It starts at the address that the description names and follows the first valid packet. After that it
 /// holds: whoever sends from elsewhere is refused, until a new description opens it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Latch {
     described: Option<SocketAddr>,
     current: Option<SocketAddr>,

@@ -26,6 +26,6 @@ pub use dtls::{DtlsError, DtlsStack};
 pub use ice::{ICE_TIMEOUT, IceCredentials, IceLocal, IceRemote};
 pub use identity::{HANDSHAKE_TIMEOUT, Identity, IdentityError};
 pub use latch::SourceRule;
-pub use peer::{Component, Incoming, Output, Peer, PeerConfig, Protected, Refusal};
+pub use peer::{Component, Incoming, Output, Peer, PeerConfig, PeerSnapshot, Protected, Refusal};
 pub use protection::{KeyError, MasterKey, PROTECTION_BYTES_MAX};
 pub use remote::{Remote, Security};

@@ -1,13 +1,14 @@
 //! One party's media transport: packets in, packets out.
 
-use crate::channel::Channel;
+use crate::channel::{Channel, ChannelSnapshot};
 use crate::demux::{PacketKind, is_stun, packet_kind};
 use crate::dtls::DtlsError;
-use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote};
+use crate::ice::{Ice, IceCredentials, IceLocal, IceRemote, IceSnapshot};
 use crate::identity::Identity;
 use crate::latch::SourceRule;
 use crate::protection::{KeyError, Unprotected};
 use crate::remote::{Remote, Security};
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -134,6 +135,17 @@ pub struct Peer {
     is_connected: bool,
 }
 
+/// A [`Peer`] as plain data: keys, packet counters, addresses and paths. What descriptions tell is not in it.
+///
+/// The keys do not show in `Debug`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PeerSnapshot {
+    ice: Option<IceSnapshot>,
+    rtp: ChannelSnapshot,
+    rtcp: ChannelSnapshot,
+    is_connected: bool,
+}
+
 impl Peer {
     /// A transport that waits for [`Self::set_remote`].
     #[must_use]
@@ -150,6 +162,57 @@ impl Peer {
             outputs: VecDeque::new(),
             is_connected: false,
         }
+    }
+
+    /// What [`Self::restore`] needs beside the descriptions. It is of use for as long as fewer than
+    /// [`offhook_rtp::RESTORED_PACKETS_MAX`] packets have come or gone since.
+    #[must_use]
+    pub fn snapshot(&self) -> PeerSnapshot {
+        PeerSnapshot {
+            ice: self.ice.as_ref().map(Ice::snapshot),
+            rtp: self.rtp.snapshot(),
+            rtcp: self.rtcp.snapshot(),
+            is_connected: self.is_connected,
+        }
+    }
+
+    /// A transport that goes on where another was that had the same certificate and ICE credentials, and
+    /// whose party is described by `remote`. At most `packets_since` packets were sent since the snapshot.
+    ///
+    /// Media flows at once where it flowed before. A handshake that had not ended begins anew.
+    ///
+    /// # Errors
+    /// When a key does not fit its suite.
+    pub fn restore(
+        config: PeerConfig,
+        remote: Option<&Remote>,
+        snapshot: &PeerSnapshot,
+        packets_since: u32,
+        now: Instant,
+    ) -> Result<Self, KeyError> {
+        let identity = config.identity.clone();
+        let channel = |of| Channel::restore(identity.clone(), of, packets_since);
+        let mut peer = Self {
+            rtp: channel(&snapshot.rtp)?,
+            rtcp: channel(&snapshot.rtcp)?,
+            is_connected: snapshot.is_connected,
+            ..Self::new(config)
+        };
+        if let (Some(ice), Some(found)) = (&mut peer.ice, &snapshot.ice) {
+            ice.restore(found);
+        }
+        if let Some(remote) = remote {
+            peer.set_remote(remote, now)?;
+        }
+        peer.rtp.restore_address(&snapshot.rtp);
+        peer.rtcp.restore_address(&snapshot.rtcp);
+        Ok(peer)
+    }
+
+    /// Whether packets to the party have numbers that must not be used twice, since they are encrypted.
+    #[must_use]
+    pub fn encrypts(&self) -> bool {
+        self.rtp.is_authenticated()
     }
 
     /// Whether the party's credentials are new, so that [`Self::restart_ice`] comes before our answer.

@@ -1,12 +1,13 @@
 //! What stands between the wire and a packet in the clear: nothing, or SRTP (RFC 3711).
 
 use crate::peer::Refusal;
-use offhook_rtp::{SrtpError, SrtpProfile, SrtpReceiver, SrtpSender};
+use offhook_rtp::{SrtpError, SrtpProfile, SrtpReceiver, SrtpSender, SrtpState};
+use serde::{Deserialize, Serialize};
 
 pub use offhook_rtp::PROTECTION_BYTES_MAX;
 
 /// A master key with its salt and what they are for. It does not show in `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MasterKey {
     /// The cipher and authentication.
     pub profile: SrtpProfile,
@@ -41,6 +42,14 @@ pub(crate) struct Srtp {
     receive_key: MasterKey,
 }
 
+/// A [`Protection`] as plain data.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum ProtectionSnapshot {
+    Waiting,
+    Plain,
+    Srtp { send: MasterKey, sent: SrtpState, receive: MasterKey, received: SrtpState },
+}
+
 pub(crate) enum Unprotected {
     Packet { length: usize },
     Refused(Refusal),
@@ -67,6 +76,42 @@ impl Protection {
                 Err(KeyError)
             }
         }
+    }
+
+    pub(crate) fn snapshot(&self) -> ProtectionSnapshot {
+        match self {
+            Self::Waiting => ProtectionSnapshot::Waiting,
+            Self::Plain => ProtectionSnapshot::Plain,
+            Self::Srtp(srtp) => ProtectionSnapshot::Srtp {
+                send: srtp.send_key.clone(),
+                sent: srtp.send.state(),
+                receive: srtp.receive_key.clone(),
+                received: srtp.receive.state(),
+            },
+        }
+    }
+
+    /// The protection goes on where it was, at most `packets_since` packets of each source later.
+    pub(crate) fn restore(
+        snapshot: &ProtectionSnapshot,
+        packets_since: u32,
+    ) -> Result<Self, KeyError> {
+        let (send, sent, receive, received) = match snapshot {
+            ProtectionSnapshot::Waiting => return Ok(Self::Waiting),
+            ProtectionSnapshot::Plain => return Ok(Self::Plain),
+            ProtectionSnapshot::Srtp { send, sent, receive, received } => {
+                (send, sent, receive, received)
+            }
+        };
+        let sender = SrtpSender::restore(send.profile, &send.key_and_salt, sent, packets_since);
+        let receiver = SrtpReceiver::restore(receive.profile, &receive.key_and_salt, received);
+        let (Ok(made_sender), Ok(made_receiver)) = (sender, receiver) else { return Err(KeyError) };
+        Ok(Self::Srtp(Box::new(Srtp {
+            send: made_sender,
+            send_key: send.clone(),
+            receive: made_receiver,
+            receive_key: receive.clone(),
+        })))
     }
 
     /// Whether a packet's authentication tells who sent it.

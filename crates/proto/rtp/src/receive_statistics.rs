@@ -1,5 +1,6 @@
 //! What arrives from one source: numbers, loss, bursts and jitter (RFC 3550 A.1, A.3, A.8).
 
+use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
 use crate::sequence::SequenceExtender;
@@ -45,7 +46,7 @@ struct Jitter {
 }
 
 /// What was counted, as call records want it.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct ReceiveSummary {
     /// Packets that came, without doubles.
     pub packets_received: u64,

@@ -7,6 +7,11 @@ pub struct SequenceExtender {
 }
 
 impl SequenceExtender {
+    /// One that has come as far as this extended number.
+    pub fn from_highest(highest: u64) -> Self {
+        Self { highest: Some(highest) }
+    }
+
     /// The extended number, without remembering it.
     ///
     /// The first number of all is placed a whole cycle up, so that numbers before it have a value.

@@ -1,5 +1,6 @@
 //! Typed views of attributes. Each is parsed when it is asked for; a malformed one reads as absent.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -18,7 +19,7 @@ pub const FINGERPRINTS_MAX: usize = 16;
 const FINGERPRINT_BYTES_MAX: usize = 64;
 
 /// The media direction (RFC 8866 6.7), seen from the side that writes it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Direction {
     /// Sends and receives.
     #[default]
@@ -45,7 +46,7 @@ pub struct RtpMap {
 }
 
 /// `a=fingerprint` (RFC 8122).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Fingerprint {
     /// The hash function in lower case, such as `sha-256`.
     pub algorithm: String,
@@ -85,7 +86,7 @@ pub struct RtcpFeedback {
 }
 
 /// `a=extmap` (RFC 8285).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ExtensionMap {
     /// The id in the packet's header extension.
     pub id: u8,

@@ -1,5 +1,6 @@
 //! ICE candidates as `a=candidate` writes them (RFC 8839 5.1).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::str::FromStr;
@@ -10,7 +11,7 @@ const EXTENSIONS_MAX: usize = 16;
 const FOUNDATION_CHARS_MAX: usize = 32;
 
 /// An ICE candidate.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Candidate {
     /// Equal for candidates of the same kind, base and server.
     pub foundation: String,
@@ -35,7 +36,7 @@ pub struct Candidate {
 }
 
 /// The transport of a candidate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CandidateTransport {
     /// UDP.
     Udp,
@@ -44,7 +45,7 @@ pub enum CandidateTransport {
 }
 
 /// Where a candidate is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CandidateAddress {
     /// An IPv4 or IPv6 address.
     Ip(IpAddr),
@@ -53,7 +54,7 @@ pub enum CandidateAddress {
 }
 
 /// How a candidate was found (RFC 8445 4).
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CandidateKind {
     /// An address of the host itself.
     Host,
@@ -68,7 +69,7 @@ pub enum CandidateKind {
 }
 
 /// Who opens a TCP candidate's connection (RFC 6544 4.5).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum TcpType {
     /// The writer connects.
     Active,

@@ -1,11 +1,12 @@
 //! Audio formats by name, clock and channels, and the parameters of Opus.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 
 use crate::attribute::RtpMap;
 
 /// An encoding this crate knows how to negotiate.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Encoding {
     /// G.711 mu-law.
     Pcmu,
@@ -24,7 +25,7 @@ pub enum Encoding {
 }
 
 /// An encoding with its RTP clock and channels, as `rtpmap` names it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct AudioFormat {
     /// The encoding.
     pub encoding: Encoding,

@@ -1,5 +1,6 @@
 //! SRTP keys in the description: `a=crypto` (RFC 4568).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
@@ -36,7 +37,7 @@ pub struct Crypto {
 }
 
 /// The cipher suites (RFC 4568 6.2, RFC 6188, RFC 7714).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CryptoSuite {
     /// AES-128 in counter mode with an 80-bit tag.
     AesCm128HmacSha1_80,
@@ -53,7 +54,7 @@ pub enum CryptoSuite {
 }
 
 /// A master key followed by its salt. It does not show in `Debug`.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct MasterKey(Vec<u8>);
 
 /// Why an `a=crypto` value cannot be used.

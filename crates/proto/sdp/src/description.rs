@@ -1,5 +1,6 @@
 //! The description as a tree of lines: session part and media sections (RFC 8866).
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
@@ -10,7 +11,8 @@ use crate::parse::{self, ParseError};
 ///
 /// `v=`, `o=` and the `m=` lines are fields; every other line stays in [`Line`]s in the order in
 /// which it came, known or not, so that printing gives back what was parsed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct SessionDescription {
     /// `o=`: who made the session, its id and its version.
     pub origin: Origin,
@@ -88,7 +90,7 @@ pub enum MediaKind {
 }
 
 /// The protocol of an `m=` line.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Protocol {
     /// `RTP/AVP` (RFC 3551).
     RtpAvp,
@@ -104,6 +106,20 @@ pub enum Protocol {
     DtlsSavpf,
     /// Any other.
     Other(String),
+}
+
+impl From<SessionDescription> for String {
+    fn from(description: SessionDescription) -> Self {
+        description.to_string()
+    }
+}
+
+impl TryFrom<String> for SessionDescription {
+    type Error = ParseError;
+
+    fn try_from(text: String) -> Result<Self, ParseError> {
+        Self::parse(text.as_bytes())
+    }
 }
 
 impl SessionDescription {

@@ -1,5 +1,6 @@
 //! What goes into an offer or answer and what comes out of the exchange.
 
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -124,7 +125,7 @@ pub struct OfferPolicy {
 }
 
 /// This side's part in the DTLS handshake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DtlsRole {
     /// Opens the association: `a=setup:active`.
     Client,
@@ -133,7 +134,7 @@ pub enum DtlsRole {
 }
 
 /// What both sides agreed on.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Negotiated {
     /// The index of the audio section in both descriptions.
     pub section: usize,
@@ -173,7 +174,7 @@ pub struct Negotiated {
 }
 
 /// How the media of one section travels, whatever it carries: what both sides agree on beside formats.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Transport {
     /// The `mid` of the section.
     pub mid: Option<String>,
@@ -196,7 +197,7 @@ pub struct Transport {
 }
 
 /// A format with its payload types.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NegotiatedCodec {
     /// The format.
     pub format: AudioFormat,
@@ -211,7 +212,7 @@ pub struct NegotiatedCodec {
 }
 
 /// The peer's ICE agent.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IceRemote {
     /// The user name fragment.
     pub ufrag: String,
@@ -228,7 +229,7 @@ pub struct IceRemote {
 }
 
 /// How the media is protected.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Security {
     /// Not at all.
     Plain,

@@ -1,5 +1,7 @@
 //! The offers and answers of one dialog, in their order (RFC 3264 8).
 
+use serde::{Deserialize, Serialize};
+
 use crate::description::SessionDescription;
 use crate::negotiation::{
     LocalMedia, Negotiated, NegotiationError, OfferPolicy, Security, Transport,
@@ -10,8 +12,8 @@ use crate::opaque::{accept_opaque, answer_opaque, offer_opaque};
 /// What one dialog agreed on, and the offer that waits for its answer.
 ///
 /// It counts the version of `o=`, keeps the DTLS role, and falls back to what was in force when an
-/// offer is refused.
-#[derive(Clone, Debug)]
+/// offer is refused. It is plain data, so that it can be carried to another process and go on there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Session {
     session_id: u64,
     session_version: u64,

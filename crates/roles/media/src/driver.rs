@@ -83,11 +83,27 @@ impl Drop for Media {
     }
 }
 
-/// Starts the media threads. Recordings are encrypted with the first of `recording_keys`, when there is one.
+/// Starts the media threads, with a certificate that is made for this time.
+///
+/// # Errors
+/// As [`start_as`], and when there can be no certificate.
+pub fn start(
+    config: &Config,
+    commands: Inbox<MediaCommand>,
+    events: impl Into<MediaEvents>,
+    speech: Arc<Speech>,
+    recording_keys: KeyRing,
+) -> anyhow::Result<Media> {
+    start_as(Identity::generate()?, config, commands, events, speech, recording_keys)
+}
+
+/// Starts the media threads with this certificate, by which parties that were talking before a restart know
+/// the role again. Recordings are encrypted with the first of `recording_keys`, when there is one.
 ///
 /// # Errors
 /// When the configuration cannot be served or a thread cannot be started.
-pub fn start(
+pub fn start_as(
+    identity: Identity,
     config: &Config,
     commands: Inbox<MediaCommand>,
     events: impl Into<MediaEvents>,
@@ -96,7 +112,7 @@ pub fn start(
 ) -> anyhow::Result<Media> {
     check(config)?;
     let events = events.into();
-    let settings = settings(config)?;
+    let settings = settings(config, identity);
     let folder = Folder::new(config.recordings.clone(), recording_keys);
     let retention = Retention::new(config);
     let (pieces, recorder) = recorder::start(folder, events.clone(), retention)?;
@@ -146,16 +162,16 @@ fn check(config: &Config) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn settings(config: &Config) -> anyhow::Result<Settings> {
+fn settings(config: &Config, identity: Identity) -> Settings {
     let seconds = u64::from(config.silent_after_s);
-    Ok(Settings {
-        identity: Identity::generate()?,
+    Settings {
+        identity,
         advertised: advertised(config).into(),
         silent_after: (seconds > 0).then(|| Duration::from_secs(seconds)),
         hold_music: config.hold_music,
         inband_dtmf: config.inband_dtmf,
         load_max: load_max(config),
-    })
+    }
 }
 
 fn load_max(config: &Config) -> Option<f64> {

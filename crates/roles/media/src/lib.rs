@@ -21,5 +21,6 @@ pub use config::{
     Config, FORKS_MAX, ForkConfig, LEGS_MAX, LOAD_MAX_PERCENT, PORT_MAX, PORT_MIN, PacketIoChoice,
     SILENT_AFTER_S,
 };
-pub use driver::{Media, start};
+pub use driver::{Media, start, start_as};
+pub use offhook_rtc::Identity;
 pub use self_check::self_check;

@@ -41,6 +41,16 @@ impl PortPool {
         self.free.pop_front()
     }
 
+    /// Takes this pair, free or resting; whether it is one of the range that nobody has.
+    pub(crate) fn reserve(&mut self, port: u16) -> bool {
+        let is_it = |free: &u16| *free == port;
+        if let Some(place) = self.free.iter().position(is_it) {
+            return self.free.remove(place).is_some();
+        }
+        let place = self.resting.iter().position(|(_, resting)| is_it(resting));
+        place.and_then(|place| self.resting.remove(place)).is_some()
+    }
+
     /// Gives a pair back.
     pub(crate) fn release(&mut self, port: u16, now: Instant) {
         self.resting.push_back((now, port));
@@ -88,6 +98,18 @@ mod tests {
         pool.release(30_000, start);
         assert_eq!(pool.take(start + PORT_QUARANTINE - Duration::from_millis(1)), None);
         assert_eq!(pool.take(start + PORT_QUARANTINE), Some(30_000));
+    }
+
+    #[test]
+    fn a_reserved_pair_is_not_given_to_others() {
+        let mut pool = PortPool::new(30_000, 30_004, 1);
+        let start = Instant::now();
+        assert!(pool.reserve(30_002));
+        assert!(!pool.reserve(30_002) && !pool.reserve(40_000));
+        assert_eq!(pool.take(start), Some(30_000));
+        assert_eq!(pool.take(start), None);
+        pool.release(30_002, start);
+        assert!(pool.reserve(30_002), "one that rests may be reserved");
     }
 
     #[test]

@@ -26,6 +26,7 @@ mod prompt;
 pub(crate) mod recorded;
 mod recording;
 mod reports;
+mod restoring;
 mod seed;
 mod settings;
 pub(crate) mod speech_decoder;
@@ -35,6 +36,7 @@ mod timer;
 pub use fork::{Forked, Spoken};
 pub use inband::InbandDtmf;
 pub use leg::Leg;
+pub(crate) use leg::LegState;
 pub(crate) use leg_map::LegMap;
 pub use packet::Packet;
 pub use prompt::SoundSource;
@@ -242,6 +244,10 @@ impl Engine {
             }
             MediaCommand::Listen { leg, to } => self.listen(leg, to, now),
             MediaCommand::Measure { leg } => self.measure(leg, now),
+            MediaCommand::Snapshot { leg } => self.snapshot(leg, now),
+            MediaCommand::Restore { leg, snapshot, age_ms } => {
+                tracing::debug!(%leg, ?snapshot, age_ms, "a leg is restored on its sockets");
+            }
             MediaCommand::Rollback { leg } => self.with_leg(leg, now, |leg, _| leg.rollback()),
             MediaCommand::Play { leg, prompts, repeat } => self.play(leg, &prompts, repeat, now),
             MediaCommand::Stop { leg } => self.with_leg(leg, now, |leg, _| leg.stop()),

@@ -6,6 +6,7 @@ use super::work::Work;
 use offhook_model::LegId;
 use offhook_ng::{Flags, Request};
 use offhook_sdp::SessionDescription;
+use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -21,33 +22,51 @@ const TAGS_MAX: usize = 8;
 pub(super) type PartyId = usize;
 
 /// A call.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Call {
     /// When it was made, since 1970.
     pub(super) created: Duration,
     /// When it was signalled last, in seconds of Unix time.
     pub(super) last_signal_s: u64,
     pub(super) parties: Vec<Party>,
+    #[serde(skip)]
     pub(super) work: Option<Work>,
+    #[serde(skip)]
     pub(super) waiting: VecDeque<(RequestId, Request)>,
     pub(super) metadata: Option<String>,
     /// When the media role is given up on.
+    #[serde(skip)]
     pub(super) media_due: Option<Instant>,
     /// When a delete's delay is over.
+    #[serde(skip)]
     pub(super) delete_due: Option<Instant>,
     /// When it is looked at whether anybody is heard.
+    #[serde(skip)]
     pub(super) silence_due: Option<Instant>,
+    /// When it is looked at again for whoever keeps its snapshot.
+    #[serde(skip)]
+    pub(super) snapshot_due: Option<Instant>,
+    /// Snapshots since it has changed last.
+    #[serde(skip)]
+    pub(super) snapshot_count: u32,
+    /// Whether a snapshot of it is kept somewhere.
+    #[serde(skip)]
+    pub(super) is_kept: bool,
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
+    /// Who listens asks again after a restart.
+    #[serde(skip)]
     pub(super) subscriptions: Vec<Subscription>,
     /// Whether no media of it is passed on.
     pub(super) drops_traffic: bool,
     /// Further call-ids that it is known by.
     pub(super) aliases: Vec<String>,
+    /// Whether its recording is silent for a while.
+    pub(super) recording_paused: bool,
 }
 
 /// One side of a call; RTPengine calls it a monologue.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Party {
     /// The tag that it was given last is the last; a fork that shares the leg has given earlier ones.
     pub(super) tags: Vec<String>,
@@ -59,6 +78,7 @@ pub(super) struct Party {
     /// The place of that section in the description.
     pub(super) leg_section: usize,
     /// The legs of other sections, by their places.
+    #[serde(skip)]
     pub(super) further_legs: BTreeMap<usize, LegId>,
     /// What the sections are that were negotiated, by their places.
     pub(super) media: BTreeMap<usize, Media>,
@@ -79,7 +99,7 @@ pub(super) struct Party {
 }
 
 /// What a party sends in the section in which it speaks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Speech {
     /// That section alone, as the media role knows it.
     pub(super) sdp: String,
@@ -88,7 +108,7 @@ pub(super) struct Speech {
 }
 
 /// What a section is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Media {
     /// `audio`, `video`, `image` and so on.
     pub(super) kind: String,
@@ -105,8 +125,9 @@ impl Media {
 }
 
 /// A description that a party offered.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(super) struct Offered {
+    #[serde(with = "super::snapshot::bytes")]
     pub(super) sdp: Vec<u8>,
     pub(super) flags: Flags,
     /// The address of the interface towards the party.
@@ -267,6 +288,12 @@ impl Call {
         }
         self.parties.push(party);
         Some(self.parties.len() - 1)
+    }
+
+    /// The legs that a snapshot has: those in which its parties speak. Whatever passes as it is, and who
+    /// listens, is negotiated anew.
+    pub(super) fn kept_legs(&self) -> Vec<LegId> {
+        self.parties.iter().filter_map(|party| party.leg).collect()
     }
 
     /// The legs of all its parties and subscriptions.

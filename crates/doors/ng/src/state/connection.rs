@@ -3,7 +3,7 @@
 use super::call::{Call, PARTIES_MAX, PartyId};
 use super::subscription::SUBSCRIPTIONS_MAX;
 use super::work::{Refusal, refuse};
-use super::{Door, RequestId, TimerName};
+use super::{Door, Output, RequestId, TimerName};
 use offhook_bus::MediaCommand;
 use offhook_model::LegId;
 use offhook_ng::{Dictionary, Reply, Request};
@@ -55,6 +55,7 @@ impl Door {
             self.tell(MediaCommand::Unbridge { leg });
         }
         self.tell(MediaCommand::Bridge { a: a_leg, b: b_leg });
+        self.note_change(call_id, now);
         self.reply(id, Reply::ok(Dictionary::new()));
         Ok(())
     }
@@ -74,10 +75,13 @@ impl Door {
             let most = SUBSCRIPTIONS_MAX;
             return Err(refuse(format!("the two calls have more than {most} subscriptions")));
         }
-        for name in [TimerName::Media, TimerName::Delete, TimerName::Silence] {
+        for name in TimerName::ALL {
             self.clear_timer(other, name);
         }
         let far = self.calls.remove(other).ok_or_else(unknown)?;
+        if far.is_kept {
+            self.outputs.push_back(Output::Forget { call_id: other.to_owned() });
+        }
         for leg in far.legs() {
             self.legs.insert(leg, call_id.to_owned());
         }

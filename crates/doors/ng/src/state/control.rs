@@ -50,15 +50,21 @@ impl Door {
                 legs.into_iter().map(|leg| MediaCommand::Stop { leg }).collect()
             }
             Command::PlayDtmf => press(call, request)?,
-            Command::PauseRecording => vec![record(call, RecordingCommand::Pause)?],
+            Command::PauseRecording => {
+                let pause = record(call, RecordingCommand::Pause)?;
+                call.recording_paused = true;
+                vec![pause]
+            }
             Command::StopRecording => {
                 let stop = record(call, RecordingCommand::Stop)?;
                 call.recorded = None;
+                call.recording_paused = false;
                 vec![stop]
             }
             command => return Err(refuse(not_served(command))),
         };
         commands.into_iter().for_each(|command| self.tell(command));
+        self.note_change(call_id, now);
         self.reply(id, Reply::ok(Dictionary::new()));
         Ok(())
     }
@@ -74,7 +80,9 @@ impl Door {
         let call = self.calls.get_mut(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         if call.recorded.is_some() {
             let resume = record(call, RecordingCommand::Resume)?;
+            call.recording_paused = false;
             self.tell(resume);
+            self.note_change(call_id, now);
             self.reply(id, Reply::ok(Dictionary::new()));
             return Ok(());
         }

@@ -2,7 +2,7 @@
 
 use super::call::PartyId;
 use super::work::{MeasureTask, Refusal, Task, Then, refuse};
-use super::{Door, NOBODY, RequestId, TimerName};
+use super::{Door, NOBODY, Output, RequestId, TimerName};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::{LegId, LegMeasure};
 use offhook_ng::{Dictionary, Reply, Request};
@@ -190,7 +190,8 @@ impl Door {
                 call.parties[*id].partner = None;
                 call.parties[*id].via_branch = None;
             }
-            return legs.into_iter().for_each(|leg| self.tell(MediaCommand::Release { leg }));
+            legs.into_iter().for_each(|leg| self.tell(MediaCommand::Release { leg }));
+            return self.note_change(call_id, now);
         }
         if delay_s == 0 {
             return self.end_call(call_id);
@@ -198,6 +199,7 @@ impl Door {
         let due = now + Duration::from_secs(u64::from(delay_s));
         let due = call.delete_due.map_or(due, |earlier| earlier.min(due));
         self.set_timer(call_id, TimerName::Delete, due);
+        self.note_change(call_id, now);
     }
 
     /// Ends a call; requests that wait are told so.
@@ -215,10 +217,14 @@ impl Door {
     }
 
     pub(super) fn forget(&mut self, call_id: &str) {
-        for name in [TimerName::Media, TimerName::Delete, TimerName::Silence] {
+        for name in TimerName::ALL {
             self.clear_timer(call_id, name);
         }
-        for alias in self.calls.remove(call_id).map(|call| call.aliases).unwrap_or_default() {
+        let Some(call) = self.calls.remove(call_id) else { return };
+        if call.is_kept {
+            self.outputs.push_back(Output::Forget { call_id: call_id.to_owned() });
+        }
+        for alias in call.aliases {
             self.aliases.remove(&alias);
         }
     }

@@ -4,7 +4,7 @@ use super::RequestId;
 use super::call::PartyId;
 use super::description::{Passage, Said};
 use super::subscription::FeedOffer;
-use offhook_model::{LegId, LegMeasure};
+use offhook_model::{LegId, LegMeasure, LegSnapshot};
 use offhook_ng::{Flags, Reply};
 use offhook_sdp::SessionDescription;
 use std::collections::HashMap;
@@ -26,6 +26,8 @@ pub(super) enum Task {
     Subscribe(Box<SubscribeTask>),
     Subscription(SubscriptionTask),
     Publish(Box<PublishTask>),
+    Snapshot(SnapshotTask),
+    Restore(RestoreTask),
 }
 
 /// Our description of a section, or why there is none.
@@ -133,6 +135,21 @@ pub(super) struct MeasureTask {
     pub(super) missing: usize,
     pub(super) measures: HashMap<LegId, LegMeasure>,
     pub(super) then: Then,
+}
+
+/// A snapshot waits for those of the legs.
+#[derive(Debug, Default)]
+pub(super) struct SnapshotTask {
+    pub(super) missing: usize,
+    pub(super) legs: Vec<(LegId, LegSnapshot)>,
+}
+
+/// A call of another process waits for its legs.
+#[derive(Debug, Default)]
+pub(super) struct RestoreTask {
+    pub(super) missing: usize,
+    /// Why one of them is not there.
+    pub(super) refused: Option<String>,
 }
 
 /// What follows when everything is measured.

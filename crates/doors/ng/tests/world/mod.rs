@@ -1,7 +1,9 @@
 //! A door with a scripted media role behind it.
 #![allow(dead_code, reason = "no test uses all of it")]
 
-use offhook_bus::{LegMeasure, MediaCommand, MediaEvent, MediaRefusal, Security, Terms};
+use offhook_bus::{
+    CallSnapshot, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, Security, Terms,
+};
 use offhook_model::{LegId, RecordingCommand, RecordingEvent, RecordingSource};
 use offhook_ng::{Reply, Request, Value};
 use offhook_ng_door::state::{Door, Output, RequestId, Settings};
@@ -24,8 +26,11 @@ pub struct World {
     /// Whether the media role keeps silent.
     pub is_mute: bool,
     pub measure: LegMeasure,
+    /// What is kept of calls.
+    pub kept: BTreeMap<String, CallSnapshot>,
     legs: Vec<LegId>,
     next_request: u64,
+    start: Instant,
 }
 
 impl World {
@@ -42,6 +47,7 @@ impl World {
             offer_timeout_s: 3_600,
             interfaces: BTreeMap::new(),
             instance: "instance".to_owned(),
+            snapshot_interval: None,
             start: now,
             unix_start: Duration::from_secs(1_700_000_000),
         };
@@ -54,9 +60,16 @@ impl World {
             refuse_next: None,
             is_mute: false,
             measure: LegMeasure::default(),
+            kept: BTreeMap::new(),
             legs: Vec::new(),
             next_request: 0,
+            start: now,
         }
+    }
+
+    /// How long it is there.
+    pub fn elapsed(&self) -> Duration {
+        self.now - self.start
     }
 
     /// Sends a request and returns its reply, which must come at once.
@@ -106,6 +119,12 @@ impl World {
         while let Some(output) = self.door.poll_output() {
             match output {
                 Output::Reply { request, reply } => self.replies.push_back((request.0, reply)),
+                Output::Keep { call_id, snapshot } => {
+                    self.kept.insert(call_id, snapshot);
+                }
+                Output::Forget { call_id } => {
+                    self.kept.remove(&call_id);
+                }
                 Output::Media(command) => {
                     let event = if self.is_mute { None } else { self.answer_of_media(&command) };
                     self.commands.push(command);
@@ -126,6 +145,17 @@ impl World {
             MediaCommand::Measure { leg } => {
                 let measure = Some(Box::new(self.measure.clone()));
                 return Some(MediaEvent::Measured { leg: *leg, measure });
+            }
+            MediaCommand::Snapshot { leg } => {
+                let snapshot = Some(LegSnapshot(format!("all of {leg}")));
+                return Some(MediaEvent::Snapshot { leg: *leg, snapshot });
+            }
+            MediaCommand::Restore { leg, .. } => {
+                let leg = *leg;
+                return Some(match self.refuse_next.take() {
+                    Some(why) => MediaEvent::Refused { leg, why },
+                    None => MediaEvent::Restored { leg },
+                });
             }
             MediaCommand::Release { leg } => {
                 return Some(MediaEvent::Released { leg: *leg, report: None });

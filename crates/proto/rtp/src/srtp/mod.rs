@@ -15,7 +15,7 @@ use aes_cm::AesCm;
 use gcm::Gcm;
 pub use profile::{MASTER_KEY_BYTES_MAX, SrtpProfile};
 pub use replay::REPLAY_WINDOW_PACKETS;
-pub use stream::SRTP_STREAMS_MAX;
+pub use stream::{SRTP_STREAMS_MAX, SrtpState, SrtpStreamState};
 
 use crate::rtp::{be16, be32, header_bytes};
 use stream::{PacketIndex, Streams};
@@ -28,6 +28,10 @@ const RTCP_HEADER_BYTES: usize = 8;
 const RTCP_TRAILER_BYTES: usize = 4;
 const ENCRYPTED_FLAG: u32 = 1 << 31;
 const RTCP_INDEX_MAX: u32 = ENCRYPTED_FLAG - 1;
+
+/// How many packets may have come or gone since a state was noted: an index is told from 16 bits as the one
+/// closest to the highest known (RFC 3711 3.3.1), so that half of their range is the most.
+pub const RESTORED_PACKETS_MAX: u32 = 1 << 15;
 
 /// Why a packet cannot be protected or unprotected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,6 +109,27 @@ impl SrtpSender {
         Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams: Streams::default() })
     }
 
+    /// How far each source has come.
+    pub fn state(&self) -> SrtpState {
+        self.streams.state()
+    }
+
+    /// A sender that goes on where another with the same key was when it had this state, and has sent at most
+    /// `packets_since` packets, and reports, of each source after that.
+    ///
+    /// No key stream is used twice: every index that the other may have used is refused here as one that was
+    /// protected before, so that the caller's sequence numbers have to begin beyond it, also those of a source
+    /// that had sent nothing yet. Reports are numbered here and do.
+    pub fn restore(
+        profile: SrtpProfile,
+        key_and_salt: &[u8],
+        state: &SrtpState,
+        packets_since: u32,
+    ) -> Result<Self, SrtpError> {
+        let streams = Streams::restored(state, packets_since);
+        Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams })
+    }
+
     /// Protects the first `length` bytes of `buffer` and gives the new length.
     ///
     /// A sequence number that was protected before is refused: a second packet with the same
@@ -144,6 +169,22 @@ impl SrtpReceiver {
     /// A receiver; `key_and_salt` is the master key followed by the salt.
     pub fn new(profile: SrtpProfile, key_and_salt: &[u8]) -> Result<Self, SrtpError> {
         Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams: Streams::default() })
+    }
+
+    /// How far each source has come.
+    pub fn state(&self) -> SrtpState {
+        self.streams.state()
+    }
+
+    /// A receiver that goes on where another with the same key was when it had this state. Packets are
+    /// understood as long as fewer than [`RESTORED_PACKETS_MAX`] came since.
+    pub fn restore(
+        profile: SrtpProfile,
+        key_and_salt: &[u8],
+        state: &SrtpState,
+    ) -> Result<Self, SrtpError> {
+        let streams = Streams::restored(state, 0);
+        Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams })
     }
 
     /// Checks and decrypts an RTP packet and gives its length without the tag.

@@ -1,12 +1,13 @@
 //! The protection profiles by their key lengths.
 
 use super::SrtpError;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of the longest master key and salt.
 pub const MASTER_KEY_BYTES_MAX: usize = 46;
 
 /// What cipher and authentication protect the packets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum SrtpProfile {
     /// AES-128 in counter mode, HMAC-SHA1 with 80 bits (RFC 3711).
     AesCm128HmacSha1_80,

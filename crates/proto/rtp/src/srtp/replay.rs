@@ -13,6 +13,16 @@ pub(super) struct ReplayWindow {
 }
 
 impl ReplayWindow {
+    /// One in which every index below `next` was seen.
+    pub fn seen_below(next: u64) -> Self {
+        Self { next, seen: u128::MAX }
+    }
+
+    /// The highest index plus one; 0 when nothing was seen.
+    pub fn next(&self) -> u64 {
+        self.next
+    }
+
     /// Whether the index is new and not too old.
     pub fn is_fresh(&self, index: u64) -> bool {
         if index >= self.next {
@@ -57,6 +67,14 @@ mod tests {
         assert!(!window.is_fresh(2_000 - REPLAY_WINDOW_PACKETS));
         window.insert(u64::MAX - 1);
         assert!(!window.is_fresh(2_000));
+    }
+
+    #[test]
+    fn what_is_below_a_restored_window_was_seen() {
+        let window = ReplayWindow::seen_below(1_000);
+        assert!([999, 900, 0].iter().all(|index| !window.is_fresh(*index)));
+        assert!(window.is_fresh(1_000));
+        assert!(ReplayWindow::seen_below(0).is_fresh(0));
     }
 
     #[test]

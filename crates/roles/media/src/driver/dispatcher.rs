@@ -5,15 +5,15 @@ use super::audiences::Audiences;
 use super::forks::{self, Forks};
 use super::homes::Homes;
 use super::sockets::{Exhausted, Sockets};
-use super::worker::{Message, WorkerHandle};
+use super::worker::{Message, Restored, WorkerHandle};
 use crate::config::Config;
 use crate::ports::PortPool;
-use crate::state::{LegAddresses, SEED_BYTES, Seed, Settings};
+use crate::state::{LegAddresses, LegState, SEED_BYTES, Seed, Settings};
 use anyhow::Context;
 use offhook_bus::{
-    ConferenceCommand, ConferenceEvent, ForkCommand, ForkEvent, Inbox, JoinRefusal, MediaCommand,
-    MediaEvent, MediaEvents, MediaRefusal, RecordingCommand, RecordingEvent, RecordingFailure,
-    RecordingSummary,
+    ConferenceCommand, ConferenceEvent, ForkCommand, ForkEvent, Inbox, JoinRefusal, LegSnapshot,
+    MediaCommand, MediaEvent, MediaEvents, MediaRefusal, RecordingCommand, RecordingEvent,
+    RecordingFailure, RecordingSummary,
 };
 use offhook_model::{ConferenceId, ForkFailure, ForkId, ForkRequest, LegId, RecordingSource};
 use std::collections::HashMap;
@@ -195,6 +195,9 @@ impl Dispatcher {
             MediaCommand::AnswerOn { leg, terms, .. } | MediaCommand::OfferOn { leg, terms } => {
                 self.describe(*leg, terms.partner, terms.type_of_service, command);
             }
+            MediaCommand::Restore { leg, snapshot, age_ms } => {
+                self.restore(*leg, snapshot, Duration::from_millis(*age_ms));
+            }
             MediaCommand::Bridge { a, b } => {
                 let (a, b) = (*a, *b);
                 for leg in [a, b] {
@@ -284,19 +287,52 @@ impl Dispatcher {
         anyhow::ensure!(self.placements.len() < self.legs_max, "there are legs_max legs");
         let (sockets, port) = self.open()?;
         let (rtp_port, rtcp_port) = sockets.ports()?;
-        if let Some(value) = type_of_service
-            && let Err(error) = sockets.set_type_of_service(value)
-        {
-            tracing::debug!(%error, value, "the type of service cannot be set");
-        }
+        set_type_of_service(&sockets, type_of_service);
         let advertised = Arc::clone(&self.advertised);
         let addresses = LegAddresses { advertised, rtp_port, rtcp_port };
-        let worker = self.place(partner);
         let seed = seed()?;
+        let worker = self.settle(leg, partner, port);
+        self.put(worker, Message::Add { leg, sockets, addresses, seed });
+        Ok(())
+    }
+
+    /// Gives a new leg its thread.
+    fn settle(&mut self, leg: LegId, partner: Option<LegId>, port: Option<u16>) -> usize {
+        let worker = self.place(partner);
         self.placements.insert(leg, Placement { worker, port });
         self.leg_counts[worker] += 1;
         self.show();
-        self.put(worker, Message::Add { leg, sockets, addresses, seed });
+        worker
+    }
+
+    fn restore(&mut self, leg: LegId, snapshot: &LegSnapshot, age: Duration) {
+        if let Err(error) = self.try_restore(leg, snapshot, age) {
+            tracing::warn!(%leg, error = format!("{error:#}"), "a leg cannot be restored");
+            let why = MediaRefusal::NotAcceptable(format!("{error:#}"));
+            self.tell(MediaEvent::Refused { leg, why });
+        }
+    }
+
+    /// Opens the ports that the leg had and makes it again, on the thread of its partner.
+    fn try_restore(
+        &mut self,
+        leg: LegId,
+        snapshot: &LegSnapshot,
+        age: Duration,
+    ) -> anyhow::Result<()> {
+        anyhow::ensure!(!self.placements.contains_key(&leg), "the leg is there");
+        anyhow::ensure!(self.placements.len() < self.legs_max, "there are legs_max legs");
+        let state = LegState::read(snapshot)?;
+        let (rtp, rtcp) = (state.rtp_port, state.rtcp_port);
+        let sockets = Sockets::open_at(self.bind, rtp, rtcp);
+        let sockets = sockets.with_context(|| format!("the ports {rtp} and {rtcp}"))?;
+        set_type_of_service(&sockets, state.type_of_service);
+        let seed = seed()?;
+        let is_of_pool = self.ports.as_mut().is_some_and(|pool| pool.reserve(rtp));
+        let worker = self.settle(leg, state.partner, is_of_pool.then_some(rtp));
+        let advertised = Arc::clone(&self.advertised);
+        let restored = Box::new(Restored { snapshot: snapshot.clone(), age, advertised });
+        self.put(worker, Message::Restore { leg, sockets, restored, seed });
         Ok(())
     }
 
@@ -399,6 +435,9 @@ impl Dispatcher {
                 self.tell(MediaEvent::Released { leg, report: None });
             }
             MediaCommand::Measure { .. } => self.tell(MediaEvent::Measured { leg, measure: None }),
+            MediaCommand::Snapshot { .. } => {
+                self.tell(MediaEvent::Snapshot { leg, snapshot: None });
+            }
             MediaCommand::AcceptAnswer { .. }
             | MediaCommand::AcceptOpaqueAnswer { .. }
             | MediaCommand::Listen { .. } => {
@@ -431,6 +470,15 @@ impl Dispatcher {
 /// Counts of legs and ports are small.
 fn gauge(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
+}
+
+/// Packets leave without it where it cannot be set.
+fn set_type_of_service(sockets: &Sockets, value: Option<u8>) {
+    if let Some(value) = value
+        && let Err(error) = sockets.set_type_of_service(value)
+    {
+        tracing::debug!(%error, value, "the type of service cannot be set");
+    }
 }
 
 fn seed() -> anyhow::Result<Box<Seed>> {

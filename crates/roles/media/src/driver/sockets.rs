@@ -46,6 +46,14 @@ impl Sockets {
         Self::bind(bound, 0, 0).map_err(|_| Exhausted)
     }
 
+    /// Opens these two ports.
+    ///
+    /// # Errors
+    /// When somebody else holds one of them.
+    pub(crate) fn open_at(bound: IpAddr, rtp: u16, rtcp: u16) -> io::Result<Self> {
+        Self::bind(bound, rtp, rtcp)
+    }
+
     fn bind(bound: IpAddr, rtp: u16, rtcp: u16) -> io::Result<Self> {
         let open = |port| {
             let socket = UdpSocket::bind((bound, port))?;

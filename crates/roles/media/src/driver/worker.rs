@@ -9,7 +9,7 @@ use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
 use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed, Spoken};
 use anyhow::Context;
-use offhook_bus::{MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
+use offhook_bus::{LegSnapshot, MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
 use offhook_model::{ForkId, LegId};
 use offhook_net::packet_io::{Arrival, PacketIo, Waker, reachable_from};
 use offhook_rtc::Component;
@@ -36,6 +36,8 @@ const COUNTS_INTERVAL: Duration = Duration::from_secs(1);
 pub(crate) enum Message {
     /// Make a leg on these sockets.
     Add { leg: LegId, sockets: Sockets, addresses: LegAddresses, seed: Box<Seed> },
+    /// Make the leg of another process again, on these sockets.
+    Restore { leg: LegId, sockets: Sockets, restored: Box<Restored>, seed: Box<Seed> },
     /// Carry out a command.
     Command { command: Box<MediaCommand>, seed: Box<Seed> },
     /// Give the leg up, to be adopted by another thread.
@@ -52,6 +54,13 @@ pub(crate) enum Message {
     ForkOver { fork: ForkId },
     /// End the thread.
     Stop,
+}
+
+/// What a leg was in another process.
+pub(crate) struct Restored {
+    pub(crate) snapshot: LegSnapshot,
+    pub(crate) age: Duration,
+    pub(crate) advertised: Arc<[IpAddr]>,
 }
 
 /// The way to a media thread.
@@ -261,6 +270,15 @@ impl Worker {
             Message::Add { leg, sockets, addresses, seed } => {
                 if self.watch(leg, sockets) {
                     self.engine.add_leg(leg, addresses, &seed, clock(now));
+                }
+            }
+            Message::Restore { leg, sockets, restored, seed } => {
+                if self.watch(leg, sockets) {
+                    let Restored { snapshot, age, advertised } = *restored;
+                    let since = (clock(now), age);
+                    self.guard(leg, now, |engine| {
+                        engine.restore_leg(leg, &snapshot, advertised, &seed, since);
+                    });
                 }
             }
             Message::Command { command, seed } => {

@@ -1,6 +1,6 @@
 //! Between what a leg has and what descriptions say.
 
-use super::seed::Seed;
+use super::seed::{SDES_SECRET_BYTES, Seed};
 use super::settings::{LegAddresses, Settings};
 use offhook_audio::Codec;
 use offhook_bus::{IceRole, MediaRefusal, OfferPolicy as BusPolicy, Security as BusSecurity};
@@ -10,6 +10,7 @@ use offhook_sdp::{
     AudioFormat, Candidate, Encoding, Fingerprint, LocalCodec, LocalIce, LocalMedia, LocalSdes,
     LocalStream, NegotiationError, OfferPolicy, OfferSecurity, SessionDescription,
 };
+use serde::{Deserialize, Serialize};
 
 /// The payload type of Opus in our offers.
 const OPUS_PAYLOAD_TYPE: u8 = 111;
@@ -22,14 +23,23 @@ const FORMATS: [AudioFormat; 4] =
 /// The sample rates of linear samples that are taken.
 const LINEAR_RATES: [u32; 4] = [8_000, 16_000, 44_100, 48_000];
 
-/// What stays the same in all descriptions of a leg.
-#[derive(Debug, Clone)]
+/// What stays the same in all descriptions of a leg. The secret does not show in `Debug`.
+#[derive(Clone)]
 pub(crate) struct LocalSide {
     pub(crate) addresses: LegAddresses,
     pub(crate) ssrc: u32,
     pub(crate) cname: String,
     pub(crate) credentials: IceCredentials,
-    sdes: LocalSdes,
+    sdes_secret: [u8; SDES_SECRET_BYTES],
+}
+
+/// What of a [`LocalSide`] is drawn by lot, as plain data. It has secrets in it.
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct LocalState {
+    ssrc: u32,
+    cname: String,
+    credentials: IceCredentials,
+    sdes_secret: Vec<u8>,
 }
 
 impl LocalSide {
@@ -39,8 +49,28 @@ impl LocalSide {
             ssrc: seed.ssrc(),
             cname: seed.cname(),
             credentials: seed.ice_credentials(),
-            sdes: LocalSdes::new(seed.sdes_secret()),
+            sdes_secret: seed.sdes_secret(),
         }
+    }
+
+    pub(crate) fn state(&self) -> LocalState {
+        LocalState {
+            ssrc: self.ssrc,
+            cname: self.cname.clone(),
+            credentials: self.credentials.clone(),
+            sdes_secret: self.sdes_secret.to_vec(),
+        }
+    }
+
+    /// `None` when the secret has not its length.
+    pub(crate) fn restore(addresses: LegAddresses, state: &LocalState) -> Option<Self> {
+        Some(Self {
+            addresses,
+            ssrc: state.ssrc,
+            cname: state.cname.clone(),
+            credentials: state.credentials.clone(),
+            sdes_secret: state.sdes_secret.as_slice().try_into().ok()?,
+        })
     }
 
     /// All that the leg can do, for an answer to choose from; a frugal one takes G.711, which every device
@@ -90,7 +120,7 @@ impl LocalSide {
             ptime_ms: Some(PTIME_MS),
             ice: speaks_ice.then(|| self.ice()),
             fingerprint: Some(Fingerprint { algorithm: "sha-256".to_owned(), digest }),
-            sdes: Some(self.sdes.clone()),
+            sdes: Some(LocalSdes::new(self.sdes_secret)),
             stream: speaks_ice.then_some(stream),
             ..LocalMedia::new(addresses.advertised(), addresses.rtp_port)
         }
@@ -124,6 +154,14 @@ fn is_g711(format: AudioFormat) -> bool {
 fn offers_g711(offer: &SessionDescription) -> bool {
     let mut formats = offer.audio().into_iter().flat_map(|(_, section)| section.rtpmaps());
     formats.any(|map| AudioFormat::from_rtpmap(&map).is_some_and(is_g711))
+}
+
+impl std::fmt::Debug for LocalSide {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut shown = f.debug_struct("LocalSide");
+        shown.field("addresses", &self.addresses).field("ssrc", &self.ssrc);
+        shown.field("credentials", &self.credentials).finish_non_exhaustive()
+    }
 }
 
 fn codecs(preferred: Option<AudioFormat>) -> Vec<LocalCodec> {

@@ -6,7 +6,10 @@ mod keys;
 mod opaque;
 pub(crate) mod outbound;
 mod overheard;
+mod restored;
 mod terms;
+
+pub(crate) use restored::LegState;
 
 use super::agreed::{Agreed, FRAME_MS, Passage, PayloadKind};
 use super::conference::Membership;
@@ -38,6 +41,7 @@ use offhook_rtc::{IceLocal, Peer, PeerConfig, Refusal};
 use offhook_rtp::{Digit, EventDetector, EventRelay, RtpPacket};
 use offhook_sdp::{AudioFormat, Session};
 use offhook_speech::Pcm;
+use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -67,6 +71,8 @@ pub struct Leg {
     gate: Gate,
     /// Whether a hold is left to the parties: no music of ours is heard.
     is_quiet_when_held: bool,
+    /// The type of service of packets to the party (RFC 2474), when one was asked for.
+    type_of_service: Option<u8>,
     /// What the first offer of ours was like.
     policy: Option<OfferPolicy>,
     peer: Peer,
@@ -124,7 +130,7 @@ pub struct Leg {
 }
 
 /// What of a party is passed on to whoever hears it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Gate {
     speech: SpeechGate,
     dtmf: bool,
@@ -159,6 +165,7 @@ impl Leg {
             session: Session::new(seed.session_id()),
             gate: Gate { speech: SpeechGate::Open, dtmf: true },
             is_quiet_when_held: false,
+            type_of_service: None,
             policy: None,
             peer: Peer::new(PeerConfig { identity, ice: Some(ice) }),
             agreed: None,

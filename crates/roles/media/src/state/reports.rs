@@ -6,6 +6,7 @@ use offhook_model::{LegMeasure, StreamReport};
 use offhook_rtp::quality::{CodecImpairment, Measured, quality};
 use offhook_rtp::rtcp::RtcpError;
 use offhook_rtp::{ClockDrift, ReceiveSummary, RtcpConfig, RtcpSession, RtpHeader};
+use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 
 /// The bandwidth of a call that RTCP takes its share of, in bit/s.
@@ -35,7 +36,39 @@ pub(crate) struct Reports {
     ssrc_passed_on: Option<u32>,
 }
 
+/// What was counted so far, as plain data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct Counted {
+    received: u64,
+    sent: u64,
+    octets_sent: u64,
+    ssrc_received: Option<u32>,
+    refused: u64,
+    total: ReceiveSummary,
+}
+
 impl Reports {
+    pub(crate) fn counted(&self) -> Counted {
+        Counted {
+            received: self.received,
+            sent: self.sent,
+            octets_sent: self.octets_sent,
+            ssrc_received: self.ssrc_received,
+            refused: self.refused,
+            total: self.total(),
+        }
+    }
+
+    /// Counts on from what another process had counted.
+    pub(crate) fn count_on(&mut self, counted: &Counted) {
+        self.received = counted.received;
+        self.sent = counted.sent;
+        self.octets_sent = counted.octets_sent;
+        self.ssrc_received = counted.ssrc_received;
+        self.refused = counted.refused;
+        self.earlier = counted.total;
+    }
+
     /// `unix_time` is the wall clock at `now`.
     pub(crate) fn new(
         ssrc: u32,

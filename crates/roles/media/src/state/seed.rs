@@ -4,6 +4,8 @@ use offhook_rtc::IceCredentials;
 
 /// Bytes of a [`Seed`].
 pub const SEED_BYTES: usize = 128;
+/// Bytes of the longest SDES key and salt.
+pub(crate) const SDES_SECRET_BYTES: usize = 46;
 
 /// Randomness for one description: credentials, keys, identifiers. It is used once.
 #[derive(Clone)]
@@ -20,7 +22,7 @@ impl Seed {
         IceCredentials::from_random(&self.array(0))
     }
 
-    pub(crate) fn sdes_secret(&self) -> [u8; 46] {
+    pub(crate) fn sdes_secret(&self) -> [u8; SDES_SECRET_BYTES] {
         self.array(32)
     }
 

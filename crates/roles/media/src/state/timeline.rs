@@ -1,7 +1,8 @@
 //! One RTP stream to a party, whatever its packets come from.
 
 use offhook_rtp::RtpHeader;
-use std::time::Instant;
+use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
 
 /// Gives every packet its place: sequence numbers without a gap of our making, timestamps that follow the
 /// wall clock over every change of source, and a marker where a source begins.
@@ -17,7 +18,7 @@ pub(crate) struct Timeline {
 }
 
 /// What the last packet was made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 enum Source {
     None,
     /// Our own frames; the next one of an unbroken row has this timestamp.
@@ -33,7 +34,74 @@ enum Source {
     },
 }
 
+/// A [`Timeline`] as plain data.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct TimelineState {
+    clock_rate: u32,
+    next_sequence_number: u16,
+    last_timestamp: u32,
+    /// How long before the moment it was noted the last packet was sent.
+    since_last_ms: Option<u64>,
+    source: Source,
+    keeps_numbers: bool,
+}
+
 impl Timeline {
+    pub(crate) fn state(&self, now: Instant) -> TimelineState {
+        let since = self.last_at.map(|at| now.saturating_duration_since(at).as_millis());
+        TimelineState {
+            clock_rate: self.clock_rate,
+            next_sequence_number: self.next_sequence_number,
+            last_timestamp: self.last_timestamp,
+            since_last_ms: since.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
+            source: self.source,
+            keeps_numbers: self.keeps_numbers,
+        }
+    }
+
+    /// Goes on where another process was `age` before, which may have sent up to `packets_since` packets
+    /// since.
+    ///
+    /// A stream in the clear that is passed on keeps following its source, so that its receiver sees the
+    /// packets as lost that were lost. Everything else leaves out the numbers that may have been given: those
+    /// of frames of our own, because they would go back, and those of packets that are encrypted, because a
+    /// number stands for a key stream, and packets of our own that came in between may have moved the
+    /// source's numbers since the state was noted.
+    pub(crate) fn restore(
+        ssrc: u32,
+        state: &TimelineState,
+        (age, packets_since): (Duration, u16),
+        is_encrypted: bool,
+        now: Instant,
+    ) -> Self {
+        let mut timeline = Self {
+            ssrc,
+            clock_rate: state.clock_rate,
+            next_sequence_number: state.next_sequence_number,
+            last_timestamp: state.last_timestamp,
+            last_at: None,
+            source: state.source,
+            keeps_numbers: state.keeps_numbers,
+        };
+        if let Some(since_ms) = state.since_last_ms {
+            let elapsed = age.saturating_add(Duration::from_millis(since_ms));
+            let ticks = elapsed.as_millis() * u128::from(state.clock_rate) / 1_000;
+            // Timestamps count modulo 2^32.
+            timeline.last_timestamp = state.last_timestamp.wrapping_add(ticks as u32);
+            timeline.last_at = Some(now);
+        }
+        match &mut timeline.source {
+            Source::Relayed { .. } if !is_encrypted => return timeline,
+            Source::Relayed { sequence_offset, .. } => {
+                *sequence_offset = sequence_offset.wrapping_add(packets_since);
+            }
+            source @ (Source::None | Source::Own { .. }) => *source = Source::None,
+        }
+        let next = &mut timeline.next_sequence_number;
+        *next = next.wrapping_add(packets_since);
+        timeline
+    }
+
     pub(crate) fn new(ssrc: u32, sequence_number: u16, timestamp: u32) -> Self {
         Self {
             ssrc,
@@ -292,6 +360,62 @@ mod tests {
         let audio = timeline.relayed(&packet(1, 13, 960), after(start, 120)).unwrap();
         assert_eq!(audio.sequence_number, second.sequence_number + 1);
         assert_eq!(audio.timestamp, 960);
+    }
+
+    /// As another process has it that starts three seconds later.
+    fn restored(timeline: &Timeline, is_encrypted: bool, now: Instant) -> Timeline {
+        let text = serde_json::to_string(&timeline.state(now)).unwrap();
+        let state = serde_json::from_str(&text).unwrap();
+        let since = (Duration::from_secs(3), 400);
+        Timeline::restore(9, &state, since, is_encrypted, after(now, 3_000))
+    }
+
+    #[test]
+    fn a_relayed_stream_in_the_clear_goes_on_as_its_source_does() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        let start = Instant::now();
+        let before = timeline.relayed(&packet(1, 7, 1_000), start).unwrap();
+        let mut timeline = restored(&timeline, false, after(start, 20));
+        let next = timeline.relayed(&packet(1, 158, 25_160), after(start, 3_020)).unwrap();
+        assert_eq!(next.sequence_number, before.sequence_number + 151);
+        assert_eq!(next.timestamp, before.timestamp + 24_160);
+        assert!(!next.marker);
+    }
+
+    #[test]
+    fn a_relayed_stream_that_is_encrypted_leaves_out_what_may_have_been_sent() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        let start = Instant::now();
+        let before = timeline.relayed(&packet(1, 7, 1_000), start).unwrap();
+        let mut timeline = restored(&timeline, true, after(start, 20));
+        let next = timeline.relayed(&packet(1, 8, 1_160), after(start, 3_020)).unwrap();
+        assert_eq!(next.sequence_number, before.sequence_number + 401);
+        assert_eq!(next.timestamp, before.timestamp + 160);
+        let own = timeline.own_event(101, true, 80, after(start, 3_030));
+        assert_eq!(own.sequence_number, next.sequence_number + 1);
+    }
+
+    #[test]
+    fn frames_of_our_own_go_on_later_and_never_back() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        let start = Instant::now();
+        let before = timeline.own_frame(0, 160, start);
+        let mut timeline = restored(&timeline, false, after(start, 20));
+        let next = timeline.own_frame(0, 160, after(start, 3_020));
+        assert_eq!(next.sequence_number, before.sequence_number + 401);
+        // 3,020 ms at 8 kHz, and one tick so that none is given twice.
+        assert_eq!(next.timestamp, before.timestamp + 24_160 + 1);
+        assert!(next.marker);
+    }
+
+    #[test]
+    fn a_stream_that_had_not_begun_still_keeps_its_sources_numbers() {
+        let mut timeline = Timeline::new(9, 100, 5_000);
+        timeline.keep_numbers();
+        let start = Instant::now();
+        let mut timeline = restored(&timeline, true, start);
+        let first = timeline.relayed(&packet(1, 777, 70_000), after(start, 3_000)).unwrap();
+        assert_eq!((first.sequence_number, first.timestamp), (777, 70_000));
     }
 
     #[test]

@@ -6,7 +6,9 @@
 pub mod sections;
 
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
-use offhook_bus::{IceRole, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, SourceRule, Terms};
+use offhook_bus::{
+    IceRole, LegSnapshot, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, SourceRule, Terms,
+};
 use offhook_media::state::{
     Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
     SoundSource,
@@ -64,6 +66,7 @@ pub struct World {
     pub loses: fn(usize) -> bool,
     /// How much of a processor's time the engine took for each command and for each datagram.
     pub held: Vec<(Held, Duration)>,
+    settings: Settings,
     sent: usize,
     seeds: u8,
     next_frame: Instant,
@@ -154,7 +157,8 @@ impl World {
         change(&mut settings);
         let now = Instant::now();
         Self {
-            engine: Engine::new(settings),
+            engine: Engine::new(settings.clone()),
+            settings,
             now,
             parties: Vec::new(),
             events: Vec::new(),
@@ -198,6 +202,40 @@ impl World {
         let clock = Clock { now: self.now, unix_time };
         self.engine.add_leg(leg, addresses, &seed, clock);
         (leg, port)
+    }
+
+    /// What another process would need of each leg.
+    pub fn snapshots(&mut self) -> Vec<(LegId, LegSnapshot)> {
+        let legs: Vec<LegId> = self.parties.iter().map(|party| party.leg).collect();
+        let mut snapshots = Vec::new();
+        for leg in legs {
+            self.command(MediaCommand::Snapshot { leg });
+            let place = self.events.iter().position(|e| matches!(e, MediaEvent::Snapshot { .. }));
+            let event = self.events.remove(place.expect("a snapshot"));
+            let MediaEvent::Snapshot { snapshot, .. } = event else { unreachable!() };
+            snapshots.push((leg, snapshot.expect("the leg is there")));
+        }
+        snapshots
+    }
+
+    /// The engine is gone without a word, and for so long nobody hears the parties, who speak on. Then
+    /// another engine goes on from the snapshots, which are `age` old.
+    pub fn restart(&mut self, snapshots: &[(LegId, LegSnapshot)], down: Duration, age: Duration) {
+        self.engine = Engine::new(self.settings.clone());
+        self.now += down;
+        while self.next_frame <= self.now {
+            self.next_frame += FRAME;
+            for party in &mut self.parties {
+                party.next_packet();
+            }
+        }
+        let unix_time = Duration::from_secs(1_800_000_000);
+        let clock = Clock { now: self.now, unix_time };
+        for (leg, snapshot) in snapshots {
+            let (seed, advertised) = (Seed::new([0x55; SEED_BYTES]), vec![OURS].into());
+            self.engine.restore_leg(*leg, snapshot, advertised, &seed, (clock, age));
+        }
+        self.settle();
     }
 
     /// A party calls us; it has one codec.

@@ -104,6 +104,8 @@ impl Conferences {
             | MediaEvent::Trouble { .. }
             | MediaEvent::SendInfo { .. }
             | MediaEvent::Measured { .. }
+            | MediaEvent::Snapshot { .. }
+            | MediaEvent::Restored { .. }
             | MediaEvent::Released { .. }
             | MediaEvent::Recording { .. }
             | MediaEvent::RecordingsExpired { .. }

@@ -136,6 +136,12 @@ impl Leg {
         }
         let remote = Remote::from_negotiated(negotiated);
         self.peer.set_remote(&remote, now).map_err(|error| unusable(&error.to_string()))?;
+        self.put_in_force(agreed, &remote, now);
+        Ok(())
+    }
+
+    /// Takes note of what was agreed on, beside the transport.
+    pub(super) fn put_in_force(&mut self, agreed: Agreed, remote: &Remote, now: Instant) {
         self.timeline.set_clock_rate(agreed.codec.clock_rate());
         self.reports.set_clock_rate(agreed.codec.clock_rate(), now);
         if let Program::Player(player) = &mut self.program {
@@ -143,10 +149,9 @@ impl Leg {
         }
         // A party that was held or re-invited is not silent before it had its time again.
         self.last_heard = self.last_heard.map(|_| now);
-        self.evidence.handle_agreement(&agreed, &remote, now);
+        self.evidence.handle_agreement(&agreed, remote, now);
         self.agreed = Some(agreed);
         self.opaque = None;
         self.packing.iter_mut().for_each(Packing::clear);
-        Ok(())
     }
 }

@@ -78,6 +78,9 @@ impl Leg {
             SourceRule::Described => offhook_rtc::SourceRule::Described,
         });
         self.is_quiet_when_held = true;
+        if self.is_undescribed() {
+            self.type_of_service = terms.type_of_service;
+        }
         if self.opus_bitrate != terms.opus_bitrate {
             self.opus_bitrate = terms.opus_bitrate;
             self.encoder = None;

@@ -1,0 +1,184 @@
+//! A bridge that goes on in another engine, from what was noted of its legs.
+
+mod world;
+
+use offhook_audio::Codec;
+use offhook_bus::{LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, SpeechGate};
+use offhook_model::LegMeasure;
+use std::time::Duration;
+use world::{PROTECTIONS, Protection, World};
+
+/// How long the old engine goes on after the snapshot.
+const UNNOTED: Duration = Duration::from_secs(3);
+/// How long there is no engine.
+const DOWN: Duration = Duration::from_millis(700);
+
+/// Two parties that talk.
+fn bridge(protections: [Protection; 2], codecs: [Codec; 2]) -> World {
+    let mut world = World::new();
+    world.call(protections[0], codecs[0]);
+    world.invite(protections[1], codecs[1], None);
+    world.advance(Duration::from_secs(1));
+    world.bridge(0, 1);
+    assert_talk(&mut world);
+    world
+}
+
+#[track_caller]
+fn assert_talk(world: &mut World) {
+    world.parties[0].speak(440.0);
+    world.parties[1].speak(1_004.0);
+    world.parties.iter_mut().for_each(|party| party.heard.clear());
+    world.advance(Duration::from_millis(1_500));
+    world.assert_hears(0, 1_004.0);
+    world.assert_hears(1, 440.0);
+    for party in &world.parties {
+        assert!(party.heard_ms() > 1_100, "{:?} heard {} ms", party.leg, party.heard_ms());
+    }
+}
+
+fn restart(world: &mut World) {
+    let snapshots = world.snapshots();
+    world.advance(UNNOTED);
+    world.restart(&snapshots, DOWN, UNNOTED + DOWN);
+    for (leg, _) in snapshots {
+        assert!(world.take_event(|event| *event == MediaEvent::Restored { leg }));
+    }
+}
+
+/// Nothing goes back: a number that comes twice would be a key stream that is used twice.
+#[track_caller]
+fn assert_goes_forward(world: &World) {
+    for party in &world.parties {
+        let pairs = party.headers.windows(2);
+        for pair in pairs {
+            let step = pair[1].sequence_number.wrapping_sub(pair[0].sequence_number) as i16;
+            let later = pair[1].timestamp.wrapping_sub(pair[0].timestamp) as i32;
+            assert!(step > 0 && later > 0, "{:?}: {:?} then {:?}", party.leg, pair[0], pair[1]);
+            assert_eq!(pair[1].ssrc, pair[0].ssrc);
+        }
+    }
+}
+
+#[test]
+fn both_hear_each_other_again_whatever_protects_them() {
+    for a in PROTECTIONS {
+        for b in PROTECTIONS {
+            let mut world = bridge([a, b], [Codec::Pcmu, Codec::Pcmu]);
+            for _ in 0..2 {
+                restart(&mut world);
+                assert_talk(&mut world);
+            }
+            assert_goes_forward(&world);
+        }
+    }
+}
+
+#[test]
+fn so_do_those_whose_speech_is_transcoded() {
+    for protection in PROTECTIONS {
+        let mut world = bridge([protection, Protection::Plain], [Codec::Opus, Codec::Pcma]);
+        restart(&mut world);
+        assert_talk(&mut world);
+        assert_goes_forward(&world);
+    }
+}
+
+#[test]
+fn a_relay_in_the_clear_loses_what_was_lost_and_no_more() {
+    let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
+    world.forget();
+    restart(&mut world);
+    assert_talk(&mut world);
+    let headers = &world.parties[1].headers;
+    let steps = headers.windows(2);
+    let gap = steps.map(|p| p[1].sequence_number.wrapping_sub(p[0].sequence_number)).max();
+    let lost = DOWN.as_millis() as u16 / 20;
+    assert!((lost..lost + 3).contains(&gap.expect("packets")), "{gap:?}");
+}
+
+#[test]
+fn new_offers_of_either_side_work_and_counts_go_on() {
+    for protection in PROTECTIONS {
+        let mut world = bridge([protection, protection], [Codec::Pcmu; 2]);
+        let before = measured(&mut world);
+        restart(&mut world);
+        world.offer(0);
+        world.reinvite(1, None);
+        assert_talk(&mut world);
+        let after = measured(&mut world);
+        assert!(after.report.packets_received > before.report.packets_received + 50);
+        assert!(after.report.packets_sent > before.report.packets_sent + 50);
+        assert!(after.octets_received > before.octets_received);
+        assert_eq!(after.ssrc_sent, before.ssrc_sent);
+        assert_eq!(after.destination, before.destination);
+    }
+}
+
+fn measured(world: &mut World) -> LegMeasure {
+    let leg = world.parties[0].leg;
+    world.command(MediaCommand::Measure { leg });
+    let place = world.events.iter().rposition(|e| matches!(e, MediaEvent::Measured { .. }));
+    match world.events.remove(place.expect("a measure")) {
+        MediaEvent::Measured { measure: Some(measure), .. } => *measure,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_browser_may_restart_ice_afterwards() {
+    let mut world = bridge([Protection::Browser, Protection::Plain], [Codec::Pcmu; 2]);
+    restart(&mut world);
+    world.parties[0].restart_ice();
+    world.offer(0);
+    world.advance(Duration::from_secs(1));
+    assert_talk(&mut world);
+    let is_trouble = |event: &MediaEvent| matches!(event, MediaEvent::Trouble { .. });
+    assert!(!world.events.iter().any(is_trouble), "{:?}", world.events);
+}
+
+#[test]
+fn a_gate_stays_closed() {
+    let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
+    let leg = world.parties[0].leg;
+    world.command(MediaCommand::Gate { leg, speech: SpeechGate::Shut, dtmf: false });
+    restart(&mut world);
+    world.forget();
+    world.advance(Duration::from_secs(1));
+    world.assert_hears(0, 1_004.0);
+    assert!(world.parties[1].heard.is_empty());
+}
+
+#[test]
+fn what_cannot_be_restored_is_refused_with_a_reason() {
+    let mut world = bridge([Protection::Sdes, Protection::Plain], [Codec::Pcmu; 2]);
+    let (leg, good) = world.snapshots().remove(0);
+    let other = LegSnapshot(good.0.replacen("\"version\":1", "\"version\":9", 1));
+    let cut = LegSnapshot(good.0[..good.0.len() / 2].to_owned());
+    let soon = Duration::from_secs(1);
+    let cases = [
+        (&other, soon, "version 9"),
+        (&cut, soon, "cannot be read"),
+        (&good, Duration::from_secs(1_000), "1000 s old"),
+    ];
+    for (snapshot, age, expected) in cases {
+        world.events.clear();
+        world.closed.clear();
+        world.restart(&[(leg, snapshot.clone())], DOWN, age);
+        let [MediaEvent::Refused { why: MediaRefusal::NotAcceptable(why), .. }] = &*world.events
+        else {
+            panic!("{:?}", world.events);
+        };
+        assert!(why.contains(expected), "{why}");
+        assert_eq!(world.closed, [leg]);
+    }
+}
+
+#[test]
+fn a_snapshot_does_not_show_itself() {
+    let mut world = bridge([Protection::Sdes, Protection::Dtls], [Codec::Pcmu; 2]);
+    for (_, snapshot) in world.snapshots() {
+        assert!(snapshot.0.contains("sdes_secret") && snapshot.0.contains("key_and_salt"));
+        assert_eq!(format!("{snapshot:?}"), format!("LegSnapshot({} bytes)", snapshot.0.len()));
+    }
+}
