@@ -92,6 +92,15 @@ fn nothing_is_kept_unless_that_is_wanted() {
 }
 
 #[test]
+fn a_call_that_passes_as_it_is_from_now_on_is_forgotten() {
+    let mut world = call();
+    world.has_no_snapshots = true;
+    world.answer("", OTHER);
+    world.advance(SHORTLY);
+    assert!(world.kept.is_empty(), "its keys and counters of before are true no longer");
+}
+
+#[test]
 fn it_is_queried_renegotiated_and_deleted_as_if_nothing_had_happened() {
     let before = call();
     let mut world = next(&before, Duration::from_secs(3), |_| {});

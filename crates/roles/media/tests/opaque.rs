@@ -221,6 +221,14 @@ fn an_opaque_leg_and_one_of_speech_hear_nothing_of_each_other() {
 }
 
 #[test]
+fn there_is_no_snapshot_of_it() {
+    let (mut world, a, _) = bridged(Protection::Plain, Protection::Sdes);
+    let leg = world.parties[a].leg;
+    world.command(MediaCommand::Snapshot { leg });
+    assert!(world.take_event(|event| *event == MediaEvent::Snapshot { leg, snapshot: None }));
+}
+
+#[test]
 fn what_asks_for_speech_is_refused() {
     let (mut world, a, _) = bridged(Protection::Plain, Protection::Plain);
     let leg = world.parties[a].leg;

@@ -26,6 +26,8 @@ pub struct World {
     /// Whether the media role keeps silent.
     pub is_mute: bool,
     pub measure: LegMeasure,
+    /// Whether the media role has no snapshots of its legs, as of opaque ones.
+    pub has_no_snapshots: bool,
     /// What is kept of calls.
     pub kept: BTreeMap<String, CallSnapshot>,
     legs: Vec<LegId>,
@@ -60,6 +62,7 @@ impl World {
             refuse_next: None,
             is_mute: false,
             measure: LegMeasure::default(),
+            has_no_snapshots: false,
             kept: BTreeMap::new(),
             legs: Vec::new(),
             next_request: 0,
@@ -147,7 +150,8 @@ impl World {
                 return Some(MediaEvent::Measured { leg: *leg, measure });
             }
             MediaCommand::Snapshot { leg } => {
-                let snapshot = Some(LegSnapshot(format!("all of {leg}")));
+                let snapshot =
+                    (!self.has_no_snapshots).then(|| LegSnapshot(format!("all of {leg}")));
                 return Some(MediaEvent::Snapshot { leg: *leg, snapshot });
             }
             MediaCommand::Restore { leg, .. } => {
