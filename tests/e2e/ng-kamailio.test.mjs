@@ -4,7 +4,6 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, describe, it } from "node:test";
 import rtpengine from "rtpengine-client";
-import { Baresip } from "./lib/baresip.mjs";
 import {
   dial,
   hangUp,
@@ -19,12 +18,10 @@ import {
 import { eventually } from "./lib/eventually.mjs";
 import { JsSipPage } from "./lib/jssip.mjs";
 import { Kamailio } from "./lib/kamailio.mjs";
-import { Pjsua } from "./lib/pjsua.mjs";
+import { BARESIP_HZ, noCallIsLeft, PJSIP_HZ, withPhones } from "./lib/proxied-phones.mjs";
 import { Server } from "./lib/server.mjs";
 import { readWav } from "./lib/tone.mjs";
 
-const BARESIP_HZ = 700;
-const PJSIP_HZ = 900;
 const BROWSER_HZ = 440;
 const PATIENCE_MS = 10_000;
 
@@ -47,42 +44,11 @@ after(async () => {
   await server?.stop();
 });
 
-/** Runs a test with phones at Kamailio, which are switched off behind it. */
-function callTest(name, body) {
-  it(name, async () => {
-    const phones = [];
-    const account = (number) => ({ number, password: "any", server: kamailio.sip });
-    const started = async (phone) => {
-      phones.push(phone);
-      return phone;
-    };
-    const baresip = async (number, options = {}) =>
-      started(await Baresip.start({ ...account(number), microphone: BARESIP_HZ, ...options }));
-    const pjsip = async (number, options = {}) =>
-      started(await Pjsua.start({ ...account(number), microphone: PJSIP_HZ, ...options }));
-    try {
-      await body({ baresip, pjsip });
-    } catch (error) {
-      error.message += `\n--- Kamailio\n${kamailio.log.slice(-6_000)}\n--- Offhook\n${server.log}`;
-      throw error;
-    } finally {
-      await Promise.all(phones.map((phone) => phone.stop()));
-    }
-  });
-}
+/** A test with phones at Kamailio. */
+const callTest = (name, body) => it(name, () => withPhones({ kamailio, server }, body));
 
 const uri = (number) => `sip:${number}@offhook.local`;
 const calls = async () => (await ng.list(door)).calls;
-
-async function noCallIsLeft() {
-  // The BYE is on its way; the door has no event for its arrival.
-  await eventually(
-    calls,
-    (left) => left.length === 0,
-    (left) => `${left} did not end`,
-    PATIENCE_MS,
-  );
-}
 
 /** The packets that came from each of the two parties. */
 async function packets(callId) {
@@ -133,7 +99,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     for (const count of await packets(callId)) assert.ok(count > 10, `${count} packets`);
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
     const gone = await ng.query(door, { "call-id": callId });
     assert.deepEqual([gone.result, gone["error-reason"]], ["error", "Unknown call-id"]);
   });
@@ -144,7 +110,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     await bothTalk(caller, callee, "2002");
     await callee.hangUp();
     await caller.state("DISCONNECTED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   callTest("without a codec in common", async ({ baresip, pjsip }) => {
@@ -153,7 +119,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     await bothTalk(caller, callee, "3002");
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   for (const [name, number, security] of [
@@ -176,7 +142,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
       await callee.listenUntil(hearsTone(PJSIP_HZ), "900 Hz again");
       await caller.hangUp();
       await callee.event("CALL_CLOSED");
-      await noCallIsLeft();
+      await noCallIsLeft(ng, door);
     });
   }
 
@@ -193,7 +159,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     await caller.listenUntil(hearsTone(BARESIP_HZ), "700 Hz again");
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   callTest("a call that is cancelled leaves nothing", async ({ baresip, pjsip }) => {
@@ -204,7 +170,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     assert.equal((await calls()).length, 1);
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   callTest("media is blocked, a sound is played, a key is pressed", async ({ baresip, pjsip }) => {
@@ -231,7 +197,7 @@ describe("phones at a Kamailio whose media proxy is Offhook", () => {
     assert.equal((await callee.event("CALL_DTMF_START")).param, "7");
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 });
 
@@ -249,7 +215,7 @@ describe("a recording through the door", () => {
     assert.equal((await ng.stopRecording(door, { "call-id": callId })).result, "ok");
     await caller.hangUp();
     await callee.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   /** The last half second of a recording that is being written, once it has a whole one. */
@@ -296,7 +262,7 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
     for (const count of await packets(callId)) assert.ok(count > 10, `${count} packets`);
     await hangUp(page);
     await phone.event("CALL_CLOSED");
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   callTest("hear each other when Opus is transcoded to A-law", async ({ baresip }) => {
@@ -308,7 +274,7 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
     await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
     await listenUntil(page, hearsTone(BARESIP_HZ), "the phone's 700 Hz");
     await phone.hangUp();
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   callTest("hear each other when the phone calls", async ({ pjsip }) => {
@@ -322,7 +288,7 @@ describe("a browser and a phone at a Kamailio whose media proxy is Offhook", () 
     await phone.listenUntil(hearsTone(BROWSER_HZ), "the browser's 440 Hz");
     await listenUntil(page, hearsTone(PJSIP_HZ), "the phone's 900 Hz");
     await phone.hangUp();
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 });
 
@@ -371,7 +337,7 @@ describe("two browsers with cameras at such a Kamailio", () => {
       for (const { streams } of medias) assert.ok(streams[0].stats.packets > 10);
     }
     await caller.hangUp();
-    await noCallIsLeft();
+    await noCallIsLeft(ng, door);
   });
 
   /** Runs in the page: its camera shows one colour, in which something moves. */

@@ -2,7 +2,6 @@
 import assert from "node:assert/strict";
 import { after, before, describe, it } from "node:test";
 import rtpengine from "rtpengine-client";
-import { Baresip } from "./lib/baresip.mjs";
 import {
   dial,
   hangUp,
@@ -15,12 +14,10 @@ import {
 } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { freeTcpPort, freeUdpPort, Kamailio } from "./lib/kamailio.mjs";
-import { Pjsua } from "./lib/pjsua.mjs";
+import { BARESIP_HZ, noCallIsLeft, PJSIP_HZ, withPhones } from "./lib/proxied-phones.mjs";
 import { Redis } from "./lib/redis.mjs";
 import { Server } from "./lib/server.mjs";
 
-const BARESIP_HZ = 700;
-const PJSIP_HZ = 900;
 const BROWSER_HZ = 440;
 const PATIENCE_MS = 10_000;
 /** How long after the start the parties may take to hear each other. */
@@ -65,41 +62,10 @@ for (const store of ["the database", "Redis"]) {
       await redis?.stop();
     });
 
-    /** Runs a test with phones at Kamailio, which are switched off behind it. */
-    function callTest(name, body) {
-      it(name, async () => {
-        const phones = [];
-        const account = (number) => ({ number, password: "any", server: kamailio.sip });
-        const started = async (phone) => {
-          phones.push(phone);
-          return phone;
-        };
-        const baresip = async (number, options = {}) =>
-          started(await Baresip.start({ ...account(number), microphone: BARESIP_HZ, ...options }));
-        const pjsip = async (number, options = {}) =>
-          started(await Pjsua.start({ ...account(number), microphone: PJSIP_HZ, ...options }));
-        try {
-          await body({ baresip, pjsip });
-        } catch (error) {
-          error.message += `\n--- Kamailio\n${kamailio.log.slice(-6_000)}\n--- Offhook\n${server.log}`;
-          throw error;
-        } finally {
-          await Promise.all(phones.map((phone) => phone.stop()));
-        }
-      });
-    }
+    /** A test with phones at Kamailio. */
+    const callTest = (name, body) => it(name, () => withPhones({ kamailio, server }, body));
 
     const calls = async () => (await ng.list(door)).calls;
-
-    async function noCallIsLeft() {
-      // The BYE is on its way; the door has no event for its arrival.
-      await eventually(
-        calls,
-        (left) => left.length === 0,
-        (left) => `${left} did not end`,
-        PATIENCE_MS,
-      );
-    }
 
     /** The packets that came from each of the two parties. */
     async function packets(callId) {
@@ -177,7 +143,7 @@ for (const store of ["the database", "Redis"]) {
       await hearsAgain(caller, BARESIP_HZ);
       await caller.hangUp();
       await callee.event("CALL_CLOSED");
-      await noCallIsLeft();
+      await noCallIsLeft(ng, door);
     });
 
     callTest("a phone with SRTP and one without", async ({ baresip, pjsip }) => {
@@ -190,7 +156,7 @@ for (const store of ["the database", "Redis"]) {
       ]);
       await callee.hangUp();
       await caller.state("DISCONNECTED");
-      await noCallIsLeft();
+      await noCallIsLeft(ng, door);
     });
 
     /** A portal, sent to Kamailio's WebSocket in the place of Offhook's own. */
@@ -225,7 +191,7 @@ for (const store of ["the database", "Redis"]) {
         ]);
         await hangUp(page);
         await phone.event("CALL_CLOSED");
-        await noCallIsLeft();
+        await noCallIsLeft(ng, door);
       });
     }
   });
