@@ -17,7 +17,7 @@ use tokio::runtime::Handle;
 use world::{OTHER, PHONE, World, error_of, sdp_of, text_of};
 
 const INTERVAL: Duration = Duration::from_secs(10);
-const SHORTLY: Duration = Duration::from_millis(60);
+const SHORTLY: Duration = Duration::from_millis(510);
 
 fn keeping(settings: &mut Settings) {
     settings.snapshot_interval = Some(INTERVAL);

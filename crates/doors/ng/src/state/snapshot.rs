@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 const VERSION: u32 = 1;
 /// How old a snapshot may be at most; the media role tells the numbers of older ones no longer apart.
 pub const SNAPSHOT_AGE_MAX: Duration = Duration::from_secs(300);
-/// How long after a change a call is looked at: what belongs together has come by then.
-const SETTLED_AFTER: Duration = Duration::from_millis(50);
+/// How long after a change a call is looked at: an offer, its answer and the path that is found are written
+/// once by then. Writing each of them made a call a third dearer to set up.
+const SETTLED_AFTER: Duration = Duration::from_millis(500);
 /// How long after that it is looked at once more: packets flow by then, and their numbers are known.
 const FLOWING_AFTER: Duration = Duration::from_secs(1);
 /// Into how many moments of an interval the restored calls are spread.
