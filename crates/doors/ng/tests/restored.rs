@@ -362,3 +362,22 @@ async fn a_door_opens_with_the_calls_that_were_kept_and_counts_them() {
     drop(door);
     media.abort();
 }
+
+#[test]
+fn a_leg_that_was_not_kept_leaves_its_number_to_nobody() {
+    let mut before = call();
+    let lost = before.commands.iter().filter_map(MediaCommand::leg).max().expect("a leg");
+    let written = before.kept["c"].0.clone();
+    let mut value: serde_json::Value = serde_json::from_str(&written).expect("JSON");
+    let kept = value["legs"].as_array_mut().expect("legs");
+    kept.retain(|leg| leg[0] != serde_json::json!(lost));
+    assert_eq!(kept.len(), 1);
+    before.kept.insert("c".to_owned(), CallSnapshot(value.to_string()));
+    let mut world = next(&before, Duration::from_secs(1), |_| {});
+    restore(&before, &mut world).expect("it is restored");
+    world.commands.clear();
+    let sdp = PHONE.replace('\r', "\\r").replace('\n', "\\n");
+    world.ask(&format!(r#"{{"command":"offer","call-id":"d","from-tag":"x","sdp":"{sdp}"}}"#));
+    let new = world.commands.iter().filter_map(MediaCommand::leg).next().expect("a leg");
+    assert_ne!(new, lost, "a leg of another call has the number of a partner that is gone");
+}

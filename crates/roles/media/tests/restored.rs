@@ -6,6 +6,7 @@ use offhook_audio::Codec;
 use offhook_bus::{LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, SpeechGate};
 use offhook_model::LegMeasure;
 use std::time::Duration;
+use world::sections::{section, terms};
 use world::{PROTECTIONS, Protection, World};
 
 /// How long the old engine goes on after the snapshot.
@@ -180,5 +181,54 @@ fn a_snapshot_does_not_show_itself() {
     for (_, snapshot) in world.snapshots() {
         assert!(snapshot.0.contains("sdes_secret") && snapshot.0.contains("key_and_salt"));
         assert_eq!(format!("{snapshot:?}"), format!("LegSnapshot({} bytes)", snapshot.0.len()));
+    }
+}
+
+#[test]
+fn packets_keep_the_length_that_is_asked_for() {
+    let mut world = World::new();
+    let a = world.call_on(Protection::Plain, Codec::Pcmu, |_| {});
+    let b = world.call_on(Protection::Plain, Codec::Pcmu, |terms| terms.ptime_ms = Some(40));
+    world.bridge(a, b);
+    world.parties[a].speak(440.0);
+    world.advance(Duration::from_secs(1));
+    restart(&mut world);
+    world.advance(Duration::from_secs(1));
+    world.forget();
+    world.advance(Duration::from_secs(1));
+    world.assert_hears(b, 440.0);
+    let count = world.parties[b].headers.len();
+    assert!(count.abs_diff(25) <= 2, "{count} packets of 40 ms in a second");
+}
+
+#[test]
+fn the_answer_to_an_offer_that_is_passed_on_as_it_is_comes_afterwards() {
+    let lines = "m=audio 9 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n";
+    let mut world = World::new();
+    let index = world.add_party(Protection::Plain, Codec::Pcmu);
+    let (leg, like) = (world.parties[index].leg, section(lines));
+    world.command(MediaCommand::OfferOn { leg, terms: terms(Protection::Plain, &like) });
+    let answer = world.answer_of(index, lines);
+    restart(&mut world);
+    world.command(MediaCommand::AcceptAnswer { leg, answer });
+    assert!(world.take_event(|event| *event == MediaEvent::Agreed { leg }), "{:?}", world.events);
+}
+
+#[test]
+fn a_leg_that_was_refused_is_not_kept_while_its_partner_is() {
+    let mut world = World::new();
+    let a = world.invite(Protection::Plain, Codec::Pcmu, None);
+    let b = world.add_party(Protection::Plain, Codec::Pcmu);
+    let leg = world.parties[b].leg;
+    let offer = "nothing that could be read".to_owned();
+    world.command(MediaCommand::Answer { leg, offer });
+    assert!(world.take_event(|event| matches!(event, MediaEvent::Refused { .. })));
+    world.bridge(a, b);
+    for (index, is_kept) in [(a, true), (b, false)] {
+        let leg = world.parties[index].leg;
+        world.command(MediaCommand::Snapshot { leg });
+        assert!(world.take_event(|event| {
+            matches!(event, MediaEvent::Snapshot { snapshot, .. } if snapshot.is_some() == is_kept)
+        }));
     }
 }

@@ -29,6 +29,7 @@ struct Written<'a> {
     call_id: &'a str,
     taken_ms: u64,
     delete_in_ms: Option<u64>,
+    next_leg: u64,
     call: &'a Call,
     legs: &'a [(LegId, LegSnapshot)],
 }
@@ -41,6 +42,8 @@ struct Read {
     taken_ms: u64,
     /// When a delete's delay was to be over, from then on.
     delete_in_ms: Option<u64>,
+    /// Above all legs that were made by then. A leg may know one that is not kept, whose number nobody gets.
+    next_leg: u64,
     call: Call,
     legs: Vec<(LegId, LegSnapshot)>,
 }
@@ -116,7 +119,7 @@ impl Door {
     }
 
     fn keep_snapshot(&mut self, call_id: &str, legs: &[(LegId, LegSnapshot)], now: Instant) {
-        let taken_ms = self.unix_ms(now);
+        let (taken_ms, next_leg) = (self.unix_ms(now), self.next_leg);
         let Some(call) = self.calls.get_mut(call_id) else { return };
         if legs.is_empty() {
             // What was written of it before is true no longer.
@@ -127,7 +130,8 @@ impl Door {
         }
         let delete_in = call.delete_due.map(|due| due.saturating_duration_since(now));
         let delete_in_ms = delete_in.map(millis);
-        let written = Written { version: VERSION, call_id, taken_ms, delete_in_ms, call, legs };
+        let written =
+            Written { version: VERSION, call_id, taken_ms, delete_in_ms, next_leg, call, legs };
         let Ok(text) = serde_json::to_string(&written) else {
             return tracing::error!("a call cannot be written down");
         };
@@ -173,14 +177,15 @@ impl Door {
     }
 
     fn take_in(&mut self, call_id: &str, read: Read, now: Instant) -> Result<(), RestoreError> {
-        let Read { call_id: written_id, taken_ms, delete_in_ms, mut call, legs } = read;
+        let Read { call_id: written_id, taken_ms, delete_in_ms, next_leg, mut call, legs } = read;
         let age_ms = self.unix_ms(now).saturating_sub(taken_ms);
         self.check_age(Duration::from_millis(age_ms))?;
         if self.calls.len() >= self.settings.calls_max {
             return Err(RestoreError::TooMany);
         }
         let is_free = |leg: &LegId| DOOR_LEGS.contains(&leg.0) && !self.legs.contains_key(leg);
-        let are_free = legs.iter().all(|(leg, _)| is_free(leg));
+        let are_free = legs.iter().all(|(leg, _)| is_free(leg) && leg.0 < next_leg)
+            && next_leg <= DOOR_LEGS.end;
         if written_id != call_id || self.calls.contains_key(call_id) || legs.is_empty() || !are_free
         {
             return Err(RestoreError::Conflict);
@@ -196,10 +201,10 @@ impl Door {
         self.totals.calls += 1;
         self.restoring += 1;
         self.set_timers_again(call_id, delete_in_ms.map(|ms| ms.saturating_sub(age_ms)), now);
+        self.next_leg = self.next_leg.max(next_leg);
         let missing = legs.len();
         for (leg, snapshot) in legs {
             self.legs.insert(leg, call_id.to_owned());
-            self.next_leg = self.next_leg.max(leg.0 + 1);
             self.tell(MediaCommand::Restore { leg, snapshot, age_ms });
         }
         let task = RestoreTask { missing, refused: None };

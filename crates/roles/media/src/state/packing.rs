@@ -10,19 +10,24 @@ const SAMPLES_MAX: usize = Codec::Opus.frame_samples(MAX_PTIME_MS + FRAME_MS);
 /// Collects frames until they fill a packet of the length that is asked for.
 #[derive(Debug)]
 pub(crate) struct Packing {
-    ptime_ms: u32,
+    asked_ms: u16,
     pcm: Vec<i16>,
 }
 
 impl Packing {
     /// Packets of `ptime_ms` milliseconds, as near as the codec has them.
     pub(crate) fn new(ptime_ms: u16) -> Self {
-        Self { ptime_ms: ptime_ms.into(), pcm: Vec::with_capacity(SAMPLES_MAX) }
+        Self { asked_ms: ptime_ms, pcm: Vec::with_capacity(SAMPLES_MAX) }
+    }
+
+    /// The length that was asked for, in milliseconds.
+    pub(crate) fn asked_ms(&self) -> u16 {
+        self.asked_ms
     }
 
     /// How long a packet of this codec is, in milliseconds. Linear samples fill a datagram with a frame.
     fn ptime_ms(&self, codec: Codec) -> u32 {
-        let ptime_ms = codec.ptime_for(self.ptime_ms);
+        let ptime_ms = codec.ptime_for(self.asked_ms.into());
         match codec {
             Codec::L16(_) | Codec::L16Stereo(_) => ptime_ms.min(FRAME_MS),
             Codec::Pcmu | Codec::Pcma | Codec::G722 | Codec::Opus => ptime_ms,

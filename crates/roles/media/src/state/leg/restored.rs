@@ -4,6 +4,7 @@ use super::{Gate, Leg};
 use crate::state::agreed::Agreed;
 use crate::state::description::{LocalSide, LocalState};
 use crate::state::inband::InbandDtmf;
+use crate::state::packing::Packing;
 use crate::state::reports::{Counted, Reports};
 use crate::state::seed::Seed;
 use crate::state::settings::{Clock, LegAddresses, Settings};
@@ -39,6 +40,9 @@ pub(crate) struct LegState {
     policy: Option<OfferPolicy>,
     inband_dtmf: InbandDtmf,
     takes_info: bool,
+    ptime_ms: Option<u16>,
+    opus_bitrate: Option<u32>,
+    is_offer_opaque: bool,
     peer: PeerSnapshot,
     timeline: TimelineState,
     counted: Counted,
@@ -99,6 +103,9 @@ impl Leg {
             policy: self.policy.clone(),
             inband_dtmf: self.inband_dtmf,
             takes_info: self.takes_info,
+            ptime_ms: self.packing.as_ref().map(Packing::asked_ms),
+            opus_bitrate: self.opus_bitrate,
+            is_offer_opaque: self.is_offer_opaque,
             peer: self.peer.snapshot(),
             timeline: self.timeline.state(now),
             counted: self.reports.counted(),
@@ -146,6 +153,9 @@ impl Leg {
             policy: state.policy.clone(),
             inband_dtmf: state.inband_dtmf,
             takes_info: state.takes_info,
+            packing: state.ptime_ms.map(Packing::new),
+            opus_bitrate: state.opus_bitrate,
+            is_offer_opaque: state.is_offer_opaque,
             partner: state.partner,
             last_heard,
             local,
