@@ -43,9 +43,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
         Bus::in_process(shared);
 
-    let to_media = media_commands.0.clone();
-    let (to_media, events) = ((to_media, media_commands.1), media_events.0);
-    let media = MediaSide::start(&config, &store, to_media, events, recording_keys.clone()).await?;
+    let commands = (media_commands.0.clone(), media_commands.1);
+    let keys = recording_keys.clone();
+    let media = MediaSide::start(&config, &store, commands, media_events.0, keys).await?;
     let edge = offhook_edge::start(
         &config.edge,
         edge,

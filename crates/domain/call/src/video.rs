@@ -4,8 +4,7 @@
 use crate::Call;
 use crate::leg::Leg;
 use offhook_model::{
-    IceRole, LegId, MediaCommand, MediaEvent, MediaTrouble, OfferPolicy, Security, SourceRule,
-    Terms,
+    IceRole, LegId, MediaCommand, MediaEvent, MediaTrouble, OfferPolicy, Security, Terms,
 };
 use offhook_sdp::{MediaDescription, MediaKind, Protocol, SessionDescription};
 use serde::{Deserialize, Serialize};
@@ -114,22 +113,7 @@ fn offered_protocol(security: Security, section: &MediaDescription) -> Protocol 
 }
 
 fn terms(like: String, partner: Option<LegId>, policy: &OfferPolicy) -> Terms {
-    Terms {
-        partner,
-        like,
-        security: policy.security,
-        ice: policy.ice,
-        rtcp_mux: true,
-        sdes_suites: None,
-        dtls: true,
-        dtls_active: false,
-        sources: SourceRule::Latch,
-        type_of_service: None,
-        ptime_ms: None,
-        opus_bitrate: None,
-        detects_dtmf: false,
-        is_opaque: true,
-    }
+    Terms { partner, is_opaque: true, ..Terms::new(like, policy.security, policy.ice) }
 }
 
 impl Leg {

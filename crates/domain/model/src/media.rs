@@ -87,6 +87,30 @@ pub struct Terms {
     pub detects_dtmf: bool,
 }
 
+impl Terms {
+    /// Terms that leave to the media role what they can: any protection, one port for RTP and RTCP, the first
+    /// source, packets as they come.
+    #[must_use]
+    pub fn new(like: String, security: Security, ice: IceRole) -> Self {
+        Self {
+            partner: None,
+            is_opaque: false,
+            like,
+            security,
+            ice,
+            rtcp_mux: true,
+            sdes_suites: None,
+            dtls: true,
+            dtls_active: false,
+            sources: SourceRule::default(),
+            type_of_service: None,
+            ptime_ms: None,
+            opus_bitrate: None,
+            detects_dtmf: false,
+        }
+    }
+}
+
 /// From where packets of a party are taken and to where they go, when nothing but addresses tells who sent
 /// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]

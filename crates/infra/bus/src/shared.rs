@@ -89,6 +89,12 @@ impl Shared {
         lock(&self.live_calls).remove(call);
     }
 
+    /// A live call.
+    #[must_use]
+    pub fn live_call(&self, call: &CallRef) -> Option<LiveCall> {
+        lock(&self.live_calls).get(call).cloned()
+    }
+
     /// The live calls.
     #[must_use]
     pub fn live_calls(&self) -> Vec<LiveCall> {

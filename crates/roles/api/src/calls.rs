@@ -276,8 +276,7 @@ pub(crate) fn order(
 
 /// The call in progress that has this name.
 pub(crate) fn live(state: &ApiState, id: &str) -> Result<LiveCall, Problem> {
-    let live = CallRef::parse(id)
-        .and_then(|call| state.shared.live_calls().into_iter().find(|live| live.call == call));
+    let live = CallRef::parse(id).and_then(|call| state.shared.live_call(&call));
     live.ok_or_else(|| Problem::not_found("call in progress"))
 }
 

@@ -3,7 +3,7 @@
 mod world;
 
 use offhook_audio::{Codec, L16Rate, level};
-use offhook_bus::{IceRole, MediaCommand, Security, SourceRule, Terms};
+use offhook_bus::{IceRole, MediaCommand, Security, Terms};
 use std::time::Duration;
 use world::{CODECS, PROTECTIONS, Protection, World, all_codecs};
 
@@ -68,22 +68,8 @@ fn comfort_noise_is_heard_where_speech_is_decoded() {
         world.parties[a].local.comfort_noise = true;
         let offer = world.parties[a].offer();
         let leg = world.parties[a].leg;
-        let terms = Terms {
-            partner: None,
-            is_opaque: false,
-            like: offer.clone(),
-            security: Security::Plain,
-            ice: IceRole::None,
-            rtcp_mux: false,
-            sdes_suites: None,
-            dtls: false,
-            dtls_active: false,
-            sources: SourceRule::Latch,
-            type_of_service: None,
-            ptime_ms: None,
-            opus_bitrate: None,
-            detects_dtmf: false,
-        };
+        let terms = Terms::new(offer.clone(), Security::Plain, IceRole::None);
+        let terms = Terms { rtcp_mux: false, dtls: false, ..terms };
         world.command(MediaCommand::AnswerOn { leg, offer, terms });
         let answer = world.described(leg).expect("an answer");
         let now = world.now;

@@ -5,7 +5,7 @@ mod world;
 use offhook_audio::Codec;
 use offhook_bus::{
     ConferenceCommand, ConferenceEvent, ConferenceId, IceRole, JoinRefusal, MediaCommand,
-    MediaEvent, MediaRefusal, MemberRole, OfferPolicy, Security, SourceRule, Terms,
+    MediaEvent, MediaRefusal, MemberRole, OfferPolicy, Security, Terms,
 };
 use offhook_model::LegId;
 use std::time::Duration;
@@ -156,19 +156,9 @@ fn a_proxy_s_call_is_refused_where_both_codecs_are_known() {
     let offer = world.parties[caller].offer();
     let terms = |like: &str, partner| Terms {
         partner,
-        is_opaque: false,
-        like: like.to_owned(),
-        security: Security::Plain,
-        ice: IceRole::None,
         rtcp_mux: false,
-        sdes_suites: None,
         dtls: false,
-        dtls_active: false,
-        sources: SourceRule::Latch,
-        type_of_service: None,
-        ptime_ms: None,
-        opus_bitrate: None,
-        detects_dtmf: false,
+        ..Terms::new(like.to_owned(), Security::Plain, IceRole::None)
     };
     let wideband = offer.replace("RTP/AVP 0", "RTP/AVP 9");
     world.command(MediaCommand::OfferOn { leg: callee_leg, terms: terms(&wideband, None) });

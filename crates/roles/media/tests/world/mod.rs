@@ -7,7 +7,7 @@ pub mod sections;
 
 use offhook_audio::{Codec, Decoder, Encoder, Tone, ToneGenerator, goertzel, level};
 use offhook_bus::{
-    IceRole, LegSnapshot, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, SourceRule, Terms,
+    IceRole, LegSnapshot, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, Terms,
 };
 use offhook_media::state::{
     Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
@@ -283,22 +283,7 @@ impl World {
     pub fn describe_on(&mut self, index: usize, change: impl FnOnce(&mut Terms)) {
         let party = &mut self.parties[index];
         let (leg, offer) = (party.leg, party.offer());
-        let mut terms = Terms {
-            partner: None,
-            is_opaque: false,
-            like: offer.clone(),
-            security: offhook_bus::Security::Plain,
-            ice: IceRole::Full,
-            rtcp_mux: true,
-            sdes_suites: None,
-            dtls: true,
-            dtls_active: false,
-            sources: SourceRule::Latch,
-            type_of_service: None,
-            ptime_ms: None,
-            opus_bitrate: None,
-            detects_dtmf: false,
-        };
+        let mut terms = Terms::new(offer.clone(), offhook_bus::Security::Plain, IceRole::Full);
         change(&mut terms);
         self.command(MediaCommand::AnswerOn { leg, offer, terms });
         let answer = self.described(leg).expect("an answer");

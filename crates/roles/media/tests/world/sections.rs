@@ -2,7 +2,7 @@
 
 use super::{Party, Protection, World};
 use offhook_audio::Codec;
-use offhook_bus::{IceRole, MediaCommand, MediaEvent, Security, SourceRule, Terms};
+use offhook_bus::{IceRole, MediaCommand, MediaEvent, Security, Terms};
 use offhook_rtc::{Component, PROTECTION_BYTES_MAX, Remote};
 use offhook_sdp::{OfferPolicy, SessionDescription, Transport};
 use std::time::Instant;
@@ -20,22 +20,9 @@ pub fn terms(protection: Protection, like: &str) -> Terms {
         Protection::Dtls | Protection::Browser => Security::Dtls,
     };
     let is_browser = protection == Protection::Browser;
-    Terms {
-        partner: None,
-        is_opaque: true,
-        like: like.to_owned(),
-        security,
-        ice: if is_browser { IceRole::Full } else { IceRole::None },
-        rtcp_mux: is_browser,
-        sdes_suites: None,
-        dtls: true,
-        dtls_active: false,
-        sources: SourceRule::Latch,
-        type_of_service: None,
-        ptime_ms: None,
-        opus_bitrate: None,
-        detects_dtmf: false,
-    }
+    let ice = if is_browser { IceRole::Full } else { IceRole::None };
+    let terms = Terms::new(like.to_owned(), security, ice);
+    Terms { is_opaque: true, rtcp_mux: is_browser, ..terms }
 }
 
 impl World {
