@@ -476,7 +476,14 @@ impl Engine {
         };
         let Some(leg) = self.legs.get_mut(&id) else { return };
         let kind = leg.handle_rtp(&packet, &mut self.outgoing, now);
-        self.pass_on(id, kind, &packet, now);
+        if leg.is_silenced(kind) {
+            self.pass_silence_on(id, kind, &packet, now);
+        } else {
+            if leg.has_listeners() {
+                self.pass_to_listeners(id, kind, &packet, now);
+            }
+            self.pass_to_partner(id, kind, &packet, now);
+        }
         let has_tone = self.legs.get(&id).is_some_and(|leg| leg.has_tone());
         if has_tone || matches!(kind, PayloadKind::Event { .. }) {
             self.hand_on_digits(id, now);

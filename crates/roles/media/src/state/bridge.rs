@@ -112,30 +112,23 @@ impl Engine {
         leg.has_player() || hears_decoded || leg.is_overhearing_decoded()
     }
 
-    /// Passes a packet of the leg on to whoever hears its party, silenced when that is asked for.
-    pub(super) fn pass_on(
+    /// Passes silence in the rhythm of the leg's packets on to whoever hears its party.
+    pub(super) fn pass_silence_on(
         &mut self,
         id: LegId,
         kind: PayloadKind,
         packet: &RtpPacket<'_>,
         now: Instant,
     ) {
-        let Some(leg) = self.legs.get(&id) else { return };
-        if leg.is_silenced(kind) {
-            let mut buffer = [0; SILENT_BYTES_MAX];
-            if let Some(silent) = silenced(kind, packet, &mut buffer) {
-                self.pass_to_listeners(id, kind, &silent, now);
-                self.pass_to_partner(id, kind, &silent, now);
-            }
-            return;
+        let mut buffer = [0; SILENT_BYTES_MAX];
+        if let Some(silent) = silenced(kind, packet, &mut buffer) {
+            self.pass_to_listeners(id, kind, &silent, now);
+            self.pass_to_partner(id, kind, &silent, now);
         }
-        if leg.has_listeners() {
-            self.pass_to_listeners(id, kind, packet, now);
-        }
-        self.pass_to_partner(id, kind, packet, now);
     }
 
-    fn pass_to_partner(
+    /// Passes a packet of the leg on to its partner, or to its conference.
+    pub(super) fn pass_to_partner(
         &mut self,
         id: LegId,
         kind: PayloadKind,
