@@ -164,14 +164,10 @@ pub struct CodecFlags {
 /// Flags that are there or not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Switches {
-    /// Packets from elsewhere than the described address are dropped, even the first ones.
+    /// Packets go to the described address and are taken from anywhere.
     pub asymmetric: bool,
-    /// Packets from elsewhere than the address that was learnt are dropped.
-    pub strict_source: bool,
     /// A party's address may change at any time.
     pub media_handover: bool,
-    /// The address is learnt again at each description.
-    pub port_latching: bool,
     /// `mid` is added where there is none.
     pub generate_mid: bool,
     /// The call is recorded from its start.
@@ -182,8 +178,6 @@ pub struct Switches {
     pub full_rtcp_attribute: bool,
     /// Descriptions that passed here before are left alone.
     pub loop_protect: bool,
-    /// Directions stay as they came.
-    pub original_sendrecv: bool,
     /// Only one codec is answered.
     pub single_codec: bool,
     /// Speech is decoded and encoded even where both sides have a codec in common.
@@ -194,8 +188,6 @@ pub struct Switches {
     pub all: bool,
     /// Keys pressed are told of.
     pub detect_dtmf: bool,
-    /// DTMF is sent as tones within the speech.
-    pub inject_dtmf: bool,
     /// A subscription is described as `inactive`.
     pub inactive: bool,
     /// The ICE of an offer is not answered.
@@ -301,21 +293,17 @@ impl Flags {
         let switches = &mut self.switches;
         let switch = match name {
             "asymmetric" => &mut switches.asymmetric,
-            "strict-source" => &mut switches.strict_source,
             "media-handover" => &mut switches.media_handover,
-            "port-latching" | "reset" => &mut switches.port_latching,
             "generate-mid" => &mut switches.generate_mid,
             "record-call" => &mut switches.record_call,
             "no-rtcp-attribute" => &mut switches.no_rtcp_attribute,
             "full-rtcp-attribute" => &mut switches.full_rtcp_attribute,
             "loop-protect" => &mut switches.loop_protect,
-            "original-sendrecv" => &mut switches.original_sendrecv,
             "single-codec" => &mut switches.single_codec,
             "always-transcode" => &mut switches.always_transcode,
             "fatal" => &mut switches.fatal,
             "all" => &mut switches.all,
             "detect-dtmf" => &mut switches.detect_dtmf,
-            "inject-dtmf" => &mut switches.inject_dtmf,
             "inactive" => &mut switches.inactive,
             "reject-ice" => &mut switches.reject_ice,
             "osrtp-offer" | "osrtp-offer-rfc" => &mut switches.osrtp_offer,
@@ -328,7 +316,8 @@ impl Flags {
                 return true;
             }
             // What these ask for is done without being asked.
-            "symmetric" | "allow-transcoding" | "no-redis-update" | "debug" | "ice-lite"
+            "symmetric" | "strict-source" | "port-latching" | "reset" | "original-sendrecv"
+            | "inject-dtmf" | "allow-transcoding" | "no-redis-update" | "debug" | "ice-lite"
             | "generate-rtcp" | "unidirectional" => return true,
             _ => return false,
         };

@@ -2,7 +2,7 @@
 
 use super::call::{Call, PARTIES_MAX, PartyId};
 use super::subscription::SUBSCRIPTIONS_MAX;
-use super::work::{Refusal, refuse};
+use super::work::{Refusal, needed, refuse};
 use super::{Door, Output, RequestId, TimerName};
 use offhook_bus::MediaCommand;
 use offhook_model::LegId;
@@ -19,9 +19,10 @@ impl Door {
         request: &Request,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let tag = |tag: &Option<String>| tag.clone().filter(|tag| !tag.is_empty());
-        let from_tag = tag(&request.from_tag).ok_or_else(|| refuse("No from-tag in message"))?;
-        let to_tag = tag(&request.to_tag).ok_or_else(|| refuse("No to-tag in message"))?;
+        let (from_tag, to_tag) = (
+            needed(request.from_tag.as_deref(), "from-tag")?,
+            needed(request.to_tag.as_deref(), "to-tag")?,
+        );
         let other = request.argument("to-call-id").map(|other| self.resolved(other).to_owned());
         let other = other.filter(|other| other != call_id);
         let unknown = || refuse("Unknown call-id");
@@ -30,8 +31,8 @@ impl Door {
             Some(other) => self.calls.get(other).ok_or_else(|| refuse("Unknown to-call-id"))?,
             None => call,
         };
-        let (a, a_leg) = party_with_leg(call, &from_tag)?;
-        let (b, b_leg) = party_with_leg(far, &to_tag)?;
+        let (a, a_leg) = party_with_leg(call, from_tag)?;
+        let (b, b_leg) = party_with_leg(far, to_tag)?;
         if a_leg == b_leg {
             return Err(refuse("a party cannot be connected with itself"));
         }

@@ -5,7 +5,7 @@ use super::codecs::{self, Answered};
 use super::description::{self, Edit, Passage, SECTIONS_MAX, Said, SectionEdit};
 use super::section::{self, Additions};
 use super::work::{
-    AnswerTask, AnsweredSection, OfferTask, OfferedSection, Outcome, Refusal, Task, refuse,
+    AnswerTask, AnsweredSection, OfferTask, OfferedSection, Outcome, Refusal, Task, needed, refuse,
 };
 use super::{Door, RequestId, TimerName, control, reason};
 use offhook_bus::{MediaCommand, MediaEvent, Terms};
@@ -67,8 +67,7 @@ impl Door {
         request: Request,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let from_tag = request.from_tag.as_deref().filter(|tag| !tag.is_empty());
-        let from_tag = from_tag.ok_or_else(|| refuse("No from-tag in message"))?.to_owned();
+        let from_tag = needed(request.from_tag.as_deref(), "from-tag")?.to_owned();
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         if self.passes_unchanged(call_id, id, &said, &request.flags) {
             return Ok(());
@@ -361,9 +360,8 @@ impl Door {
         request: Request,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let tag = |tag: &Option<String>| tag.clone().filter(|tag| !tag.is_empty());
-        let from_tag = tag(&request.from_tag).ok_or_else(|| refuse("No from-tag in message"))?;
-        let to_tag = tag(&request.to_tag).ok_or_else(|| refuse("No to-tag in message"))?;
+        let from_tag = needed(request.from_tag.as_deref(), "from-tag")?.to_owned();
+        let to_tag = needed(request.to_tag.as_deref(), "to-tag")?.to_owned();
         let said = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         if self.passes_unchanged(call_id, id, &said, &request.flags) {
             return Ok(());

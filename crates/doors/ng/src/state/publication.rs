@@ -3,7 +3,7 @@
 use super::call::{PartyId, Speech};
 use super::description::{self, Edit, Passage, Said, SectionEdit};
 use super::section;
-use super::work::{PublishTask, Refusal, Task, refuse};
+use super::work::{PublishTask, Refusal, Task, needed, refuse};
 use super::{Door, RequestId, codecs, reason};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_ng::{Dictionary, Flags, Reply, Request, Value};
@@ -20,8 +20,7 @@ impl Door {
         request: Request,
         now: Instant,
     ) -> Result<(), Refusal> {
-        let from_tag = request.from_tag.as_deref().filter(|tag| !tag.is_empty());
-        let from_tag = from_tag.ok_or_else(|| refuse("No from-tag in message"))?;
+        let from_tag = needed(request.from_tag.as_deref(), "from-tag")?;
         let sdp = request.sdp.ok_or_else(|| refuse("No SDP body in message"))?;
         let said = Said::read(sdp).map_err(refuse)?;
         let flags = self.with_interface(request.flags, 0)?;

@@ -3,7 +3,7 @@
 use super::call::{Call, Party, PartyId};
 use super::description::{self, Edit, Passage, Said, SectionEdit};
 use super::section;
-use super::work::{Refusal, SubscribeTask, SubscriptionTask, Task, refuse};
+use super::work::{Refusal, SubscribeTask, SubscriptionTask, Task, needed, refuse};
 use super::{Door, RequestId, codecs, control, reason};
 use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::LegId;
@@ -380,8 +380,7 @@ fn overheard_passage(said: &Said, flags: &Flags) -> Result<Passage, String> {
 }
 
 fn named_subscription(call: &Call, tag: Option<&str>) -> Result<usize, Refusal> {
-    let tag = tag.filter(|tag| !tag.is_empty()).ok_or_else(|| refuse("No to-tag in message"))?;
-    let found = call.subscription(tag);
+    let found = call.subscription(needed(tag, "to-tag")?);
     found.ok_or_else(|| refuse("To-tag not found: there is no such subscription"))
 }
 

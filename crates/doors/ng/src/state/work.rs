@@ -166,6 +166,12 @@ pub(super) enum Then {
 /// A reply that can be given at once.
 pub(super) type Refusal = Box<Reply>;
 
+/// A tag that a request needs; `name` is that of its key.
+pub(super) fn needed<'a>(tag: Option<&'a str>, name: &str) -> Result<&'a str, Refusal> {
+    let tag = tag.filter(|tag| !tag.is_empty());
+    tag.ok_or_else(|| refuse(format!("No {name} in message")))
+}
+
 pub(super) fn refuse(reason: impl Into<String>) -> Refusal {
     Box::new(Reply::error(reason))
 }
