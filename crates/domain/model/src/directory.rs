@@ -1,4 +1,4 @@
-use crate::{Aor, ConferenceSettings};
+use crate::{Agent, AgentId, Aor, ConferenceSettings, Menu, Queue, QueueId};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -157,6 +157,12 @@ pub struct Directory {
     pub supervisors: BTreeSet<String>,
     /// What a guest may dial.
     pub guest_policy: GuestPolicy,
+    /// The queues.
+    pub queues: BTreeMap<QueueId, Queue>,
+    /// Those who serve them.
+    pub agents: BTreeMap<AgentId, Agent>,
+    /// The menus.
+    pub menus: BTreeMap<String, Menu>,
 }
 
 impl Directory {

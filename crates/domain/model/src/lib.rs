@@ -6,6 +6,7 @@
 //! (our own names for a call and its legs; SIP's Call-ID is another thing), [`Directory`] (what the
 //! database knows about numbers, as one immutable snapshot) and [`CallRecord`] (what remains of a call).
 
+mod agent;
 mod aor;
 mod cause;
 mod conference;
@@ -15,11 +16,15 @@ mod fork_url;
 mod guest;
 mod ids;
 mod media;
+mod menu;
+mod queue;
 mod record;
 mod recording;
 mod supervisor;
+mod target;
 mod verdict;
 
+pub use agent::{Agent, AgentId, AgentState, AgentStatus};
 pub use aor::{Aor, Binding, InvalidAor, Transport};
 pub use cause::HangupCause;
 pub use conference::{
@@ -38,6 +43,8 @@ pub use media::{
     IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
     OfferPolicy, PlayControl, Security, SourceRule, SpeechGate, Terms,
 };
+pub use menu::{Collect, Hours, Menu, MenuAction, Opening};
+pub use queue::{Announcements, Queue, QueueId, Strategy, Tier, WhenEmpty};
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,
     Party, StreamReport,
@@ -48,4 +55,5 @@ pub use recording::{
     RecordingState, RecordingSummary, recording_path,
 };
 pub use supervisor::{CallSide, SupervisorMode};
+pub use target::Target;
 pub use verdict::AudioVerdict;
