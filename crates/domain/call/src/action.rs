@@ -1,4 +1,8 @@
-use offhook_model::{CallRecord, ConferenceSettings, HangupCause, LegId, LiveCall, MediaCommand};
+use crate::Offered;
+use offhook_model::{
+    CallRecord, ConferenceSettings, HangupCause, LegId, LiveCall, MediaCommand, OfferId, QueueId,
+    Target,
+};
 use serde::{Deserialize, Serialize};
 
 /// Where an outgoing leg is sent.
@@ -31,6 +35,17 @@ impl Failure {
     }
 }
 
+/// How an offer of a queue to an agent goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OfferReport {
+    /// A device of the agent's is alerting.
+    Ringing,
+    /// The agent has answered.
+    Answered,
+    /// No device of the agent's takes the call.
+    Failed(Failure),
+}
+
 /// What is to be done. Actions are to be carried out in their order.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Action {
@@ -47,6 +62,34 @@ pub enum Action {
         /// How the conference receives its callers.
         settings: ConferenceSettings,
     },
+    /// A leg comes into this menu, or into it again after its media was negotiated anew.
+    EnterMenu {
+        /// The leg.
+        leg: LegId,
+        /// The menu.
+        menu: String,
+    },
+    /// A leg has left its menu.
+    LeaveMenu {
+        /// The leg.
+        leg: LegId,
+    },
+    /// A leg comes into this queue, or waits there again after an agent could not be connected.
+    JoinQueue {
+        /// The leg.
+        leg: LegId,
+        /// The queue.
+        queue: QueueId,
+    },
+    /// A leg waits no longer: it talks, was sent on or is gone.
+    LeaveQueue {
+        /// The leg.
+        leg: LegId,
+    },
+    /// How an offer of the queue to an agent goes.
+    Offer(OfferId, OfferReport),
+    /// The served leg is to be sent on: route it, and call [`crate::Call::handle_decision`].
+    GoTo(Target),
     /// A supervisor's leg is up and comes on to a call of two. It leaves when its media is released.
     Supervise {
         /// The leg.
@@ -73,6 +116,8 @@ pub enum LegAction {
         caller_name: Option<String>,
         /// Our offer.
         offer: String,
+        /// The queue's offer, when an agent is rung for one.
+        offered: Option<Offered>,
     },
     /// Tells the caller that somebody is alerted (180).
     Ring,

@@ -68,6 +68,9 @@ pub struct Call {
     pub(crate) served: LegId,
     pub(crate) script: Script,
     decision: Option<Decision>,
+    /// How often the served leg was sent on without anything else happening.
+    #[serde(skip)]
+    pub(crate) sent_on: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
     placed_to: Option<String>,
     #[serde(skip)]
@@ -97,6 +100,7 @@ impl Call {
             served: caller,
             script: Script::Starting,
             decision: None,
+            sent_on: 0,
             placed_to: None,
             outputs: VecDeque::new(),
         };
@@ -107,6 +111,8 @@ impl Call {
             }
             decision @ (Decision::Extension { .. }
             | Decision::Service { .. }
+            | Decision::Menu { .. }
+            | Decision::Queue { .. }
             | Decision::Supervise { .. }) => {
                 call.decision = Some(decision);
                 call.describe_caller(incoming.offer, incoming.policy);
@@ -134,6 +140,7 @@ impl Call {
             video_legs: BTreeMap::new(),
             script: Script::Starting,
             decision: None,
+            sent_on: 0,
             placed_to: Some(placement.extension.clone()),
             outputs: VecDeque::new(),
         };
@@ -242,6 +249,7 @@ impl Call {
 
     /// What the media role reports of a leg of this call.
     pub fn handle_media(&mut self, event: MediaEvent, now_ms: u64) {
+        self.sent_on = 0;
         if let Some(leg) = event.leg()
             && let Some(party) = self.video_legs.get(&leg).copied()
         {
@@ -359,6 +367,8 @@ impl Call {
                 self.answered_by = Some(number);
                 self.run_service(service, now_ms);
             }
+            Some(Decision::Menu { menu }) => self.enter_menu(menu, now_ms),
+            Some(Decision::Queue { queue }) => self.enter_queue(queue, now_ms),
             Some(Decision::Supervise { .. }) => {
                 self.answered_by = Some(self.dialled.clone());
                 self.script = Script::Supervising;

@@ -1,11 +1,12 @@
+//! Ringing: somebody's devices are tried for the served leg, until one of them is answered.
+
+use crate::attempt::{attempt, failure_rank, is_about_media, summary, told};
 use crate::leg::{Attempt, Describing, Signalling};
 use crate::script::Script;
-use crate::{Action, Call, Failure, LegAction, Route};
+use crate::{Action, Call, Failure, LegAction, OfferReport, Offered};
 use offhook_model::{
-    AudioVerdict, Binding, HangupCause, IceRole, LegId, MediaCommand, OfferPolicy, Party, Security,
-    Transport,
+    AudioVerdict, Binding, HangupCause, LegId, MediaCommand, OfferId, Party, QueueId, Target,
 };
-use offhook_sdp::SessionDescription;
 use serde::{Deserialize, Serialize};
 
 /// The most bindings of one extension that are rung at once.
@@ -14,22 +15,50 @@ pub const BINDING_ATTEMPTS_MAX: usize = 10;
 /// What an answered party hears while somebody is rung for it: the European ringing tone.
 pub const RINGBACK: [&str; 2] = ["tone:425,1000", "silence:4000"];
 
-/// How long a callee of 6000 and of a transfer rings, milliseconds.
+/// How long a supervisor rings whom we call, milliseconds.
 const RING_TIMEOUT_MS: u64 = 25_000;
 
-/// Somebody is being rung for the served leg.
+/// People are being rung for the served leg.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Dial {
-    pub(crate) target: String,
-    pub(crate) rings_until_ms: u64,
-    pub(crate) attempts: Vec<LegId>,
+    pub(crate) purpose: Purpose,
+    pub(crate) rings: Vec<Ring>,
     /// The attempt that was answered first.
-    winner: Option<LegId>,
+    pub(crate) winner: Option<LegId>,
     ringing: bool,
     /// The most telling failure so far.
     failure: Failure,
     failed_by: Party,
-    otherwise: Otherwise,
+}
+
+/// Why somebody is rung.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Purpose {
+    /// An extension is called.
+    Extension {
+        /// Until when, milliseconds of Unix time.
+        until_ms: u64,
+        /// What follows when nobody takes the call.
+        otherwise: Otherwise,
+    },
+    /// The served leg waits in a queue, whose agents are rung as they are offered the call.
+    Queue {
+        /// The queue.
+        queue: QueueId,
+        /// The prompt URI that it hears meanwhile, once the queue has said so.
+        music: Option<String>,
+    },
+}
+
+/// The devices of one extension.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Ring {
+    pub(crate) extension: String,
+    /// The queue's offer to the agent who is rung there.
+    pub(crate) offer: Option<Offered>,
+    pub(crate) attempts: Vec<LegId>,
+    /// Whether it is known where the extension is bound.
+    is_bound: bool,
 }
 
 /// What follows when nobody takes the call.
@@ -37,10 +66,56 @@ pub(crate) struct Dial {
 pub(crate) enum Otherwise {
     /// The caller is turned away.
     TurnAway,
-    /// The caller hears a prompt and the call ends.
-    Apologise(String),
+    /// The caller is sent on.
+    GoTo(Target),
     /// The transferor gets the party back, if it is still there.
     GiveBack(LegId),
+}
+
+impl Ring {
+    fn new(extension: String, offer: Option<Offered>) -> Self {
+        Self { extension, offer, attempts: Vec::new(), is_bound: false }
+    }
+
+    fn offer_id(&self) -> Option<OfferId> {
+        self.offer.as_ref().map(|offered| offered.offer)
+    }
+}
+
+impl Dial {
+    fn new(purpose: Purpose, rings: Vec<Ring>) -> Self {
+        let failure = Failure::new(HangupCause::SUBSCRIBER_ABSENT, "Not registered");
+        let failed_by = Party::System;
+        Self { purpose, rings, winner: None, ringing: false, failure, failed_by }
+    }
+
+    /// Whether the leg is an attempt to reach somebody.
+    pub(crate) fn has(&self, leg: LegId) -> bool {
+        self.ring_of(leg).is_some()
+    }
+
+    fn ring_of(&self, leg: LegId) -> Option<&Ring> {
+        self.rings.iter().find(|ring| ring.attempts.contains(&leg))
+    }
+
+    pub(crate) fn attempts(&self) -> impl Iterator<Item = LegId> + '_ {
+        self.rings.iter().flat_map(|ring| ring.attempts.iter().copied())
+    }
+
+    /// The queue in which the served leg waits.
+    pub(crate) fn queue(&self) -> Option<&QueueId> {
+        match &self.purpose {
+            Purpose::Queue { queue, .. } => Some(queue),
+            Purpose::Extension { .. } => None,
+        }
+    }
+
+    fn rings_until_ms(&self) -> Option<u64> {
+        match &self.purpose {
+            Purpose::Extension { until_ms, .. } if self.winner.is_none() => Some(*until_ms),
+            Purpose::Extension { .. } | Purpose::Queue { .. } => None,
+        }
+    }
 }
 
 impl Call {
@@ -52,46 +127,46 @@ impl Call {
         self.dial(target, Otherwise::TurnAway, now_ms + RING_TIMEOUT_MS);
     }
 
-    pub(crate) fn dial_after_welcome(&mut self, target: String, apology: String, now_ms: u64) {
+    /// Rings an extension for a party that was answered before.
+    pub(crate) fn dial_on(&mut self, target: String, otherwise: Otherwise, until_ms: u64) {
         self.play(self.served, &RINGBACK, true);
-        self.dial(target, Otherwise::Apologise(apology), now_ms + RING_TIMEOUT_MS);
+        self.dial(target, otherwise, until_ms);
     }
 
-    pub(crate) fn dial_for_transfer(&mut self, target: String, transferor: LegId, now_ms: u64) {
-        self.play(self.served, &RINGBACK, true);
-        self.dial(target, Otherwise::GiveBack(transferor), now_ms + RING_TIMEOUT_MS);
-    }
-
-    fn dial(&mut self, target: String, otherwise: Otherwise, rings_until_ms: u64) {
+    fn dial(&mut self, target: String, otherwise: Otherwise, until_ms: u64) {
         self.act(Action::Lookup(target.clone()));
-        let failure = Failure::new(HangupCause::SUBSCRIBER_ABSENT, "Not registered");
-        self.script = Script::Dialling(Dial {
-            target,
-            rings_until_ms,
-            attempts: Vec::new(),
-            winner: None,
-            ringing: false,
-            failure,
-            failed_by: Party::System,
-            otherwise,
-        });
+        let purpose = Purpose::Extension { until_ms, otherwise };
+        self.run(Script::Dialling(Dial::new(purpose, vec![Ring::new(target, None)])));
+    }
+
+    /// Lets the served leg wait in a queue.
+    pub(crate) fn wait_in_queue(&mut self, queue: QueueId) {
+        let purpose = Purpose::Queue { queue, music: None };
+        self.run(Script::Dialling(Dial::new(purpose, Vec::new())));
+    }
+
+    /// Rings an agent to whom the queue offers the call.
+    pub(crate) fn ring_agent(&mut self, extension: String, offered: Offered) {
+        let Script::Dialling(dial) = &mut self.script else { return };
+        dial.rings.push(Ring::new(extension.clone(), Some(offered)));
+        self.act(Action::Lookup(extension));
     }
 
     /// Where the extension asked for by [`Action::Lookup`] is bound, without bindings that have expired.
-    pub fn handle_bindings(&mut self, bindings: &[Binding], now_ms: u64) {
-        let Script::Dialling(dial) = &self.script else { return };
-        if !dial.attempts.is_empty() {
-            return;
-        }
-        let target = dial.target.clone();
+    pub fn handle_bindings(&mut self, extension: &str, bindings: &[Binding], now_ms: u64) {
+        let Script::Dialling(dial) = &mut self.script else { return };
+        let is_asked = |ring: &&mut Ring| ring.extension == extension && !ring.is_bound;
+        let Some(ring) = dial.rings.iter_mut().find(is_asked) else { return };
+        ring.is_bound = true;
+        let offer = ring.offer_id();
         let routes: Vec<_> = bindings.iter().take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
         for attempt in routes {
-            self.start_attempt(&target, attempt);
+            self.start_attempt(extension, offer, attempt);
         }
         self.fail_if_nobody_is_left(now_ms);
     }
 
-    fn start_attempt(&mut self, target: &str, mut attempt: Attempt) {
+    fn start_attempt(&mut self, target: &str, offer: Option<OfferId>, mut attempt: Attempt) {
         if attempt.policies.is_empty() {
             return;
         }
@@ -106,7 +181,9 @@ impl Call {
             state.policy = Some(policy.clone());
         }
         if let Script::Dialling(dial) = &mut self.script {
-            dial.attempts.push(leg);
+            let is_meant = |ring: &&mut Ring| ring.extension == target && ring.offer_id() == offer;
+            let ring = dial.rings.iter_mut().find(is_meant);
+            ring.into_iter().for_each(|ring| ring.attempts.push(leg));
         }
         self.media(MediaCommand::Offer { leg, policy });
         if let Some(section) = section {
@@ -116,13 +193,17 @@ impl Call {
 
     pub(crate) fn send_invite(&mut self, leg: LegId, audio: &str) {
         let (caller, caller_name) = self.shown_caller();
+        let offered = match &self.script {
+            Script::Dialling(dial) => dial.ring_of(leg).and_then(|ring| ring.offer.clone()),
+            _ => None,
+        };
         let Some(state) = self.leg_mut(leg) else { return };
         let Some(attempt) = &mut state.attempt else { return };
         attempt.offered.extend(summary(audio));
         let route = attempt.route.clone();
         let offer = state.described(audio, true);
         state.signalling = Signalling::Inviting;
-        self.signal(leg, LegAction::Invite { route, caller, caller_name, offer });
+        self.signal(leg, LegAction::Invite { route, caller, caller_name, offer, offered });
     }
 
     /// The party for whom somebody is rung, as the callee's display shows it.
@@ -137,16 +218,18 @@ impl Call {
 
     pub(crate) fn handle_ringing(&mut self, leg: LegId) {
         let Script::Dialling(dial) = &mut self.script else { return };
-        if !dial.attempts.contains(&leg) || dial.ringing {
-            return;
+        let Some(ring) = dial.ring_of(leg) else { return };
+        if let Some(offer) = ring.offer_id() {
+            return self.act(Action::Offer(offer, OfferReport::Ringing));
         }
-        dial.ringing = true;
-        self.ring_caller();
+        if !std::mem::replace(&mut dial.ringing, true) {
+            self.ring_caller();
+        }
     }
 
     pub(crate) fn handle_accepted(&mut self, leg: LegId, sdp: Option<String>, now_ms: u64) {
         let taken = match &mut self.script {
-            Script::Dialling(dial) if dial.winner.is_none() && dial.attempts.contains(&leg) => {
+            Script::Dialling(dial) if dial.winner.is_none() && dial.has(leg) => {
                 dial.winner = Some(leg);
                 true
             }
@@ -160,14 +243,22 @@ impl Call {
                 state.describing = Some(Describing::Agreement);
                 self.accept_video(leg, &answer);
                 self.media(MediaCommand::AcceptAnswer { leg, answer });
+                self.report_answered(leg);
                 self.drop_attempts_except(Some(leg));
             }
-            Some(_) => self.drop_leg(leg, HangupCause::NORMAL_CLEARING),
+            Some(_) => self.drop_leg(leg, HangupCause::NON_SELECTED_USER_CLEARING),
             None => {
                 self.signal(leg, LegAction::HangUp(HangupCause::PROTOCOL_ERROR));
                 let failure = Failure::new(HangupCause::PROTOCOL_ERROR, "Answered without SDP");
                 self.handle_rejected(leg, &failure, Party::Callee, now_ms);
             }
+        }
+    }
+
+    fn report_answered(&mut self, leg: LegId) {
+        let Script::Dialling(dial) = &self.script else { return };
+        if let Some(offer) = dial.ring_of(leg).and_then(Ring::offer_id) {
+            self.act(Action::Offer(offer, OfferReport::Answered));
         }
     }
 
@@ -198,15 +289,18 @@ impl Call {
             return self.begin_placed(leg, now_ms);
         }
         let Script::Dialling(dial) = &self.script else { return };
-        let (target, otherwise) = (dial.target.clone(), dial.otherwise.clone());
-        self.answered_by = Some(target);
-        self.script = Script::Talking { with: leg };
+        let transferor = match &dial.purpose {
+            Purpose::Extension { otherwise: Otherwise::GiveBack(leg), .. } => Some(*leg),
+            Purpose::Extension { .. } | Purpose::Queue { .. } => None,
+        };
+        self.answered_by = dial.ring_of(leg).map(|ring| ring.extension.clone());
+        self.run(Script::Talking { with: leg });
         // What another device refused is of no consequence.
         self.legs.values_mut().for_each(|leg| leg.not_agreed = None);
         self.answer_caller(now_ms);
         self.join();
         self.publish();
-        if let Otherwise::GiveBack(transferor) = otherwise {
+        if let Some(transferor) = transferor {
             self.finish_transfer(transferor);
         }
     }
@@ -231,23 +325,35 @@ impl Call {
             state.not_agreed = Some(Box::new(AudioVerdict::OffersRefused { status, offers }));
         }
         self.release_media(leg);
-        let Script::Dialling(dial) = &mut self.script else { return };
-        dial.attempts.retain(|attempt| *attempt != leg);
-        let had_won = dial.winner == Some(leg);
-        if had_won {
-            dial.winner = None;
-        }
-        if failure_rank(failure.status) >= failure_rank(dial.failure.status) {
-            dial.failure = failure.clone();
-            dial.failed_by = by;
-        }
+        let Some((offer, had_won)) = self.note_rejected(leg, failure, by) else { return };
         if had_won {
             self.forget_video_described();
         }
         if let Some(attempt) = attempt.filter(|_| is_about_media(failure.status)) {
-            self.start_attempt(&number, attempt);
+            self.start_attempt(&number, offer, attempt);
+        }
+        if had_won {
+            self.wait_again();
         }
         self.fail_if_nobody_is_left(now_ms);
+    }
+
+    /// An attempt has failed: for whom it was, and whether it had been answered before.
+    fn note_rejected(
+        &mut self,
+        leg: LegId,
+        failure: &Failure,
+        by: Party,
+    ) -> Option<(Option<OfferId>, bool)> {
+        let Script::Dialling(dial) = &mut self.script else { return None };
+        let offer = dial.ring_of(leg).and_then(Ring::offer_id);
+        dial.rings.iter_mut().for_each(|ring| ring.attempts.retain(|attempt| *attempt != leg));
+        let had_won = dial.winner.take_if(|winner| *winner == leg).is_some();
+        if failure_rank(failure.status) >= failure_rank(dial.failure.status) {
+            dial.failure = failure.clone();
+            dial.failed_by = by;
+        }
+        Some((offer, had_won))
     }
 
     /// Whoever has taken the caller's video is gone.
@@ -260,31 +366,37 @@ impl Call {
     }
 
     fn fail_if_nobody_is_left(&mut self, now_ms: u64) {
-        if let Script::Dialling(dial) = &self.script
-            && dial.attempts.is_empty()
-        {
-            let (failure, by) = (dial.failure.clone(), dial.failed_by);
-            let otherwise = dial.otherwise.clone();
-            self.nobody_took_it(&failure, by, otherwise, now_ms);
+        let Script::Dialling(dial) = &mut self.script else { return };
+        let is_over = |ring: &mut Ring| ring.is_bound && ring.attempts.is_empty();
+        let over: Vec<_> = dial.rings.extract_if(.., is_over).collect();
+        let (failure, by) = (dial.failure.clone(), dial.failed_by);
+        match &dial.purpose {
+            Purpose::Queue { .. } => {
+                for offer in over.iter().filter_map(Ring::offer_id) {
+                    self.act(Action::Offer(offer, OfferReport::Failed(failure.clone())));
+                }
+            }
+            Purpose::Extension { otherwise, .. } if dial.rings.is_empty() => {
+                let otherwise = otherwise.clone();
+                self.nobody_took_it(&failure, by, otherwise, now_ms);
+            }
+            Purpose::Extension { .. } => {}
         }
     }
 
     fn nobody_took_it(&mut self, failure: &Failure, by: Party, otherwise: Otherwise, now_ms: u64) {
         match otherwise {
             Otherwise::TurnAway => self.turn_away(&told(failure, by), by, now_ms),
-            Otherwise::Apologise(prompt) => {
-                self.script = Script::Playing { prompt, repeat: false };
-                self.resume_script(self.served);
-            }
+            Otherwise::GoTo(target) => self.go_to(target, None),
             Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
         }
     }
 
     /// Ends what has waited too long.
     pub fn handle_timeout(&mut self, now_ms: u64) {
-        match &mut self.script {
-            Script::Dialling(dial) if dial.winner.is_none() && dial.rings_until_ms <= now_ms => {
-                let otherwise = dial.otherwise.clone();
+        match &self.script {
+            Script::Dialling(dial) if dial.rings_until_ms().is_some_and(|at| at <= now_ms) => {
+                let Purpose::Extension { otherwise, .. } = dial.purpose.clone() else { return };
                 let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
                 self.drop_attempts_except(None);
                 self.nobody_took_it(&failure, Party::System, otherwise, now_ms);
@@ -298,7 +410,7 @@ impl Call {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
         match &self.script {
-            Script::Dialling(dial) if dial.winner.is_none() => Some(dial.rings_until_ms),
+            Script::Dialling(dial) => dial.rings_until_ms(),
             Script::Over(ending) if !ending.finished => Some(ending.waits_until_ms),
             _ => None,
         }
@@ -307,9 +419,10 @@ impl Call {
     /// Stops ringing every device, but for the one that answered.
     pub(crate) fn drop_attempts_except(&mut self, keep: Option<LegId>) {
         let Script::Dialling(dial) = &mut self.script else { return };
-        let others: Vec<_> =
-            dial.attempts.iter().copied().filter(|leg| Some(*leg) != keep).collect();
-        dial.attempts.retain(|leg| Some(*leg) == keep);
+        let others: Vec<_> = dial.attempts().filter(|leg| Some(*leg) != keep).collect();
+        for ring in &mut dial.rings {
+            ring.attempts.retain(|leg| Some(*leg) == keep);
+        }
         let cause = match keep {
             Some(_) => HangupCause::NON_SELECTED_USER_CLEARING,
             None => HangupCause::NORMAL_CLEARING,
@@ -317,68 +430,5 @@ impl Call {
         for leg in others {
             self.drop_leg(leg, cause);
         }
-    }
-}
-
-/// What the caller is told. What a device says of itself is not said of this server: it has not moved, asks
-/// for no password of the callee's, and is not overloaded.
-fn told(failure: &Failure, by: Party) -> Failure {
-    let (status, cause, reason) = match failure.status {
-        300..=399 | 401 | 407 | 430 | 481 => {
-            (480, HangupCause::DESTINATION_OUT_OF_ORDER, "Temporarily Unavailable")
-        }
-        503 if by == Party::Callee => (500, failure.cause, "Server Internal Error"),
-        _ => return failure.clone(),
-    };
-    Failure { status, cause, reason: reason.to_owned() }
-}
-
-/// Failures of the offer, after which the same device is asked again with another.
-fn is_about_media(status: u16) -> bool {
-    matches!(status, 415 | 488 | 606)
-}
-
-/// Which of several failures the caller is told: an answer of a person counts more than a silence.
-fn failure_rank(status: u16) -> u8 {
-    match status {
-        600..=699 => 4,
-        486 => 3,
-        480 | 408 | 430 => 0,
-        488 | 415 => 2,
-        _ => 1,
-    }
-}
-
-/// What an offer of ours says, in words.
-fn summary(offer: &str) -> Option<String> {
-    let offer = SessionDescription::parse(offer.as_bytes()).ok()?;
-    Some(format!("{} ({})", offer.audio_protection(), offer.audio_formats().join(", ")))
-}
-
-fn attempt(binding: &Binding) -> Attempt {
-    Attempt {
-        route: Route {
-            contact: binding.contact.clone(),
-            route: binding.route.clone(),
-            reliable: binding.transport.is_reliable(),
-        },
-        policies: policies(binding.transport),
-        offered: Vec::new(),
-        with_video: true,
-    }
-}
-
-/// The offers to try on a device, best first: browsers accept nothing but DTLS with ICE; a phone on TLS
-/// can keep SDES keys secret, others are most likely to want plain RTP. SDES and DTLS are offered together,
-/// since a phone that speaks DTLS alone may take an offer of SDES and then answer without keys.
-fn policies(transport: Transport) -> Vec<OfferPolicy> {
-    let offer = |security, ice| OfferPolicy { security, ice, prefer_codec_of: None };
-    let plain = offer(Security::Plain, IceRole::None);
-    let secured = offer(Security::SdesOrDtls, IceRole::None);
-    let dtls = offer(Security::Dtls, IceRole::None);
-    match transport {
-        Transport::Ws | Transport::Wss => vec![offer(Security::Dtls, IceRole::Full)],
-        Transport::Tls => vec![secured, plain, dtls],
-        Transport::Udp | Transport::Tcp => vec![plain, secured, dtls],
     }
 }

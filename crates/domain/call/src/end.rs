@@ -85,14 +85,14 @@ impl Call {
         if matches!(self.script, Script::Over(_)) {
             return;
         }
-        self.script = Script::Over(Ending {
+        self.run(Script::Over(Ending {
             cause,
             sip_status: status,
             by,
             at_ms: now_ms,
             waits_until_ms: now_ms + RELEASE_WAIT_MS,
             finished: false,
-        });
+        }));
         let legs: Vec<_> = self.legs.keys().copied().collect();
         for leg in legs {
             self.drop_leg(leg, cause);

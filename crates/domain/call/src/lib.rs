@@ -11,18 +11,21 @@
 //! `Decision` and carries it out.
 
 mod action;
+mod attempt;
 mod call;
 mod describe;
 mod dial;
 mod end;
 mod leg;
+mod queue;
 mod renegotiate;
 mod script;
 mod transfer;
 mod video;
 
-pub use action::{Action, Failure, LegAction, LegInput, Reply, Route};
+pub use action::{Action, Failure, LegAction, LegInput, OfferReport, Reply, Route};
 pub use call::{Call, Incoming, Placement};
 pub use dial::{BINDING_ATTEMPTS_MAX, RINGBACK};
 pub use end::RELEASE_WAIT_MS;
 pub use leg::Leg;
+pub use queue::Offered;

@@ -1,7 +1,13 @@
-use crate::dial::Dial;
+use crate::dial::{Dial, Otherwise};
 use crate::{Action, Call, LegAction};
-use offhook_model::{ConferenceSettings, HangupCause, LegId, MediaCommand, Party, Service};
+use offhook_model::{
+    ConferenceSettings, HangupCause, LegId, MediaCommand, Party, QueueId, Service, Target,
+};
+use offhook_routing::Decision;
 use serde::{Deserialize, Serialize};
+
+/// How often a party is sent on without hearing anything in between.
+const SENT_ON_MAX: u8 = 16;
 
 /// What is being done for the served leg.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,15 +26,22 @@ pub(crate) enum Script {
         /// Whether it starts over.
         repeat: bool,
     },
-    /// It hears a welcome; then the target is rung.
+    /// It hears a welcome and is sent on.
     Welcome {
         /// The prompt URI.
         prompt: String,
-        /// The extension.
-        target: String,
-        /// The prompt URI for when nobody takes the call.
-        apology: String,
+        /// Where to.
+        target: Target,
+        /// Where it goes when nobody takes it there.
+        otherwise: Option<Target>,
     },
+    /// It is sent on; whoever routes says where to.
+    GoingTo {
+        /// Where it goes when nobody takes it there.
+        otherwise: Option<Target>,
+    },
+    /// It is in a menu.
+    Menu(String),
     /// It is in a conference, or is asked for what opens it.
     Conference(ConferenceSettings),
     /// It supervises another call.
@@ -46,7 +59,7 @@ pub(crate) enum Script {
 
 impl Script {
     pub(crate) fn is_dialling(&self, leg: LegId) -> bool {
-        matches!(self, Self::Dialling(dial) if dial.attempts.contains(&leg))
+        matches!(self, Self::Dialling(dial) if dial.has(leg))
     }
 
     /// The leg that `leg` is bridged with.
@@ -62,16 +75,85 @@ impl Script {
 impl Call {
     /// Runs a service for the served leg; answers the caller if it has not been.
     pub(crate) fn run_service(&mut self, service: Service, now_ms: u64) {
-        self.script = match service {
+        self.answer_caller(now_ms);
+        let script = match service {
             Service::Echo { delay_ms } => Script::Echo { delay_ms },
             Service::Play { prompt, repeat } => Script::Playing { prompt, repeat },
-            Service::DirectCall { welcome, target, apology } => {
-                Script::Welcome { prompt: welcome, target, apology }
+            Service::GoTo { welcome: Some(prompt), target, otherwise } => {
+                Script::Welcome { prompt, target, otherwise }
+            }
+            Service::GoTo { welcome: None, target, otherwise } => {
+                return self.go_to(target, otherwise);
             }
             Service::Conference(settings) => Script::Conference(settings),
         };
-        self.answer_caller(now_ms);
+        self.run(script);
         self.resume_script(self.served);
+    }
+
+    /// Does something else for the served leg: it leaves its queue or its menu.
+    pub(crate) fn run(&mut self, script: Script) {
+        let leg = self.served;
+        match std::mem::replace(&mut self.script, script) {
+            Script::Menu(_) => self.act(Action::LeaveMenu { leg }),
+            Script::Dialling(dial) if dial.queue().is_some() => {
+                self.act(Action::LeaveQueue { leg })
+            }
+            _ => {}
+        }
+    }
+
+    /// Sends the served leg on. Where that is, and whether it is there, is decided by whoever routes.
+    /// Targets that lead to each other in a circle end the call.
+    pub(crate) fn go_to(&mut self, target: Target, otherwise: Option<Target>) {
+        self.sent_on = self.sent_on.saturating_add(1);
+        let target = if self.sent_on > SENT_ON_MAX { Target::HangUp } else { target };
+        self.run(Script::GoingTo { otherwise });
+        self.act(Action::GoTo(target));
+    }
+
+    /// The party in a menu or a queue is sent on, and from there to `otherwise` when nobody takes it.
+    pub fn send_on(&mut self, target: Target, otherwise: Option<Target>) {
+        let is_waiting = matches!(self.script, Script::Menu(_)) || self.waits_in().is_some();
+        if is_waiting {
+            self.drop_attempts_except(None);
+            self.go_to(target, otherwise);
+        }
+    }
+
+    /// What became of [`Action::GoTo`].
+    pub fn handle_decision(&mut self, decision: Decision, now_ms: u64) {
+        let Script::GoingTo { otherwise } = &mut self.script else { return };
+        let otherwise = otherwise.take();
+        match decision {
+            Decision::Extension { number, ring_timeout_ms } => {
+                let otherwise = otherwise.map_or(Otherwise::TurnAway, Otherwise::GoTo);
+                self.dial_on(number, otherwise, now_ms + ring_timeout_ms);
+            }
+            Decision::Service { service, .. } => self.run_service(service, now_ms),
+            Decision::Menu { menu } => self.enter_menu(menu, now_ms),
+            Decision::Queue { queue } => self.enter_queue(queue, now_ms),
+            Decision::Refuse { cause, .. } => match otherwise {
+                Some(target) => self.go_to(target, None),
+                None => self.end(cause, Party::System, None, now_ms),
+            },
+            Decision::Supervise { .. } => {
+                self.end(HangupCause::OUTGOING_CALL_BARRED, Party::System, None, now_ms);
+            }
+        }
+    }
+
+    pub(crate) fn enter_menu(&mut self, menu: String, now_ms: u64) {
+        self.answer_caller(now_ms);
+        self.run(Script::Menu(menu));
+        self.resume_script(self.served);
+    }
+
+    pub(crate) fn enter_queue(&mut self, queue: QueueId, now_ms: u64) {
+        self.answer_caller(now_ms);
+        self.wait_in_queue(queue.clone());
+        self.act(Action::JoinQueue { leg: self.served, queue });
+        self.publish();
     }
 
     /// Starts what the served leg is to hear, once its media is agreed.
@@ -101,7 +183,12 @@ impl Call {
             }
             Script::Supervising => self.act(Action::Supervise { leg }),
             Script::Talking { .. } => self.join(),
-            Script::Starting | Script::Dialling(_) | Script::Over(_) => {}
+            Script::Menu(menu) => {
+                let menu = menu.clone();
+                self.act(Action::EnterMenu { leg, menu });
+            }
+            Script::Dialling(_) => self.play_music(),
+            Script::Starting | Script::GoingTo { .. } | Script::Over(_) => {}
         }
     }
 
@@ -128,10 +215,11 @@ impl Call {
             return;
         }
         match &self.script {
-            Script::Welcome { target, apology, .. } => {
-                let (target, apology) = (target.clone(), apology.clone());
-                self.dial_after_welcome(target, apology, now_ms);
+            Script::Welcome { target, otherwise, .. } => {
+                let (target, otherwise) = (target.clone(), otherwise.clone());
+                self.go_to(target, otherwise);
             }
+            Script::Dialling(_) => self.play_music(),
             Script::Playing { repeat: false, .. } => {
                 self.end(HangupCause::NORMAL_CLEARING, Party::System, None, now_ms);
             }
@@ -140,7 +228,8 @@ impl Call {
             | Script::Supervising
             | Script::Starting
             | Script::Echo { .. }
-            | Script::Dialling(_)
+            | Script::GoingTo { .. }
+            | Script::Menu(_)
             | Script::Talking { .. }
             | Script::Over(_) => {}
         }

@@ -1,3 +1,4 @@
+use crate::dial::Otherwise;
 use crate::script::Script;
 use crate::{Call, Failure, LegAction, Reply};
 use offhook_model::{HangupCause, LegId, MediaCommand, Party};
@@ -20,9 +21,20 @@ impl Call {
                 self.signal(transferor, LegAction::AnswerRefer(NO_PARTY_SUPERVISES));
                 return Reply::Refused;
             }
-            Decision::Extension { number, .. } => {
+            Decision::Extension { number, ring_timeout_ms } => {
                 self.part_for_transfer(transferor, party);
-                self.dial_for_transfer(number, transferor, now_ms);
+                let until_ms = now_ms + ring_timeout_ms;
+                self.dial_on(number, Otherwise::GiveBack(transferor), until_ms);
+            }
+            Decision::Menu { menu } => {
+                self.part_for_transfer(transferor, party);
+                self.enter_menu(menu, now_ms);
+                self.finish_transfer(transferor);
+            }
+            Decision::Queue { queue } => {
+                self.part_for_transfer(transferor, party);
+                self.enter_queue(queue, now_ms);
+                self.finish_transfer(transferor);
             }
             Decision::Service { number, service } => {
                 self.part_for_transfer(transferor, party);
@@ -59,7 +71,7 @@ impl Call {
             return;
         }
         self.signal(transferor, LegAction::NotifyRefer(failure.status));
-        self.script = Script::Talking { with: transferor };
+        self.run(Script::Talking { with: transferor });
         self.join();
     }
 }

@@ -4,7 +4,7 @@ mod rig;
 
 use offhook_call::{Failure, LegAction, LegInput};
 use offhook_model::{
-    ConferenceSettings, HangupCause, MediaCommand, MediaEvent, Party, Service, Transport,
+    ConferenceSettings, HangupCause, MediaCommand, MediaEvent, Party, Service, Target, Transport,
 };
 use offhook_routing::Decision;
 use rig::{CALLER, Rig, binding, extension};
@@ -14,10 +14,10 @@ fn service(service: Service) -> Decision {
 }
 
 fn direct_call() -> Decision {
-    service(Service::DirectCall {
-        welcome: "tts:welcome".into(),
-        target: "1001".into(),
-        apology: "tts:sorry".into(),
+    service(Service::GoTo {
+        welcome: Some("tts:welcome".into()),
+        target: Target::Extension("1001".into()),
+        otherwise: Some(Target::Play("tts:sorry".into())),
     })
 }
 

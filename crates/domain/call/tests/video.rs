@@ -307,10 +307,10 @@ fn a_transfer_takes_the_video_away_and_it_can_be_added_again() {
 fn a_caller_who_was_answered_before_has_no_video_until_it_asks_again() {
     let welcome = offhook_routing::Decision::Service {
         number: "6000".into(),
-        service: offhook_model::Service::DirectCall {
-            welcome: "tts:welcome".into(),
-            target: "1001".into(),
-            apology: "tts:sorry".into(),
+        service: offhook_model::Service::GoTo {
+            welcome: Some("tts:welcome".into()),
+            target: offhook_model::Target::Extension("1001".into()),
+            otherwise: Some(offhook_model::Target::Play("tts:sorry".into())),
         },
     };
     let mut rig = Rig::from(Transport::Wss, Some(&camera("sendrecv")), welcome, vec![browser()]);

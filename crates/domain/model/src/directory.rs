@@ -1,4 +1,4 @@
-use crate::{Agent, AgentId, Aor, ConferenceSettings, Menu, Queue, QueueId};
+use crate::{Agent, AgentId, Aor, ConferenceSettings, Menu, Queue, QueueId, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -100,17 +100,19 @@ pub enum Service {
         /// Whether it starts over when it ends.
         repeat: bool,
     },
-    /// A welcome, then an extension is rung; an apology when nobody takes the call.
-    DirectCall {
-        /// The prompt URI of the welcome.
-        welcome: String,
-        /// The extension that is rung.
-        target: String,
-        /// The prompt URI of the apology.
-        apology: String,
-    },
     /// The conference of that number.
     Conference(ConferenceSettings),
+    /// The caller is sent on, after a welcome if there is one.
+    GoTo {
+        /// The prompt URI of the welcome.
+        #[serde(default)]
+        welcome: Option<String>,
+        /// Where to.
+        target: Target,
+        /// Where a caller goes whom nobody takes there.
+        #[serde(default)]
+        otherwise: Option<Target>,
+    },
 }
 
 /// Which numbers a caller without an account may dial.

@@ -48,6 +48,13 @@ impl fmt::Display for LegId {
     }
 }
 
+/// One offer of a caller to an agent. Unique within a node's life.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct OfferId(pub u64);
+
 /// A recording: the call's reference and its number among the call's recordings, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]

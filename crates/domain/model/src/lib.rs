@@ -38,7 +38,7 @@ pub use fork::{
 };
 pub use fork_url::{AllowedHost, ForkUrl, InvalidAllowedHost, InvalidForkUrl};
 pub use guest::{guest_expiry, guest_password, guest_username};
-pub use ids::{CallRef, LegId, RecordingId};
+pub use ids::{CallRef, LegId, OfferId, RecordingId};
 pub use media::{
     IceRole, LegMeasure, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, MediaTrouble,
     OfferPolicy, PlayControl, Security, SourceRule, SpeechGate, Terms,

@@ -4,7 +4,7 @@
 //! nobody, keeps nothing and knows no SIP: the switch turns a [`Decision`] into a call.
 //! A caller without an account may dial only what the directory's guest policy names.
 
-use offhook_model::{Directory, HangupCause, Service, SupervisorMode};
+use offhook_model::{Directory, HangupCause, QueueId, Service, SupervisorMode, Target};
 use serde::{Deserialize, Serialize};
 
 /// The most digits and letters a dialled number may have, visual separators not counted.
@@ -36,6 +36,16 @@ pub enum Decision {
         /// What is done there.
         service: Service,
     },
+    /// Run a menu for the caller.
+    Menu {
+        /// The menu.
+        menu: String,
+    },
+    /// Let the caller wait in a queue.
+    Queue {
+        /// The queue.
+        queue: QueueId,
+    },
     /// Put the caller, who is a supervisor, on the call of an extension.
     Supervise {
         /// The extension.
@@ -62,17 +72,44 @@ pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
     if !may_dial(request.caller, &number, directory) {
         return refuse(HangupCause::OUTGOING_CALL_BARRED, "Guests may not dial this number");
     }
-    if let Some(extension) = directory.extensions.get(&number) {
-        let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
-        return Decision::Extension { number, ring_timeout_ms };
+    if let Some(decision) = known(&number, directory) {
+        return decision;
     }
     if let Some((mode, extension)) = SupervisorMode::of_code(&number) {
         return supervise(request.caller, extension, mode, directory);
     }
-    if let Some(service) = directory.services.get(&number) {
-        return Decision::Service { number, service: service.clone() };
-    }
     refuse(HangupCause::UNALLOCATED_NUMBER, "No such number")
+}
+
+/// Decides what a target means that a menu, a queue or a setting of the house names: no policy of callers
+/// forbids it.
+#[must_use]
+pub fn resolve(target: &Target, directory: &Directory) -> Decision {
+    let found = match target {
+        Target::Queue(queue) => {
+            directory.queues.contains_key(queue).then(|| Decision::Queue { queue: queue.clone() })
+        }
+        Target::Menu(menu) => {
+            directory.menus.contains_key(menu).then(|| Decision::Menu { menu: menu.clone() })
+        }
+        Target::Extension(number) | Target::Number(number) => known(&normalize(number), directory),
+        Target::Play(prompt) => {
+            let service = Service::Play { prompt: prompt.clone(), repeat: false };
+            Some(Decision::Service { number: String::new(), service })
+        }
+        Target::HangUp => Some(refuse(HangupCause::NORMAL_CLEARING, "Goodbye")),
+        Target::Room(_) | Target::Voicemail(_) => None,
+    };
+    found.unwrap_or_else(|| refuse(HangupCause::UNALLOCATED_NUMBER, "No such number"))
+}
+
+fn known(number: &str, directory: &Directory) -> Option<Decision> {
+    if let Some(extension) = directory.extensions.get(number) {
+        let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
+        return Some(Decision::Extension { number: number.to_owned(), ring_timeout_ms });
+    }
+    let service = directory.services.get(number)?;
+    Some(Decision::Service { number: number.to_owned(), service: service.clone() })
 }
 
 fn may_dial(caller: Option<&str>, number: &str, directory: &Directory) -> bool {
@@ -135,9 +172,7 @@ mod tests {
     fn refused_with(decision: &Decision) -> Option<u16> {
         match decision {
             Decision::Refuse { cause, .. } => Some(cause.sip_status()),
-            Decision::Extension { .. } | Decision::Service { .. } | Decision::Supervise { .. } => {
-                None
-            }
+            _ => None,
         }
     }
 
@@ -174,6 +209,20 @@ mod tests {
         }
         for nobody in ["*33", "*331002", "*339196", "*361001"] {
             assert_eq!(refused_with(&decide(Some("1001"), nobody)), Some(404), "{nobody}");
+        }
+    }
+
+    #[test]
+    fn a_target_of_the_house_is_found_or_told_not_to_be_there() {
+        let mut directory = directory();
+        directory.queues.insert(QueueId("sales".into()), offhook_model::Queue::new("sales"));
+        let queue = QueueId("sales".into());
+        let found = resolve(&Target::Queue(queue.clone()), &directory);
+        assert_eq!(found, Decision::Queue { queue });
+        let found = resolve(&Target::Extension("10-01".into()), &directory);
+        assert_eq!(found, Decision::Extension { number: "1001".into(), ring_timeout_ms: 25_000 });
+        for nowhere in [Target::Menu("main".into()), Target::Number("4711".into())] {
+            assert_eq!(refused_with(&resolve(&nowhere, &directory)), Some(404), "{nowhere:?}");
         }
     }
 

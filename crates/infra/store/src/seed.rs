@@ -1,5 +1,7 @@
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
-use offhook_model::{ConferenceSettings, Extension, GuestPolicy, RecordPolicy, Secret, Service};
+use offhook_model::{
+    ConferenceSettings, Extension, GuestPolicy, RecordPolicy, Secret, Service, Target,
+};
 use std::ops::RangeInclusive;
 
 /// The administrator made at a first start.
@@ -114,10 +116,10 @@ fn demo_services() -> [(&'static str, Service); 5] {
     let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
     let apology =
         "tts:We are sorry, nobody can take your call right now. Please try again later. Goodbye.";
-    let direct_call = Service::DirectCall {
-        welcome: welcome.to_owned(),
-        target: "1001".to_owned(),
-        apology: apology.to_owned(),
+    let direct_call = Service::GoTo {
+        welcome: Some(welcome.to_owned()),
+        target: Target::Extension("1001".to_owned()),
+        otherwise: Some(Target::Play(apology.to_owned())),
     };
     [
         ("6000", direct_call),

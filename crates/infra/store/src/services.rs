@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ServiceRow {
     /// The number.
     pub number: String,
-    /// What it does: `echo`, `play`, `direct_call`, `conference`.
+    /// What it does: `echo`, `play`, `go_to`, `conference`.
     pub kind: String,
     /// Whether its calls are recorded.
     #[sqlx(rename = "record")]
@@ -121,17 +121,17 @@ fn print_service(service: &Service) -> Result<(String, String), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_model::ConferenceSettings;
+    use offhook_model::{ConferenceSettings, QueueId, Target};
 
     #[test]
     fn each_kind_of_service_survives_the_table() {
         let services = [
             Service::Echo { delay_ms: 2000 },
             Service::Play { prompt: "tone:1004,1000".into(), repeat: true },
-            Service::DirectCall {
-                welcome: "tts:Welcome.".into(),
-                target: "1001".into(),
-                apology: "tts:Sorry.".into(),
+            Service::GoTo {
+                welcome: Some("tts:Welcome.".into()),
+                target: Target::Queue(QueueId("sales".into())),
+                otherwise: Some(Target::Play("tts:Sorry.".into())),
             },
             Service::Conference(ConferenceSettings {
                 pin: Some("1234".into()),

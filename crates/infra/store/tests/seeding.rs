@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_model::{ConferenceSettings, Secret, Service};
+use offhook_model::{ConferenceSettings, Secret, Service, Target};
 use offhook_store::{Role, Store};
 use rig::Rig;
 
@@ -28,7 +28,7 @@ async fn the_demo_has_what_its_documents_say() {
     assert_eq!(directory.services["9196"], Service::Echo { delay_ms: 0 });
     assert_eq!(directory.services["9195"], Service::Echo { delay_ms: 2000 });
     assert!(
-        matches!(&directory.services["6000"], Service::DirectCall { target, .. } if target == "1001")
+        matches!(&directory.services["6000"], Service::GoTo { target, .. } if *target == Target::Extension("1001".into()))
     );
     assert_eq!(directory.services["3042"], Service::Conference(ConferenceSettings::default()));
     for number in ["6000", "9999", "5551234", "3042", "9195", "9196", "9197", "9664"] {

@@ -14,7 +14,7 @@ pub(crate) struct ServiceView {
     /// The number.
     #[schema(example = "6000")]
     number: String,
-    /// What it does: `echo`, `play`, `direct_call` or `conference`.
+    /// What it does: `echo`, `play`, `go_to` or `conference`.
     kind: String,
     /// Whether its calls are recorded.
     record: bool,

@@ -264,7 +264,7 @@ async fn extensions_and_numbers_say_which_of_their_calls_are_recorded() {
     assert!(wrong.text.contains("`none`, `inbound`, `outbound`, `all`"), "{}", wrong.text);
     let number = "/api/services/6000";
     let changed = rig.call("PATCH", number, &token, json!({"record": true})).await;
-    assert_eq!(changed.json(), json!({"number": "6000", "kind": "direct_call", "record": true}));
+    assert_eq!(changed.json(), json!({"number": "6000", "kind": "go_to", "record": true}));
     let directory = rig.shared.directory();
     assert!(directory.records(None, "1001") && directory.records(None, "6000"));
     assert!(!directory.records(Some("1001"), "1002"));

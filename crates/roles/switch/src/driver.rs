@@ -175,7 +175,7 @@ impl Driver {
                     // The edge writes the end of a binding by the clock on the wall.
                     let now_ms = unix_ms();
                     bindings.retain(|binding| binding.expires_at * 1_000 > now_ms);
-                    self.switch.handle_bindings(&call, &bindings, Instant::now());
+                    self.switch.handle_bindings(&call, &extension, &bindings, Instant::now());
                 }
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);

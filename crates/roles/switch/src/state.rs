@@ -23,7 +23,7 @@ use offhook_model::{
     LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, RecordingCommand,
     RecordingEvent, RecordingSource,
 };
-use offhook_routing::{Request, route};
+use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
@@ -203,9 +203,17 @@ impl Switch {
     }
 
     /// Where the extension of an [`Output::Lookup`] is bound.
-    pub fn handle_bindings(&mut self, call: &CallRef, bindings: &[Binding], now: Instant) {
+    pub fn handle_bindings(
+        &mut self,
+        call: &CallRef,
+        extension: &str,
+        bindings: &[Binding],
+        now: Instant,
+    ) {
         let now_ms = self.unix_ms(now);
-        self.step(serial_in(call), now, |call| call.handle_bindings(bindings, now_ms));
+        self.step(serial_in(call), now, |call| {
+            call.handle_bindings(extension, bindings, now_ms);
+        });
     }
 
     /// Ends a call at an administrator's wish; false when there is no such call.
@@ -425,6 +433,15 @@ impl Switch {
                 let wanted = self.conferences.join(number, settings, leg);
                 self.carry_out_for_conference(wanted, now);
             }
+            Action::GoTo(target) => {
+                let decision = resolve(&target, &self.directory);
+                call.handle_decision(decision, self.unix_ms(now));
+            }
+            Action::EnterMenu { .. }
+            | Action::LeaveMenu { .. }
+            | Action::JoinQueue { .. }
+            | Action::LeaveQueue { .. }
+            | Action::Offer(..) => {}
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();

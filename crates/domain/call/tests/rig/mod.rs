@@ -4,7 +4,7 @@
 use offhook_call::{Action, Call, Incoming, LegAction, LegInput, Placement};
 use offhook_model::{
     Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
-    MediaRefusal, OfferPolicy, Security, StreamReport, Transport,
+    MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
 };
 use offhook_routing::Decision;
 use offhook_sdp::{
@@ -43,6 +43,8 @@ pub struct Rig {
     pub commands: Vec<MediaCommand>,
     pub record: Option<CallRecord>,
     pub joined: Vec<(LegId, String)>,
+    /// What was said of menus and queues.
+    pub waiting: Vec<Action>,
     pub supervising: Vec<LegId>,
     pub media_is_slow: bool,
     pub has_video_ports: bool,
@@ -117,6 +119,7 @@ impl Rig {
             commands: Vec::new(),
             record: None,
             joined: Vec::new(),
+            waiting: Vec::new(),
             supervising: Vec::new(),
             media_is_slow,
             has_video_ports: true,
@@ -152,10 +155,31 @@ impl Rig {
             match action {
                 Action::Media(command) => self.answer_for_media(command),
                 Action::Leg(leg, action) => self.signalled.push((leg, action)),
-                Action::Lookup(_) => {
+                Action::Lookup(extension) => {
                     let bindings = self.bindings.clone();
-                    self.call.handle_bindings(&bindings, self.now_ms);
+                    self.call.handle_bindings(&extension, &bindings, self.now_ms);
                 }
+                Action::GoTo(target) => {
+                    let decision = match target {
+                        Target::Extension(number) => extension(&number),
+                        Target::Queue(queue) => Decision::Queue { queue },
+                        Target::Menu(menu) => Decision::Menu { menu },
+                        Target::Play(prompt) => Decision::Service {
+                            number: String::new(),
+                            service: Service::Play { prompt, repeat: false },
+                        },
+                        _ => Decision::Refuse {
+                            cause: HangupCause::NORMAL_CLEARING,
+                            reason: "Goodbye".into(),
+                        },
+                    };
+                    self.call.handle_decision(decision, self.now_ms);
+                }
+                Action::EnterMenu { .. }
+                | Action::LeaveMenu { .. }
+                | Action::JoinQueue { .. }
+                | Action::LeaveQueue { .. }
+                | Action::Offer(..) => self.waiting.push(action),
                 Action::JoinConference { leg, number, .. } => self.joined.push((leg, number)),
                 Action::Supervise { leg } => self.supervising.push(leg),
                 Action::Live(_) => {}

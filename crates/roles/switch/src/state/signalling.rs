@@ -5,7 +5,7 @@ use crate::identity::{dialled, refer_target};
 use crate::info::{dtmf_keys, dtmf_relay, takes_info};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
-use offhook_call::{Call, Failure, LegAction, LegInput, Route};
+use offhook_call::{Call, Failure, LegAction, LegInput, Offered, Route};
 use offhook_model::{HangupCause, LegId};
 use offhook_routing::{Request, route};
 use offhook_sip::headers::quote;
@@ -200,8 +200,9 @@ impl Switch {
 
     /// Carries out what a call wants done on one of its legs.
     pub(super) fn signal(&mut self, call: &mut Call, leg: LegId, action: LegAction, now: Instant) {
-        if let LegAction::Invite { route, caller, caller_name, offer } = action {
-            self.place(call, leg, &route, (&caller, caller_name.as_deref()), offer, now);
+        if let LegAction::Invite { route, caller, caller_name, offer, offered } = action {
+            let shown = (caller.as_str(), caller_name.as_deref());
+            self.place(call, leg, &route, shown, offer, offered.as_ref(), now);
             return;
         }
         let Some(handle) = self.legs.handle(leg) else { return };
@@ -258,6 +259,7 @@ impl Switch {
         to: &Route,
         (number, name): (&str, Option<&str>),
         offer: String,
+        offered: Option<&Offered>,
         now: Instant,
     ) {
         let host = &self.directory.domain;
@@ -269,6 +271,7 @@ impl Switch {
             InviteRequest::new(to.contact.clone(), from, Edge { reliable: to.reliable }).sdp(offer);
         request.to = format!("<{}>", to.contact);
         request.route.push(to.route.clone());
+        request.headers = about(call, offered);
         match self.agent.invite(request, now) {
             Ok(handle) => self.legs.insert(leg, handle),
             Err(error) => {
@@ -299,6 +302,22 @@ impl Switch {
         let body = Body::new("message/sipfrag;version=2.0", line);
         self.agent.send_in_dialog(handle, &Method::Notify, &headers, Some(body), now).map(drop)
     }
+}
+
+/// What a device is told of the call beside who calls: our name for it, and the queue that offers it.
+fn about(call: &Call, offered: Option<&Offered>) -> Vec<(String, String)> {
+    let mut headers = vec![("X-Offhook-Call".to_owned(), call.reference().to_string())];
+    let Some(offered) = offered else { return headers };
+    let waited_s = (offered.waited_ms / 1_000).to_string();
+    headers.push(("X-Offhook-Queue".to_owned(), offered.queue.to_string()));
+    headers.push(("X-Offhook-Queue-Name".to_owned(), quote(&offered.queue_name)));
+    headers.push(("X-Offhook-Waited".to_owned(), waited_s));
+    if offered.auto_answer {
+        // What Polycom, Yealink and others take for an order to answer.
+        let order = "<http://www.notused.com>;info=alert-autoanswer;delay=0";
+        headers.push(("Alert-Info".to_owned(), order.to_owned()));
+    }
+    headers
 }
 
 /// A command that comes too late, because the other side was faster, is ordinary.

@@ -95,9 +95,9 @@ impl Desk {
             match output {
                 Output::Sip(message) => self.sent.push_back(message.bytes),
                 Output::Media(command) => self.answer_for_media(command),
-                Output::Lookup { call, .. } => {
+                Output::Lookup { call, extension } => {
                     let bindings = self.bindings.clone();
-                    self.switch.handle_bindings(&call, &bindings, self.now);
+                    self.switch.handle_bindings(&call, &extension, &bindings, self.now);
                 }
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
