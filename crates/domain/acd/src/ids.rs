@@ -1,0 +1,36 @@
+use serde::{Deserialize, Serialize};
+use std::fmt;
+
+/// One offer of one caller to one agent. Given once in the life of an ACD.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct OfferId(pub u64);
+
+/// One stay in one queue, of a caller or of the callback that has taken its place. Given once in the life
+/// of an ACD.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct EntryId(pub u64);
+
+/// A call, by its serial number within the node.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
+)]
+#[serde(transparent)]
+pub struct CallKey(pub u32);
+
+impl fmt::Display for OfferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offer-{}", self.0)
+    }
+}
+
+impl fmt::Display for EntryId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry-{}", self.0)
+    }
+}
