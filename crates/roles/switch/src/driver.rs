@@ -87,6 +87,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
     let mut directory = driver.links.shared.watch_directory();
     let mut reachability = driver.links.shared.watch_reachability();
     driver.note_devices();
+    driver.carry_out();
     let mut stopping = false;
     loop {
         // Timers wait for no queue: messages that keep coming would put them off without end.
