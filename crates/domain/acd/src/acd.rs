@@ -1,222 +1,139 @@
-#![expect(clippy::todo, reason = "the shapes come first")]
-use crate::{
-    AgentView, CallKey, EntryId, Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure,
-    OfferId, Output, QueueView, UnknownAgent, Violation, WaitingView,
-};
-use offhook_model::{Agent, AgentId, AgentStatus, LegId, Queue, QueueId};
-use std::collections::BTreeMap;
+use crate::agent::AgentRow;
+use crate::clock::Clock;
+use crate::entry::{Entry, Offer};
+use crate::queue::QueueRow;
+use crate::rng::Rng;
+use crate::saved::Saved;
+use crate::timers::Timers;
+use crate::{AgentIx, EntryId, OfferId, Output, QueueEvent, QueueIx};
+use offhook_model::{AgentId, LegId, QueueId};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// All queues, agents and waiting callers of one node.
 ///
 /// After each input take the outputs with [`Acd::poll_output`] until there is none, and call
 /// [`Acd::handle_timeout`] at [`Acd::poll_timeout`]. Inputs about what is not there (an offer that is over, a
 /// caller who has left) change nothing, since both sides act at once.
-#[derive(Debug, Clone)]
-pub struct Acd {}
+///
+/// Serialised, it can be carried to another process, with the outputs that were not taken yet.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "Saved", into = "Saved")]
+pub struct Acd {
+    pub(crate) clock: Clock,
+    pub(crate) rng: Rng,
+    pub(crate) queues: BTreeMap<QueueIx, QueueRow>,
+    pub(crate) agents: BTreeMap<AgentIx, AgentRow>,
+    pub(crate) entries: BTreeMap<EntryId, Entry>,
+    pub(crate) offers: BTreeMap<OfferId, Offer>,
+    pub(crate) timers: Timers,
+    pub(crate) numbers: Numbers,
+    pub(crate) outputs: VecDeque<Output>,
+    /// Indexes, which are made from the rest.
+    pub(crate) queue_ids: BTreeMap<QueueId, QueueIx>,
+    pub(crate) agent_ids: BTreeMap<AgentId, AgentIx>,
+    pub(crate) callers: BTreeMap<LegId, EntryId>,
+    /// Agents who could take a call, callers who could be offered, and views that are other ones, since the
+    /// input began.
+    pub(crate) freed: BTreeSet<AgentIx>,
+    pub(crate) unserved: BTreeSet<EntryId>,
+    pub(crate) changed_agents: BTreeSet<AgentIx>,
+    pub(crate) changed_queues: BTreeSet<QueueIx>,
+}
+
+/// The last number that was given of each kind.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct Numbers {
+    pub(crate) queue: u32,
+    pub(crate) agent: u32,
+    pub(crate) entry: u64,
+    pub(crate) offer: u64,
+}
 
 impl Acd {
     /// An ACD without queues. The seed decides for queues whose strategy is `random`.
     #[must_use]
-    pub fn new(_seed: u64) -> Self {
-        todo!()
-    }
-
-    /// Takes the configuration, at start and at each change. A new agent begins with the status it was
-    /// written down with; of one that is known the live status stays. Callers of a queue that is gone go to
-    /// that queue's overflow, offers to agents who are gone or serve the queue no more are withdrawn.
-    pub fn configure(
-        &mut self,
-        _queues: &BTreeMap<QueueId, Queue>,
-        _agents: &BTreeMap<AgentId, Agent>,
-        _now_ms: u64,
-    ) {
-        todo!()
-    }
-
-    /// A day begins: today's counts start again.
-    pub fn start_day(&mut self, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent, or a supervisor for it, has chosen a status. Any other than online withdraws the offer
-    /// that it has; being online ends wrap-up no sooner.
-    ///
-    /// # Errors
-    /// When there is no such agent.
-    pub fn set_status(
-        &mut self,
-        _agent: &AgentId,
-        _status: AgentStatus,
-        _reason: Option<String>,
-        _now_ms: u64,
-    ) -> Result<(), UnknownAgent> {
-        todo!()
-    }
-
-    /// Whether at least one of the agent's devices is registered. An agent is unreachable until this is
-    /// said.
-    pub fn set_reachable(&mut self, _agent: &AgentId, _is_reachable: bool, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent takes part in this call: it has dialled, or was called directly. Another offer that it has
-    /// is withdrawn. For a call that is being offered to it, it is the answer. Said again, it changes
-    /// nothing.
-    pub fn begin_call(&mut self, _agent: &AgentId, _call: CallKey, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent's part in this call is over. After a queue's call wrap-up begins.
-    pub fn end_call(&mut self, _agent: &AgentId, _call: CallKey, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent has put this call on hold, or has taken it up again.
-    pub fn hold(&mut self, _agent: &AgentId, _call: CallKey, _is_on_hold: bool, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent is done with its work after the call.
-    ///
-    /// # Errors
-    /// When it has none.
-    pub fn finish_wrap_up(&mut self, _agent: &AgentId, _now_ms: u64) -> Result<(), NotWrappingUp> {
-        todo!()
-    }
-
-    /// The agent needs longer for its work after the call.
-    ///
-    /// # Errors
-    /// When it has none.
-    pub fn extend_wrap_up(
-        &mut self,
-        _agent: &AgentId,
-        _by_ms: u64,
-        _now_ms: u64,
-    ) -> Result<(), NotWrappingUp> {
-        todo!()
-    }
-
-    /// A caller comes to a queue. It waits there, or is sent on by [`Output::SendOn`].
-    pub fn join(&mut self, _join: Join, _now_ms: u64) {
-        todo!()
-    }
-
-    /// A caller has left by itself. The ACD says nothing of it but to those who watch; its offers are
-    /// withdrawn.
-    pub fn leave(&mut self, _caller: LegId, _why: Left, _now_ms: u64) {
-        todo!()
-    }
-
-    /// A caller has pressed a key: the queue's exit key or callback key; others mean nothing.
-    pub fn key(&mut self, _caller: LegId, _key: char, _now_ms: u64) {
-        todo!()
-    }
-
-    /// A supervisor gives a caller another position, from 1. It takes the priority of who is there; beyond
-    /// the end is the end.
-    ///
-    /// # Errors
-    /// When the caller waits in no queue.
-    pub fn move_caller(
-        &mut self,
-        _caller: LegId,
-        _position: usize,
-        _now_ms: u64,
-    ) -> Result<(), NotWaiting> {
-        todo!()
-    }
-
-    /// A callback is not wanted any more.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn cancel_callback(&mut self, _entry: EntryId, _now_ms: u64) -> Result<(), NotWaiting> {
-        todo!()
-    }
-
-    /// The call in which the agent is rung for a callback, told before it is answered. The agent takes part
-    /// in this one then.
-    ///
-    /// # Errors
-    /// When the offer is over.
-    pub fn begin_callback(&mut self, _offer: OfferId, _call: CallKey) -> Result<(), NotOffered> {
-        todo!()
-    }
-
-    /// A device of the agent rings.
-    pub fn offer_ringing(&mut self, _offer: OfferId, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The agent has answered. The first to do so has the caller ([`Output::Connect`], or
-    /// [`Output::CallBack`]); other offers of that caller are withdrawn. An offer that is over is withdrawn
-    /// again, as [`WithdrawReason::TooLate`](crate::WithdrawReason::TooLate).
-    pub fn offer_answered(&mut self, _offer: OfferId, _now_ms: u64) {
-        todo!()
-    }
-
-    /// The offer came to nothing. The caller keeps its place.
-    pub fn offer_failed(&mut self, _offer: OfferId, _why: OfferFailure, _now_ms: u64) {
-        todo!()
-    }
-
-    /// Does what is due.
-    pub fn handle_timeout(&mut self, _now_ms: u64) {
-        todo!()
+    pub fn new(seed: u64) -> Self {
+        Self {
+            clock: Clock::default(),
+            rng: Rng::seeded(seed),
+            queues: BTreeMap::new(),
+            agents: BTreeMap::new(),
+            entries: BTreeMap::new(),
+            offers: BTreeMap::new(),
+            timers: Timers::default(),
+            numbers: Numbers::default(),
+            outputs: VecDeque::new(),
+            queue_ids: BTreeMap::new(),
+            agent_ids: BTreeMap::new(),
+            callers: BTreeMap::new(),
+            freed: BTreeSet::new(),
+            unserved: BTreeSet::new(),
+            changed_agents: BTreeSet::new(),
+            changed_queues: BTreeSet::new(),
+        }
     }
 
     /// When [`Acd::handle_timeout`] is due, Unix time in milliseconds.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        todo!()
+        self.timers.next_due().map(|due_ms| self.clock.outside(due_ms))
     }
 
     /// The next thing to do.
     pub fn poll_output(&mut self) -> Option<Output> {
-        todo!()
+        self.outputs.pop_front()
     }
 
-    /// One agent.
-    #[must_use]
-    pub fn agent(&self, _agent: &AgentId) -> Option<AgentView> {
-        todo!()
+    /// A day begins: today's counts start again.
+    pub fn start_day(&mut self, now_ms: u64) {
+        self.clock.advance(now_ms);
+        let agents: Vec<AgentIx> = self.agents.keys().copied().collect();
+        for ix in &agents {
+            self.account(*ix);
+            if let Some(row) = self.agents.get_mut(ix) {
+                row.today = crate::AgentCounts::default();
+            }
+        }
+        for (ix, queue) in &mut self.queues {
+            let joined = u64::try_from(queue.order.len()).unwrap_or(u64::MAX);
+            queue.today = crate::QueueCounts { joined, ..Default::default() };
+            self.changed_queues.insert(*ix);
+        }
+        for ix in agents {
+            self.refresh(ix);
+            self.changed_agents.insert(ix);
+        }
+        self.settle();
     }
 
-    /// All agents, by their names.
-    #[must_use]
-    pub fn agents(&self) -> Vec<AgentView> {
-        todo!()
+    pub(crate) fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
-    /// One queue.
-    #[must_use]
-    pub fn queue(&self, _queue: &QueueId) -> Option<QueueView> {
-        todo!()
+    pub(crate) fn tell(&mut self, event: QueueEvent) {
+        self.outputs.push_back(Output::Event(event));
     }
 
-    /// All queues, by their names.
-    #[must_use]
-    pub fn queues(&self) -> Vec<QueueView> {
-        todo!()
+    pub(crate) fn queue_name(&self, ix: QueueIx) -> QueueId {
+        self.queues.get(&ix).map_or(QueueId(String::new()), |queue| queue.config.id.clone())
     }
 
-    /// Who waits in a queue, in order.
-    #[must_use]
-    pub fn waiting(&self, _queue: &QueueId) -> Vec<WaitingView> {
-        todo!()
+    pub(crate) fn agent_name(&self, ix: AgentIx) -> AgentId {
+        self.agents.get(&ix).map_or(AgentId(String::new()), |row| row.config.id.clone())
     }
 
-    /// Whether this leg waits in a queue, and in which.
-    #[must_use]
-    pub fn queue_of(&self, _caller: LegId) -> Option<&QueueId> {
-        todo!()
-    }
-
-    /// What must never be and is. Looks at everything: for metrics and `offhook queue audit`, not for each
-    /// call.
-    #[must_use]
-    pub fn audit(&self, _now_ms: u64) -> Vec<Violation> {
-        todo!()
+    /// Says which views are other ones.
+    pub(crate) fn tell_changes(&mut self) {
+        for ix in std::mem::take(&mut self.changed_agents) {
+            if let Some(row) = self.agents.get(&ix) {
+                self.outputs.push_back(Output::AgentChanged(row.config.id.clone()));
+            }
+        }
+        for ix in std::mem::take(&mut self.changed_queues) {
+            if let Some(queue) = self.queues.get(&ix) {
+                self.outputs.push_back(Output::QueueChanged(queue.config.id.clone()));
+            }
+        }
     }
 }

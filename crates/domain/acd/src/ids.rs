@@ -34,3 +34,13 @@ impl fmt::Display for EntryId {
         write!(f, "entry-{}", self.0)
     }
 }
+
+/// A queue's number within the ACD. It is not given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct QueueIx(pub(crate) u32);
+
+/// An agent's number within the ACD. It is not given again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub(crate) struct AgentIx(pub(crate) u32);

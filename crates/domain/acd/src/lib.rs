@@ -13,12 +13,27 @@
 //! exactly one outcome. `tests/simulation.rs` checks this against a simple model.
 
 mod acd;
+mod agent;
+mod agents;
+mod audit;
+mod callers;
+mod clock;
+mod configure;
 mod counts;
+mod dispatch;
+mod entry;
 mod event;
 mod ids;
 mod input;
+mod offers;
 mod output;
+mod queue;
+mod rng;
+mod saved;
+mod timeouts;
+mod timers;
 mod view;
+mod views;
 
 pub use acd::Acd;
 pub use counts::{AgentCounts, QueueCounts};
@@ -27,3 +42,5 @@ pub use ids::{CallKey, EntryId, OfferId};
 pub use input::{Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent};
 pub use output::{Output, Overflow, WithdrawReason};
 pub use view::{AgentView, CallView, QueueView, Violation, WaitingView};
+
+use ids::{AgentIx, QueueIx};
