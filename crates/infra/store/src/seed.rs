@@ -1,6 +1,7 @@
+use crate::store::{from_sql, now_ms};
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
 use offhook_model::{
-    Agent, AgentId, AgentStatus, ConferenceSettings, Extension, GuestPolicy, Queue, QueueId,
+    AgentId, AgentStatus, ConferenceSettings, Extension, GuestPolicy, LogEntry, Queue, QueueId,
     RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
 };
 use std::ops::RangeInclusive;
@@ -78,9 +79,8 @@ impl Store {
         for user in demo_users() {
             keep(self.create_user(&user).await)?;
         }
-        for agent in DEMO_AGENTS {
-            keep(self.create_agent(&demo_agent(agent)).await)?;
-        }
+        // Online, so that whoever registers as an agent is called.
+        self.write_entries(&DEMO_AGENTS.map(online)).await?;
         for (queue, name, agents) in DEMO_QUEUES {
             keep(self.create_queue(&demo_queue(queue, name, agents)).await)?;
         }
@@ -109,9 +109,13 @@ fn demo_extension(number: u32) -> Extension {
     }
 }
 
-/// Online, so that whoever registers as an agent is called.
-fn demo_agent(id: &str) -> Agent {
-    Agent { status: AgentStatus::Online, ..Agent::new(id) }
+fn online(agent: &str) -> LogEntry {
+    LogEntry::AgentStatus {
+        agent: AgentId(agent.to_owned()),
+        status: AgentStatus::Online,
+        reason: None,
+        at_ms: from_sql(now_ms()),
+    }
 }
 
 fn demo_queue(id: &str, name: &str, agents: &[&str]) -> Queue {

@@ -370,6 +370,8 @@ impl Switch {
         tracing::info!(call = %incoming.call, "call comes in");
         let call = Call::new(incoming, self.unix_ms(now));
         self.legs.insert(call.caller(), handle);
+        let engaged = self.queues.agents_in(&call);
+        self.queues.note_engaged(serial, &[], &engaged, self.unix_ms(now));
         self.calls.insert(serial, call);
         self.step(serial, now, |_| {});
         if takes_info(request) {

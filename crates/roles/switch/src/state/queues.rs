@@ -121,6 +121,7 @@ impl Queues {
     pub(super) fn set_reachable(&mut self, extension: &str, is_reachable: bool, now_ms: u64) {
         if let Some(agent) = self.by_extension.get(extension) {
             self.acd.set_reachable(agent, is_reachable, now_ms);
+            self.changed_agents.insert(agent.clone());
         }
     }
 }
