@@ -1,6 +1,7 @@
 //! An ACD on a virtual clock, with agents and callers that say what the test wants.
 
 #![allow(dead_code)] // Each test file uses its part of it.
+#![allow(clippy::unwrap_used)]
 
 use offhook_acd::{
     Acd, CallKey, EntryId, Join, Left, OfferFailure, OfferId, Output, Overflow, QueueEvent,
