@@ -54,6 +54,8 @@ impl From<Saved> for Acd {
         };
         acd.rng = saved.rng;
         acd.index();
+        // Nothing is another than it was.
+        acd.changed_queues.clear();
         acd
     }
 }
