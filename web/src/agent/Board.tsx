@@ -1,15 +1,16 @@
-import { Badge, Button, Menu, Text, Title } from "@mantine/core";
+import { Button, Menu, Text, Title } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
 import { type ActiveCall, type Agent, finishWrapUp, setStatus } from "../api/desk.ts";
 import { clock, guestName } from "../portal/words.ts";
 import { failureFromApi } from "../softphone/index.ts";
 import { Answered } from "./Answered.tsx";
-import { nextWords, stateColour, stateWords } from "./agent-words.ts";
+import { nextWords } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 import { useDesk } from "./desk-context.ts";
 import { KEYS, useActiveCalls, useAgents, useDeed, useQueues } from "./desk-queries.ts";
 import { QueueCallers } from "./QueueCallers.tsx";
 import { QueueTile } from "./QueueTiles.tsx";
+import { Pill, StateBadge } from "./StateBadge.tsx";
 import { Choices } from "./StatusControl.tsx";
 import { modeWords, SuperviseMenu } from "./SuperviseMenu.tsx";
 import { useSince } from "./use-since.ts";
@@ -71,7 +72,6 @@ function BoardAgents() {
 }
 
 function AgentRow({ agent }: { agent: Agent }) {
-  const since = useSince(agent.since);
   const next = nextWords(agent);
   const finish = useDeed(() => finishWrapUp(agent.id, null), KEYS.agents);
   return (
@@ -85,15 +85,10 @@ function AgentRow({ agent }: { agent: Agent }) {
           {today(agent)}
         </Text>
       </span>
-      <Badge variant="light" color={stateColour(agent)} tt="none" size="lg" fw={500}>
-        {stateWords(agent)}
-        {next && ` ${next}`}
-        {agent.call?.number && ` with ${guestName(agent.call.number) ?? agent.call.number}`}
-        {agent.since && <span className={classes.clock}>{since}</span>}
-      </Badge>
+      <StateBadge agent={agent} more={`${next ? ` ${next}` : ""}${callWith(agent)}`} />
       {agent.state === "acw" && (
         <Button
-          size="compact-md"
+          size="compact-sm"
           variant="default"
           loading={finish.isPending}
           aria-label={`Finish wrap-up of ${agent.display_name}`}
@@ -122,7 +117,7 @@ function StatusMenu({ agent }: { agent: Agent }) {
       <Menu position="bottom-end" width={230} withinPortal>
         <Menu.Target>
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             loading={change.isPending}
             aria-label={`State of ${agent.display_name}; change`}
@@ -142,6 +137,10 @@ function StatusMenu({ agent }: { agent: Agent }) {
       )}
     </>
   );
+}
+
+function callWith({ call }: Agent): string {
+  return call?.number ? ` with ${guestName(call.number) ?? call.number}` : "";
 }
 
 /** "12 answered, 1 missed, 43:10 talked". */
@@ -192,16 +191,9 @@ function CallRow({ call }: { call: ActiveCall }) {
             .join(" · ")}
         </Text>
       </span>
-      <Badge
-        variant="light"
-        color={call.state === "answered" ? "blue" : "yellow"}
-        tt="none"
-        size="lg"
-        fw={500}
-      >
+      <Pill colour={call.state === "answered" ? "blue" : "yellow"} clock={since}>
         {call.state === "answered" ? "Talking" : "Ringing"}
-        <span className={classes.clock}>{since}</span>
-      </Badge>
+      </Pill>
       {call.state === "answered" && <SuperviseMenu call={call} />}
     </li>
   );

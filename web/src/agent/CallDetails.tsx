@@ -48,7 +48,7 @@ function Consultation({ call }: { call: Call }) {
       </Text>
       <Group gap="xs" justify="center">
         <Button
-          size="compact-md"
+          size="compact-sm"
           disabled={!answered}
           loading={isTransferring(customer)}
           onClick={() => void softphone.completeTransfer()}
@@ -57,7 +57,7 @@ function Consultation({ call }: { call: Call }) {
         </Button>
         {offers("/api/calls/{id}/merge") && (
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             disabled={!answered || !known}
             loading={merge.isPending}
@@ -66,7 +66,7 @@ function Consultation({ call }: { call: Call }) {
             Talk all three
           </Button>
         )}
-        <Button size="compact-md" variant="default" onClick={() => void softphone.abandonConsult()}>
+        <Button size="compact-sm" variant="default" onClick={() => void softphone.abandonConsult()}>
           Back to {name}
         </Button>
       </Group>

@@ -6,7 +6,6 @@ import { ConnectionBadge } from "../portal/ConnectionBadge.tsx";
 import { Phone } from "../portal/Phone.tsx";
 import { PortalShell } from "../portal/PortalShell.tsx";
 import { SignOutButton } from "../portal/SignOutButton.tsx";
-import { guestName } from "../portal/words.ts";
 import { useSoftphone, useStore } from "../softphone/index.ts";
 import { CallDetails } from "./CallDetails.tsx";
 import { askPermission, permission, useCallNotifications } from "./call-notifications.ts";
@@ -16,7 +15,7 @@ import { DeskSettingsDialog } from "./DeskSettingsDialog.tsx";
 import { DeskTabs } from "./DeskTabs.tsx";
 import { DeskTransferDialog } from "./DeskTransferDialog.tsx";
 import { useDesk } from "./desk-context.ts";
-import { useAgents, useOwnAgent } from "./desk-queries.ts";
+import { useNameOf, useOwnAgent } from "./desk-queries.ts";
 import { KeysDialog } from "./KeysDialog.tsx";
 import { OtherCalls } from "./OtherCalls.tsx";
 import { OutcomeForm } from "./OutcomeForm.tsx";
@@ -98,7 +97,7 @@ function CallNotes() {
       bg="var(--offhook-surface)"
       data-testid="notes"
     >
-      <OutcomeForm key={reference} call={reference} />
+      <OutcomeForm key={reference} call={reference} draft={reference} />
     </Paper>
   );
 }
@@ -116,16 +115,6 @@ function useWrapUpCall(): string | null {
     if (reference !== null) setLast(reference);
   }, [reference]);
   return agent?.call?.id ?? last;
-}
-
-/** Names of colleagues and of guests. */
-function useNameOf(): (number: string) => string | null {
-  const { data } = useAgents();
-  return useCallback(
-    (number) =>
-      data?.find(({ extension }) => extension === number)?.display_name ?? guestName(number),
-    [data],
-  );
 }
 
 function DeskTools() {

@@ -1,14 +1,14 @@
-import { Badge, Button, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Stack, Text, TextInput } from "@mantine/core";
 import { IconPhone } from "@tabler/icons-react";
 import { useState } from "react";
 import type { Agent } from "../api/desk.ts";
 import { useSoftphone } from "../softphone/index.ts";
 import { Answered } from "./Answered.tsx";
-import { matches, stateColour, stateWords } from "./agent-words.ts";
+import { matches } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 import { useDesk } from "./desk-context.ts";
 import { useAgents } from "./desk-queries.ts";
-import { useSince } from "./use-since.ts";
+import { StateBadge } from "./StateBadge.tsx";
 
 /** The agents with what each of them does, to call them. */
 export function Directory() {
@@ -43,7 +43,6 @@ export function Directory() {
 
 function Colleague({ agent, own }: { agent: Agent; own: boolean }) {
   const { softphone, call } = useSoftphone();
-  const since = useSince(agent.since);
   const talking = call?.phase === "active";
   const asks = talking && call.consultFor === null;
   return (
@@ -55,12 +54,9 @@ function Colleague({ agent, own }: { agent: Agent; own: boolean }) {
         </Text>{" "}
         <span className={classes.faint}>{agent.extension}</span>
       </span>
-      <Badge variant="light" color={stateColour(agent)} tt="none" size="lg" fw={500}>
-        {stateWords(agent)}
-        {agent.since && <span className={classes.clock}>{since}</span>}
-      </Badge>
+      <StateBadge agent={agent} />
       <Button
-        size="compact-md"
+        size="compact-sm"
         variant="default"
         disabled={own || (call !== null && !asks)}
         aria-label={`${asks ? "Ask" : "Call"} ${agent.display_name}`}

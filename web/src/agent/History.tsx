@@ -8,7 +8,7 @@ import { readNumber, useSoftphone } from "../softphone/index.ts";
 import { Answered } from "./Answered.tsx";
 import classes from "./Desk.module.css";
 import { useDesk } from "./desk-context.ts";
-import { useHistory, useOwnAgent } from "./desk-queries.ts";
+import { useHistory, useNameOf, useOwnAgent } from "./desk-queries.ts";
 
 /** The calls that ended last: the agent's own, or those of the house for a supervisor who is no agent. */
 export function History() {
@@ -37,7 +37,8 @@ function Row({ call }: { call: CallRecord }) {
   const [opened, setOpened] = useState(false);
   const outgoing = call.caller === me.extension;
   const number = outgoing ? call.dialled : call.caller;
-  const name = call.caller_name && !outgoing ? call.caller_name : guestName(number);
+  const nameOf = useNameOf();
+  const name = (outgoing ? null : call.caller_name) ?? nameOf(number);
   const Direction = outgoing ? IconArrowUpRight : IconArrowDownLeft;
   return (
     <li className={classes.row} data-testid="ended-call">
@@ -48,13 +49,14 @@ function Row({ call }: { call: CallRecord }) {
         </Text>{" "}
         {name && !guestName(number) && <span className={classes.faint}>{number}</span>}
         <Text size="xs" c="dimmed">
-          {outgoing ? "To" : "From"} · <When moment={call.started_at} /> · {howItWent(call)}
+          {outgoing ? "To" : "From"} · <When moment={call.started_at} /> ·{" "}
+          {howItWent(call, outgoing)}
         </Text>
       </span>
       <Group gap="xs">
         {call.recordings.length > 0 && (
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             aria-expanded={opened}
             leftSection={<IconPlayerPlay size={16} aria-hidden />}
@@ -65,7 +67,7 @@ function Row({ call }: { call: CallRecord }) {
         )}
         {readNumber(number) !== null && (
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             disabled={current !== null}
             aria-label={`Call ${number} again`}
@@ -93,9 +95,13 @@ function When({ moment }: { moment: string }) {
 }
 
 /** "Talked 1:15", or why nobody did. */
-export function howItWent({ answered_by, talk_seconds, hangup_cause_name }: CallRecord): string {
+export function howItWent(
+  { answered_by, talk_seconds, hangup_cause_name }: CallRecord,
+  outgoing: boolean,
+): string {
   if (answered_by !== null) return `talked ${clock(Math.round(talk_seconds))}`;
-  return `not answered, ${hangup_cause_name.replaceAll("_", " ").toLowerCase()}`;
+  if (!outgoing) return "missed";
+  return `not answered: ${hangup_cause_name.replaceAll("_", " ").toLowerCase()}`;
 }
 
 function Player({ call }: { call: CallRecord }) {

@@ -9,23 +9,27 @@ import { outcomes } from "./outcomes.ts";
 export const WRITE_AFTER_MS = 700;
 export const NOTES_LENGTH_MAX = 4000;
 
-/** Notes and disposition of a call, written to the server as they are made. */
-export function OutcomeForm({ call }: { call: string }) {
-  const written = useStore(outcomes.state).get(call) ?? outcomes.of(call);
+/**
+ * Notes and disposition of a call, written to the server as they are made. Without a call they are kept under
+ * `draft` until the wrap-up ends.
+ */
+export function OutcomeForm({ call, draft }: { call: string | null; draft: string }) {
+  const written = useStore(outcomes.state).get(draft) ?? outcomes.of(draft);
   const { data: dispositions = [] } = useDispositions();
-  const { mutate, error, isSuccess } = useDeed(() => writeNotes(call, outcomes.of(call)));
+  const { mutate, error, isSuccess } = useDeed(async () => {
+    if (call !== null) await writeNotes(call, outcomes.of(draft));
+  });
   const write = useDebouncedCallback(mutate, { delay: WRITE_AFTER_MS, flushOnUnmount: true });
   const change = (part: Parameters<typeof outcomes.write>[1]) => {
-    outcomes.write(call, part);
-    write(undefined);
+    outcomes.write(draft, part);
+    if (call !== null) write(undefined);
   };
   return (
     <Stack gap="xs">
       <Textarea
         label="Notes"
-        autosize
-        minRows={3}
-        maxRows={10}
+        rows={4}
+        resize="vertical"
         maxLength={NOTES_LENGTH_MAX}
         value={written.notes}
         onChange={(event) => change({ notes: event.currentTarget.value })}

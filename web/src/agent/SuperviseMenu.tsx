@@ -33,7 +33,7 @@ export function SuperviseMenu({ call }: { call: ActiveCall }) {
       <Menu position="bottom-end" width={250} withinPortal>
         <Menu.Target>
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant={own ? "filled" : "default"}
             loading={isPending}
             aria-label={`Supervise the call of ${call.caller}`}

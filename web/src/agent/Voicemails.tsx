@@ -55,7 +55,7 @@ function Row({ voicemail }: { voicemail: Voicemail }) {
       </span>
       <Group gap="xs">
         <Button
-          size="compact-md"
+          size="compact-sm"
           variant="default"
           aria-label={`Play the message of ${who}`}
           leftSection={<IconPlayerPlay size={16} aria-hidden />}
@@ -65,7 +65,7 @@ function Row({ voicemail }: { voicemail: Voicemail }) {
         </Button>
         {number && (
           <Button
-            size="compact-md"
+            size="compact-sm"
             variant="default"
             disabled={call !== null}
             aria-label={`Call ${who} back`}
@@ -103,7 +103,7 @@ function Deletion({ voicemail, who }: { voicemail: Voicemail; who: string }) {
   return (
     <>
       <Button
-        size="compact-md"
+        size="compact-sm"
         variant={asked ? "filled" : "default"}
         color={asked ? "red" : undefined}
         loading={remove.isPending}

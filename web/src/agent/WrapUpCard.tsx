@@ -17,7 +17,9 @@ const SOON_S = 10;
 export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null }) {
   const left = useCountdown(agent.wrap_up_ends_at);
   const since = useSince(agent.since);
-  const finish = useDeed((outcome: Outcome | null) => finishWrapUp(agent.id, outcome), KEYS.agents);
+  // The page may have been opened after the call.
+  const draft = call ?? `wrap-up since ${agent.since}`;
+  const finish = useDeed((outcome: Outcome) => finishWrapUp(agent.id, outcome), KEYS.agents);
   const extend = useDeed((seconds: number) => extendWrapUp(agent.id, seconds), KEYS.agents);
   const error = finish.error ?? extend.error;
   return (
@@ -40,7 +42,7 @@ export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null 
           </Text>
         </Group>
         {left !== null && <Left agent={agent} left={left} />}
-        {call && <OutcomeForm key={call} call={call} />}
+        <OutcomeForm key={draft} call={call} draft={draft} />
         {error && (
           <Text size="sm" c="red" role="alert">
             {failureFromApi(error).title}. {failureFromApi(error).advice}
@@ -56,10 +58,7 @@ export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null 
               {EXTENSION_S} s more
             </Button>
           )}
-          <Button
-            loading={finish.isPending}
-            onClick={() => finish.mutate(call ? outcomes.of(call) : null)}
-          >
+          <Button loading={finish.isPending} onClick={() => finish.mutate(outcomes.of(draft))}>
             Finish
           </Button>
         </Group>

@@ -6,6 +6,7 @@ import {
   useQuery,
   useQueryClient,
 } from "@tanstack/react-query";
+import { useCallback } from "react";
 import {
   type Agent,
   activeCalls,
@@ -18,6 +19,7 @@ import {
   voicemails,
 } from "../api/desk.ts";
 import { Problem } from "../api/problem.ts";
+import { guestName } from "../portal/words.ts";
 import { useDesk } from "./desk-context.ts";
 
 /** How often is asked while no events come, and while they do. */
@@ -84,6 +86,16 @@ export function useOwnAgent(): Agent | null {
   const { me } = useDesk();
   const { data } = useAgents();
   return data?.find(({ username }) => username === me.username) ?? null;
+}
+
+/** Names of colleagues and of guests. */
+export function useNameOf(): (number: string) => string | null {
+  const { data } = useAgents();
+  return useCallback(
+    (number) =>
+      data?.find(({ extension }) => extension === number)?.display_name ?? guestName(number),
+    [data],
+  );
 }
 
 /** Something that is done; what it may have changed is asked for anew. */

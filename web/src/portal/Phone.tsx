@@ -77,18 +77,19 @@ function useFocusKept(
 
 /** Says the state of the call to screen readers, and the page's title shows it too. */
 function Announcer({ nameOf }: { nameOf: NameOf }) {
-  const { call, last } = useSoftphone();
+  const { calls, call, last } = useSoftphone();
+  const rings = calls.find(({ phase }) => phase === "incoming") ?? call;
   const subject = call ?? last;
   const name = subject ? (subject.name ?? nameOf(subject.number) ?? subject.number) : "";
   const words = call ? `${callWords(call)}: ${name}` : last ? endedWords(last, name) : "";
   const title = useRef(document.title);
   useEffect(() => {
     const plain = title.current;
-    document.title = call ? `${callWords(call)} – ${plain}` : plain;
+    document.title = rings ? `${callWords(rings)} – ${plain}` : plain;
     return () => {
       document.title = plain;
     };
-  }, [call]);
+  }, [rings]);
   return (
     <VisuallyHidden aria-live="polite" aria-atomic data-testid="call-state">
       {words}
