@@ -72,7 +72,7 @@ export async function showDesk(
     offers: (path: string) => !without.includes(path),
   };
   const client = createQueryClient(() => undefined);
-  render(
+  const { unmount } = render(
     <MantineProvider env="test">
       <QueryClientProvider client={client}>
         <TelephoneProvider value={{ softphone: bench.softphone, audio }}>
@@ -83,7 +83,7 @@ export async function showDesk(
   );
   await act(async () => bench.softphone.start());
   const user = userEvent.setup();
-  return { asked, bench, softphone: bench.softphone, client, user, ...callsOf(bench) };
+  return { unmount, asked, bench, softphone: bench.softphone, client, user, ...callsOf(bench) };
 }
 
 function callsOf(bench: ReturnType<typeof testBench>) {
