@@ -207,6 +207,14 @@ impl Call {
         both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)).then_some(both)
     }
 
+    /// The accounts that take part in the call: whoever placed it and those who have answered. Whoever is
+    /// only being rung does not.
+    pub fn engaged(&self) -> impl Iterator<Item = &str> {
+        let parts =
+            self.legs.values().filter(|leg| leg.is_up() || leg.signalling == Signalling::Incoming);
+        parts.filter_map(|leg| leg.account.as_deref())
+    }
+
     /// Notes SIP's Call-ID of an outgoing leg, for the record.
     pub fn set_sip_call_id(&mut self, leg: LegId, sip_call_id: String) {
         if let Some(leg) = self.legs.get_mut(&leg) {

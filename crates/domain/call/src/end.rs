@@ -25,6 +25,12 @@ impl Call {
         matches!(&self.script, Script::Over(ending) if ending.finished)
     }
 
+    /// Whether the call is over, and at most its record is awaited.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        matches!(self.script, Script::Over(_))
+    }
+
     /// Turns an unanswered caller away, or ends the call when it was answered after all.
     pub(crate) fn turn_away(&mut self, failure: &Failure, by: Party, now_ms: u64) {
         let caller = self.caller;

@@ -1,5 +1,6 @@
 use crate::{
-    AudioVerdict, CallRef, HangupCause, LegId, RecordingId, RecordingRecord, SupervisorMode,
+    AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, RecordingId, RecordingRecord,
+    SupervisorMode,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -135,6 +136,17 @@ pub enum LogEntry {
     Recording(Box<RecordingRecord>),
     /// The files of these recordings were deleted since they had been kept long enough.
     RecordingsExpired(Vec<PathBuf>),
+    /// An agent has another status.
+    AgentStatus {
+        /// Who.
+        agent: AgentId,
+        /// What it is.
+        status: AgentStatus,
+        /// The reason beside it.
+        reason: Option<String>,
+        /// When, milliseconds of Unix time.
+        at_ms: u64,
+    },
 }
 
 impl CallRecord {

@@ -7,11 +7,13 @@
 //! the sender.
 //! This implementation is in process. It opens no socket and decides nothing.
 
+mod centre;
 mod media_events;
 mod queue;
 mod shared;
 mod snapshots;
 
+pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting};
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MemberRole,
@@ -28,7 +30,9 @@ pub use shared::{GuestKey, Shared};
 pub use snapshots::{CallSnapshot, SnapshotChange, Unreadable, read_snapshot};
 
 use bytes::Bytes;
-use offhook_model::{CallRef, ForkId, ForkRequest, LegId, LogEntry, RecordingForm, SupervisorMode};
+use offhook_model::{
+    AgentId, CallRef, ForkId, ForkRequest, LegId, LogEntry, RecordingForm, SupervisorMode,
+};
 
 /// Messages waiting between edge and switch, in each direction.
 pub const SIP_QUEUE_MAX: usize = 16_384;
@@ -73,6 +77,10 @@ pub enum SwitchOrder {
     Fork(CallRef, ForkOrder),
     /// Do something with the conference of this number.
     Conference(String, ConferenceOrder),
+    /// Do something about an agent.
+    Agent(AgentId, AgentOrder),
+    /// Give a caller who waits another position in its queue, from 1.
+    MoveCaller(CallRef, usize),
     /// Take no new calls; those that run go on.
     Drain,
 }

@@ -1,5 +1,6 @@
+use crate::Centre;
 use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveConference, LiveFork};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
 use tokio::sync::watch;
 
@@ -22,6 +23,10 @@ pub struct Shared {
     forks: Arc<Mutex<BTreeMap<CallRef, Vec<LiveFork>>>>,
     live_conferences: Arc<Mutex<BTreeMap<String, LiveConference>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
+    centre: Centre,
+    /// Addresses-of-record that became reachable or unreachable since they were asked for.
+    reachable: Arc<Mutex<BTreeSet<Aor>>>,
+    reachability: Arc<watch::Sender<()>>,
     guest_key: GuestKey,
 }
 
@@ -35,8 +40,17 @@ impl Shared {
             forks: Arc::default(),
             live_conferences: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
+            centre: Centre::default(),
+            reachable: Arc::default(),
+            reachability: Arc::new(watch::Sender::new(())),
             guest_key,
         }
+    }
+
+    /// Agents and queues.
+    #[must_use]
+    pub fn centre(&self) -> &Centre {
+        &self.centre
     }
 
     /// The bindings of an address-of-record, those that have expired among them: the reader knows the time.
@@ -48,11 +62,28 @@ impl Shared {
     /// Replaces the bindings of an address-of-record; an empty list removes it.
     pub fn set_bindings(&self, aor: &Aor, bindings: Vec<Binding>) {
         let mut all = lock(&self.bindings);
-        if bindings.is_empty() {
-            all.remove(aor);
-        } else {
-            all.insert(aor.clone(), bindings);
+        let is_reachable = !bindings.is_empty();
+        let was_reachable = match is_reachable {
+            false => all.remove(aor).is_some(),
+            true => all.insert(aor.clone(), bindings).is_some(),
+        };
+        drop(all);
+        if is_reachable != was_reachable {
+            lock(&self.reachable).insert(aor.clone());
+            self.reachability.send_replace(());
         }
+    }
+
+    /// Tells when an address-of-record got its first binding or lost its last one.
+    #[must_use]
+    pub fn watch_reachability(&self) -> watch::Receiver<()> {
+        self.reachability.subscribe()
+    }
+
+    /// The addresses-of-record of which that is so since this was asked last. For one reader.
+    #[must_use]
+    pub fn take_reachability(&self) -> BTreeSet<Aor> {
+        std::mem::take(&mut lock(&self.reachable))
     }
 
     /// Every binding, for the API and the metrics.
@@ -136,6 +167,6 @@ impl Shared {
 }
 
 /// A panic while a map was held cannot leave it half changed: each method makes one change.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -10,10 +10,12 @@
 //! Moments are milliseconds of Unix time, durations are seconds, as `migrations/` says.
 
 mod active;
+mod agents;
 mod error;
 mod extensions;
 mod history;
 mod passwords;
+mod queues;
 mod recordings;
 mod records;
 mod seed;
@@ -26,12 +28,14 @@ mod users;
 mod writer;
 
 pub use active::{ACTIVE_CALLS_PERIOD, mirror_active_calls};
+pub use agents::AGENTS_MAX;
 pub use error::StoreError;
 pub use extensions::{EXTENSIONS_MAX, RING_TIMEOUT_S_DEFAULT};
 pub use history::{
     CallDetail, CallRow, DayFigures, HISTORY_LIMIT_MAX, HistoryCursor, HistoryFilter, HistoryPage,
 };
 pub use passwords::{PASSWORD_BYTES_MAX, random_password};
+pub use queues::QUEUES_MAX;
 pub use recordings::{RecordingFilter, RecordingRow};
 pub use seed::Administrator;
 pub use services::ServiceRow;

@@ -1,3 +1,4 @@
+use crate::agents::write_status;
 use crate::recordings::{expire_recordings, upsert_recording};
 use crate::store::to_sql;
 use crate::{Store, StoreError};
@@ -57,6 +58,10 @@ impl Store {
                 LogEntry::Recording(record) => upsert_recording(&mut transaction, record).await?,
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
+                }
+                LogEntry::AgentStatus { agent, status, reason, at_ms } => {
+                    let reason = reason.as_deref();
+                    write_status(&mut transaction, agent, *status, reason, *at_ms).await?;
                 }
             }
         }

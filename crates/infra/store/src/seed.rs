@@ -1,6 +1,7 @@
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
 use offhook_model::{
-    ConferenceSettings, Extension, GuestPolicy, RecordPolicy, Secret, Service, Target,
+    Agent, AgentId, AgentStatus, ConferenceSettings, Extension, GuestPolicy, Queue, QueueId,
+    RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
 };
 use std::ops::RangeInclusive;
 
@@ -20,6 +21,15 @@ const DEMO_GUEST_NUMBERS: [&str; 8] =
     ["6000", "9999", "555XXXX", "30XX", "9195", "9196", "9197", "9664"];
 /// The extension of the demo's supervisor.
 const DEMO_SUPERVISOR: &str = "1009";
+const DEMO_AGENTS: [&str; 4] = ["2001", "2002", "2003", "2004"];
+/// The demo's queues: name, what people call it, and who serves it.
+const DEMO_QUEUES: [(&str, &str, &[&str]); 3] = [
+    ("reception", "Reception", &DEMO_AGENTS),
+    ("sales", "Sales", &["2001", "2002"]),
+    ("support", "Support", &["2003", "2004"]),
+];
+const APOLOGY: &str =
+    "tts:We are sorry, nobody can take your call right now. Please try again later. Goodbye.";
 const DEMO_CONFERENCES: RangeInclusive<u32> = 3000..=3099;
 
 impl Store {
@@ -68,6 +78,12 @@ impl Store {
         for user in demo_users() {
             keep(self.create_user(&user).await)?;
         }
+        for agent in DEMO_AGENTS {
+            keep(self.create_agent(&demo_agent(agent)).await)?;
+        }
+        for (queue, name, agents) in DEMO_QUEUES {
+            keep(self.create_queue(&demo_queue(queue, name, agents)).await)?;
+        }
         let allowed = DEMO_GUEST_NUMBERS.map(str::to_owned).to_vec();
         self.set_guest_policy(&GuestPolicy { allowed }).await?;
         self.set_setting(DEMO_SEEDED, &true).await
@@ -93,6 +109,22 @@ fn demo_extension(number: u32) -> Extension {
     }
 }
 
+/// Online, so that whoever registers as an agent is called.
+fn demo_agent(id: &str) -> Agent {
+    Agent { status: AgentStatus::Online, ..Agent::new(id) }
+}
+
+fn demo_queue(id: &str, name: &str, agents: &[&str]) -> Queue {
+    let tier = |agent: &&str| Tier { agent: AgentId((*agent).to_owned()), level: 1, position: 1 };
+    Queue {
+        display_name: name.to_owned(),
+        tiers: agents.iter().map(tier).collect(),
+        join_when_empty: WhenEmpty::NoAgents,
+        overflow: Target::Play(APOLOGY.to_owned()),
+        ..Queue::new(id)
+    }
+}
+
 fn demo_users() -> Vec<NewUser> {
     let user = |username: &str, role, extension| NewUser {
         username: username.to_owned(),
@@ -114,12 +146,10 @@ fn demo_users() -> Vec<NewUser> {
 fn demo_services() -> [(&'static str, Service); 5] {
     let play = |prompt: &str| Service::Play { prompt: prompt.to_owned(), repeat: true };
     let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
-    let apology =
-        "tts:We are sorry, nobody can take your call right now. Please try again later. Goodbye.";
     let direct_call = Service::GoTo {
         welcome: Some(welcome.to_owned()),
-        target: Target::Extension("1001".to_owned()),
-        otherwise: Some(Target::Play(apology.to_owned())),
+        target: Target::Queue(QueueId("reception".to_owned())),
+        otherwise: Some(Target::Play(APOLOGY.to_owned())),
     };
     [
         ("6000", direct_call),

@@ -8,6 +8,7 @@
 //!
 //! The central types are [`ApiState`], what the handlers work with, and the `Problem` they answer with.
 
+mod agents;
 mod auth;
 mod calls;
 mod conferences;
@@ -23,6 +24,7 @@ mod health;
 mod moment;
 mod page;
 mod problem;
+mod queues;
 mod recording_audio;
 mod recording_orders;
 mod recordings;
@@ -32,6 +34,7 @@ mod services;
 mod session;
 mod supervise;
 mod system;
+mod target;
 mod throttle;
 mod token;
 mod users;

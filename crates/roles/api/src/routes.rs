@@ -1,8 +1,8 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, conferences, dashboard, docs, extensions, forks, health, recording_orders,
-    recordings, registrations, services, session, supervise, system, users,
+    agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, queues,
+    recording_orders, recordings, registrations, services, session, supervise, system, users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -32,6 +32,8 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "calls", description = "Calls in progress and calls that ended"),
         (name = "conferences", description = "Conferences in progress"),
         (name = "recordings", description = "What was said in calls"),
+        (name = "agents", description = "Who takes calls, and what they do"),
+        (name = "queues", description = "Where callers wait for an agent"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
         (name = "users", description = "Who may sign in"),
@@ -98,6 +100,15 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(conferences::unlock))
         .routes(routes!(conferences::play))
         .routes(routes!(conferences::record, conferences::stop_recording))
+        .routes(routes!(agents::list, agents::create))
+        .routes(routes!(agents::me))
+        .routes(routes!(agents::one, agents::change, agents::delete))
+        .routes(routes!(agents::set_status))
+        .routes(routes!(agents::finish_wrap_up))
+        .routes(routes!(agents::extend_wrap_up))
+        .routes(routes!(queues::list, queues::create))
+        .routes(routes!(queues::one, queues::change, queues::delete))
+        .routes(routes!(queues::move_caller))
         .routes(routes!(services::list))
         .routes(routes!(services::change))
         .routes(routes!(forks::start, forks::list, forks::stop_all))

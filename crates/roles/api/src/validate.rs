@@ -1,5 +1,6 @@
 use crate::problem::{FieldError, Problem};
 use offhook_store::PASSWORD_BYTES_MAX;
+use std::collections::BTreeMap;
 
 /// Digits of a number.
 const NUMBER_DIGITS: std::ops::RangeInclusive<usize> = 2..=20;
@@ -48,6 +49,15 @@ impl Check {
 
     pub fn ring_timeout(&mut self, field: &str, seconds: u32) {
         self.demand(RING_TIMEOUT_S.contains(&seconds), field, "5 to 300");
+    }
+
+    pub fn skills(&mut self, field: &str, skills: &BTreeMap<String, u8>) {
+        let is_skill = |(name, level): (&String, &u8)| {
+            let length = name.chars().count();
+            (1..=DISPLAY_NAME_CHARACTERS_MAX).contains(&length) && (1..=10).contains(level)
+        };
+        let allowed = "names of 1 to 64 characters, each with 1 to 10";
+        self.demand(skills.iter().all(is_skill), field, allowed);
     }
 
     pub fn demand(&mut self, good: bool, field: &str, allowed: &str) {

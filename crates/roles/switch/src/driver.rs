@@ -85,6 +85,9 @@ struct Driver {
 
 async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
     let mut directory = driver.links.shared.watch_directory();
+    let mut reachability = driver.links.shared.watch_reachability();
+    driver.note_devices();
+    driver.carry_out();
     let mut stopping = false;
     loop {
         // Timers wait for no queue: messages that keep coming would put them off without end.
@@ -100,6 +103,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
             }
             Some(order) = driver.links.orders.recv() => driver.obey(order),
             Ok(()) = directory.changed() => driver.take_directory(&directory),
+            Ok(()) = reachability.changed() => driver.take_reachability(),
             _ = stopped.changed(), if !stopping => {
                 stopping = true;
                 driver.switch.drain();
@@ -152,13 +156,42 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Agent(agent, order) => {
+                if !self.switch.agent(&agent, order, Instant::now()) {
+                    tracing::debug!(%agent, "asked of an agent what it cannot do");
+                }
+            }
+            SwitchOrder::MoveCaller(call, position) => {
+                if !self.switch.move_caller(&call, position, Instant::now()) {
+                    tracing::debug!(%call, "asked to move a caller who does not wait");
+                }
+            }
             SwitchOrder::Drain => self.switch.drain(),
         }
     }
 
     fn take_directory(&mut self, directory: &watch::Receiver<Arc<Directory>>) {
         let latest = directory.borrow().clone();
-        self.switch.set_directory(latest);
+        self.switch.set_directory(latest, Instant::now());
+        self.note_devices();
+    }
+
+    /// Tells which agents have devices, of all of them.
+    fn note_devices(&mut self) {
+        let directory = self.links.shared.directory();
+        for agent in directory.agents.values() {
+            let aor = directory.aor(&agent.extension);
+            let is_reachable = aor.is_some_and(|aor| !self.links.shared.bindings(&aor).is_empty());
+            self.switch.set_reachable(&agent.extension, is_reachable, Instant::now());
+        }
+    }
+
+    /// The same of those whose first device came or whose last one went.
+    fn take_reachability(&mut self) {
+        for aor in self.links.shared.take_reachability() {
+            let is_reachable = !self.links.shared.bindings(&aor).is_empty();
+            self.switch.set_reachable(aor.user(), is_reachable, Instant::now());
+        }
     }
 
     fn carry_out(&mut self) {
@@ -181,6 +214,11 @@ impl Driver {
                     self.links.shared.set_live_conference(conference);
                 }
                 Output::Live(call) => self.links.shared.set_live_call(call),
+                Output::Agent(agent) => self.links.shared.centre().set_agent(*agent),
+                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
+                Output::Queue(queue) => self.links.shared.centre().set_queue(*queue),
+                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
+                Output::QueueEvent(event) => tracing::debug!(?event, "in a queue"),
                 Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
                 Output::Log(entry) => {
                     if let LogEntry::Call(record) = &entry {

@@ -4,6 +4,7 @@ mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
+mod queues;
 mod recordings;
 mod signalling;
 mod supervising;
@@ -16,17 +17,18 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
-use offhook_bus::{ForkOrder, RecordingOrder, SipMessage};
+use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
-    Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause, LegId,
-    LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, RecordingCommand,
-    RecordingEvent, RecordingSource,
+    AgentId, Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause,
+    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, QueueId,
+    RecordingCommand, RecordingEvent, RecordingSource,
 };
 use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
+use queues::Queues;
 use recordings::{Recordings, Usual};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -57,6 +59,16 @@ pub enum Output {
     Forks(CallRef, Vec<LiveFork>),
     /// How a conference stands; without members it is over.
     LiveConference(LiveConference),
+    /// How an agent stands.
+    Agent(Box<LiveAgent>),
+    /// An agent is no more.
+    AgentGone(AgentId),
+    /// How a queue stands.
+    Queue(Box<LiveQueue>),
+    /// A queue is no more.
+    QueueGone(QueueId),
+    /// What happened in a queue or to an agent.
+    QueueEvent(offhook_acd::QueueEvent),
     /// A call is over, or a recording began or ended: what is to be written down.
     Log(LogEntry),
 }
@@ -94,6 +106,7 @@ pub struct Switch {
     deadlines: BTreeSet<(u64, u32)>,
     legs: Legs,
     conferences: Conferences,
+    queues: Queues,
     forks: Forks,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
@@ -121,12 +134,15 @@ impl Switch {
             ..SessionTimerConfig::default()
         });
         let boot = u64::from_le_bytes(setup.seed[..8].try_into().expect("eight bytes"));
+        let mut queues = Queues::new(boot.rotate_left(31));
+        queues.configure(&Directory::default(), &setup.directory, setup.unix_ms);
         Self {
             agent: UserAgent::new(agent_config, setup.seed),
             calls: HashMap::new(),
             deadlines: BTreeSet::new(),
             legs: Legs::default(),
             conferences: Conferences::default(),
+            queues,
             forks: Forks::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
@@ -156,8 +172,11 @@ impl Switch {
     }
 
     /// Puts another directory in force, for calls that come from here on.
-    pub fn set_directory(&mut self, directory: Arc<Directory>) {
+    pub fn set_directory(&mut self, directory: Arc<Directory>, now: Instant) {
+        let now_ms = self.unix_ms(now);
+        self.queues.configure(&self.directory, &directory, now_ms);
         self.directory = directory;
+        self.drain_queues(now);
     }
 
     /// Takes no new calls; those that run go on.
@@ -194,12 +213,14 @@ impl Switch {
         }
         if let MediaEvent::Dtmf { leg, digit, duration_ms } = &event {
             self.handle_supervised_key(*leg, *digit, *duration_ms, now);
+            self.queues.key(*leg, *digit, now_ms);
         }
         let wanted = self.conferences.handle_media(&event);
         if let Some(leg) = event.leg() {
             self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
         }
         self.carry_out_for_conference(wanted, now);
+        self.drain_queues(now);
     }
 
     /// Where the extension of an [`Output::Lookup`] is bound.
@@ -301,19 +322,22 @@ impl Switch {
             self.deadlines.pop_first();
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
+        self.run_queue_timers(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
-        let call = self.deadlines.first().map(|(due, _)| self.instant(*due));
-        agent.into_iter().chain(call).min()
+        let call = self.deadlines.first().map(|(due, _)| *due);
+        let due = call.into_iter().chain(self.queues.poll_timeout()).min();
+        agent.into_iter().chain(due.map(|due| self.instant(due))).min()
     }
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
     pub fn poll_output(&mut self) -> Option<Output> {
-        self.outputs.pop_front().or_else(|| self.poll_conference())
+        let output = self.outputs.pop_front();
+        output.or_else(|| self.poll_conference()).or_else(|| self.poll_queue_change())
     }
 
     fn unix_ms(&self, now: Instant) -> u64 {
@@ -393,16 +417,20 @@ impl Switch {
     /// others do not notice.
     fn step(&mut self, serial: u32, now: Instant, change: impl FnOnce(&mut Call)) {
         let Some(mut call) = self.calls.remove(&serial) else { return };
+        let engaged = self.queues.agents_in(&call);
         if let Some(due) = call.poll_timeout() {
             self.deadlines.remove(&(due, serial));
         }
         if catch_unwind(AssertUnwindSafe(|| change(&mut call))).is_err() {
+            self.queues.note_engaged(serial, &engaged, &[], self.unix_ms(now));
             self.abandon(&call, now);
             return;
         }
         while let Some(action) = call.poll_output() {
             self.carry_out(&mut call, action, now);
         }
+        let still_engaged = self.queues.agents_in(&call);
+        self.queues.note_engaged(serial, &engaged, &still_engaged, self.unix_ms(now));
         if call.is_finished() {
             self.forks.forget(call.reference());
             self.legs.forget(serial);
@@ -414,6 +442,7 @@ impl Switch {
             self.calls.insert(serial, call);
         }
         self.drain_agent(now);
+        self.drain_queues(now);
     }
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
@@ -437,11 +466,16 @@ impl Switch {
                 let decision = resolve(&target, &self.directory);
                 call.handle_decision(decision, self.unix_ms(now));
             }
-            Action::EnterMenu { .. }
-            | Action::LeaveMenu { .. }
-            | Action::JoinQueue { .. }
-            | Action::LeaveQueue { .. }
-            | Action::Offer(..) => {}
+            Action::EnterMenu { .. } | Action::LeaveMenu { .. } => {}
+            Action::JoinQueue { leg, queue } => {
+                let music = self.directory.queues.get(&queue).map(|queue| queue.music.clone());
+                music.into_iter().for_each(|music| call.handle_joined(music));
+                self.queues.join(call, leg, queue, self.unix_ms(now));
+            }
+            Action::LeaveQueue { leg } => self.queues.leave(call, leg, self.unix_ms(now)),
+            Action::Offer(offer, report) => {
+                self.queues.report(offer, &report, self.unix_ms(now));
+            }
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();

@@ -2,15 +2,17 @@
 #![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
 
 use bytes::Bytes;
-use offhook_bus::{ForkOrder, SipMessage};
+use offhook_acd::QueueEvent;
+use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
-    Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy, LegId,
-    LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
-    RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport, Transport,
+    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy,
+    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
+    QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport,
+    Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -33,6 +35,10 @@ pub struct Desk {
     /// What the media role refuses the next answer with.
     pub refuse_answer: Option<MediaRefusal>,
     pub forks: Vec<LiveFork>,
+    pub statuses: Vec<LogEntry>,
+    pub agents: BTreeMap<AgentId, LiveAgent>,
+    pub queues: BTreeMap<QueueId, LiveQueue>,
+    pub queue_events: Vec<QueueEvent>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
     sent: VecDeque<Bytes>,
@@ -66,6 +72,10 @@ impl Desk {
             live: Vec::new(),
             refuse_answer: None,
             forks: Vec::new(),
+            statuses: Vec::new(),
+            agents: BTreeMap::new(),
+            queues: BTreeMap::new(),
+            queue_events: Vec::new(),
             conference: None,
             sent: VecDeque::new(),
             now,
@@ -82,7 +92,8 @@ impl Desk {
     pub fn change_directory(&mut self, change: impl FnOnce(&mut Directory)) {
         let mut directory = directory();
         change(&mut directory);
-        self.switch.set_directory(Arc::new(directory));
+        self.switch.set_directory(Arc::new(directory), self.now);
+        self.carry_out();
     }
 
     pub fn media(&mut self, event: MediaEvent) {
@@ -105,6 +116,20 @@ impl Desk {
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
+                Output::Log(entry @ LogEntry::AgentStatus { .. }) => self.statuses.push(entry),
+                Output::Agent(agent) => {
+                    self.agents.insert(agent.view.id.clone(), *agent);
+                }
+                Output::Queue(queue) => {
+                    self.queues.insert(queue.view.id.clone(), *queue);
+                }
+                Output::AgentGone(agent) => {
+                    self.agents.remove(&agent);
+                }
+                Output::QueueGone(queue) => {
+                    self.queues.remove(&queue);
+                }
+                Output::QueueEvent(event) => self.queue_events.push(event),
             }
         }
     }

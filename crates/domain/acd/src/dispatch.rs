@@ -1,0 +1,129 @@
+use crate::agent::Rank;
+use crate::callers::Departure;
+use crate::entry::{Entry, Place};
+use crate::queue::QueueRow;
+use crate::{Acd, AgentIx, EntryId, Overflow};
+use offhook_model::Strategy;
+use std::cmp::Reverse;
+
+impl Acd {
+    /// Offers whoever can be offered to whoever can be asked, and says which views are other ones.
+    ///
+    /// Before each input no caller waits beside an agent who could take it. So only those agents and callers
+    /// need a look for whom something has changed: agents first, each for the caller who comes first.
+    pub(crate) fn settle(&mut self) {
+        self.send_overdue_on();
+        while let Some(agent) = self.freed.pop_first() {
+            self.serve(agent);
+        }
+        for entry in self.unserved_in_order() {
+            self.offer_to_idle(entry);
+        }
+        self.tell_changes();
+    }
+
+    fn send_overdue_on(&mut self) {
+        let is_to_go = |id: &&EntryId| {
+            self.entries.get(id).is_some_and(|entry| entry.is_overdue && entry.offers.is_empty())
+        };
+        let overdue: Vec<EntryId> = self.unserved.iter().filter(is_to_go).copied().collect();
+        for entry in overdue {
+            self.depart(entry, &Departure::SentOn(Overflow::MaxWait));
+        }
+    }
+
+    fn unserved_in_order(&mut self) -> Vec<EntryId> {
+        let mut unserved: Vec<EntryId> = std::mem::take(&mut self.unserved).into_iter().collect();
+        if unserved.len() > 1 {
+            unserved.sort_by_cached_key(|id| {
+                self.entries.get(id).and_then(|entry| {
+                    let queue = self.queues.get(&entry.queue)?;
+                    Some((Reverse(queue.config.weight), entry.place()))
+                })
+            });
+        }
+        unserved
+    }
+
+    /// Finds callers for an agent until it can take no more. Who is asked for them is for their queue to
+    /// decide: another agent may have been freed at the same time.
+    fn serve(&mut self, ix: AgentIx) {
+        while self.agents.get(&ix).is_some_and(|row| row.indexed.is_available) {
+            let Some(entry) = self.first_for(ix) else { return };
+            if !self.offer_to_idle(entry) {
+                debug_assert!(false, "an agent suits a caller, and the caller no agent");
+                return;
+            }
+        }
+    }
+
+    /// The caller who comes first among those whom this agent could take.
+    fn first_for(&self, ix: AgentIx) -> Option<EntryId> {
+        let row = self.agents.get(&ix)?;
+        let first_of = |queue: &QueueRow| -> Option<(Reverse<u32>, Place)> {
+            let rank = queue.seats.get(&ix)?.rank?;
+            let suits = |place: &&Place| {
+                let entry = self.entries.get(&place.entry);
+                entry.is_some_and(|entry| self.suits(entry, queue, &rank))
+            };
+            let first = queue.waiting.iter().find(suits)?;
+            Some((Reverse(queue.config.weight), *first))
+        };
+        let queues = row.queues.iter().filter_map(|queue| self.queues.get(queue));
+        queues.filter_map(first_of).min().map(|(_, place)| place.entry)
+    }
+
+    /// Whether an agent who is available may be asked for this caller.
+    pub(crate) fn suits(&self, entry: &Entry, queue: &QueueRow, rank: &Rank) -> bool {
+        // Where all are rung at once, those of a higher level wait until nobody of a lower one is rung.
+        entry.rung.is_none_or(|rung| rank.group <= rung)
+            && self
+                .agents
+                .get(&rank.agent)
+                .is_some_and(|row| entry.suits(&queue.config, rank.agent, &row.config))
+    }
+
+    /// Offers a caller to whom its queue's strategy chooses. `false` when there is nobody.
+    fn offer_to_idle(&mut self, id: EntryId) -> bool {
+        let chosen = self.choose(id);
+        for agent in &chosen {
+            self.make_offer(id, *agent);
+        }
+        !chosen.is_empty()
+    }
+
+    fn choose(&mut self, id: EntryId) -> Vec<AgentIx> {
+        let Some(entry) = self.entries.get(&id) else { return Vec::new() };
+        let Some(queue) = self.queues.get(&entry.queue) else { return Vec::new() };
+        if !queue.waiting.contains(&entry.place()) {
+            return Vec::new();
+        }
+        let suits = |rank: &&Rank| self.suits(entry, queue, rank);
+        let Some(first) = queue.idle.iter().find(suits) else { return Vec::new() };
+        let group = first.group;
+        let of_group = || {
+            let from_first = queue.idle.range(*first..).take_while(move |rank| rank.group == group);
+            from_first.filter(suits)
+        };
+        match queue.config.strategy {
+            Strategy::LongestIdle
+            | Strategy::FewestCalls
+            | Strategy::LeastTalkTime
+            | Strategy::TopDown => vec![first.agent],
+            Strategy::RingAll => of_group().map(|rank| rank.agent).collect(),
+            Strategy::RoundRobin => queue.next_in_turn(group, suits).into_iter().collect(),
+            Strategy::SkillBased => {
+                let proficiency = |rank: &&Rank| {
+                    let row = self.agents.get(&rank.agent);
+                    row.map_or(0, |row| entry.proficiency(&queue.config, &row.config))
+                };
+                let best = of_group().max_by_key(|rank| (proficiency(rank), Reverse(**rank)));
+                best.map(|rank| rank.agent).into_iter().collect()
+            }
+            Strategy::Random => {
+                let all: Vec<AgentIx> = of_group().map(|rank| rank.agent).collect();
+                vec![all[self.rng.below(all.len())]]
+            }
+        }
+    }
+}

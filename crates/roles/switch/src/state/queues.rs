@@ -1,0 +1,317 @@
+//! Queues: callers wait in the ACD, which says which agents are rung for them.
+
+use super::{Output, Switch, serial_in, serial_of};
+use offhook_acd::{Acd, CallKey, Join, Left, OfferFailure, Output as Wish, WithdrawReason};
+use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting};
+use offhook_call::{Call, Failure, OfferReport, Offered};
+use offhook_model::{
+    AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, QueueId,
+    Target,
+};
+use std::collections::{BTreeSet, HashMap};
+use std::time::Instant;
+
+/// The queues of this node, and what the ACD is not told of them.
+#[derive(Debug)]
+pub(super) struct Queues {
+    acd: Acd,
+    /// The agents by the extensions at which they are rung.
+    by_extension: HashMap<String, AgentId>,
+    /// Since when a party waits, or has waited: one whose agent could not be connected keeps its place.
+    since_ms: HashMap<LegId, u64>,
+    /// Whether what the ACD wants is being done.
+    is_hearing: bool,
+    changed_agents: BTreeSet<AgentId>,
+    changed_queues: BTreeSet<QueueId>,
+}
+
+impl Queues {
+    pub(super) fn new(seed: u64) -> Self {
+        Self {
+            acd: Acd::new(seed),
+            by_extension: HashMap::new(),
+            since_ms: HashMap::new(),
+            is_hearing: false,
+            changed_agents: BTreeSet::new(),
+            changed_queues: BTreeSet::new(),
+        }
+    }
+
+    /// Takes what the directory says of queues and agents.
+    pub(super) fn configure(&mut self, before: &Directory, directory: &Directory, now_ms: u64) {
+        self.acd.configure(&directory.queues, &directory.agents, now_ms);
+        let agents = directory.agents.values();
+        self.by_extension =
+            agents.map(|agent| (agent.extension.clone(), agent.id.clone())).collect();
+        self.changed_queues.extend(before.queues.keys().chain(directory.queues.keys()).cloned());
+        self.changed_agents.extend(before.agents.keys().chain(directory.agents.keys()).cloned());
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<u64> {
+        self.acd.poll_timeout()
+    }
+
+    /// The agents who take part in a call.
+    pub(super) fn agents_in(&self, call: &Call) -> Vec<AgentId> {
+        call.engaged().filter_map(|account| self.by_extension.get(account)).cloned().collect()
+    }
+
+    /// Somebody has come into the call, or gone.
+    pub(super) fn note_engaged(
+        &mut self,
+        call: u32,
+        before: &[AgentId],
+        after: &[AgentId],
+        now_ms: u64,
+    ) {
+        for agent in before.iter().filter(|agent| !after.contains(agent)) {
+            self.acd.end_call(agent, CallKey(call), now_ms);
+        }
+        for agent in after.iter().filter(|agent| !before.contains(agent)) {
+            self.acd.begin_call(agent, CallKey(call), now_ms);
+        }
+    }
+
+    /// A party comes to wait, or waits again.
+    pub(super) fn join(&mut self, call: &Call, leg: LegId, queue: QueueId, now_ms: u64) {
+        let joined_at_ms = *self.since_ms.entry(leg).or_insert(now_ms);
+        self.acd.join(
+            Join {
+                caller: leg,
+                call: CallKey(serial_of(leg)),
+                queue,
+                number: call.number(leg).unwrap_or_default().to_owned(),
+                priority: 0,
+                skills: std::collections::BTreeMap::new(),
+                last_agent: None,
+                joined_at_ms: Some(joined_at_ms),
+            },
+            now_ms,
+        );
+    }
+
+    /// A party waits no longer.
+    pub(super) fn leave(&mut self, call: &Call, leg: LegId, now_ms: u64) {
+        let is_over = call.has_ended();
+        self.acd.leave(leg, if is_over { Left::HungUp } else { Left::Moved }, now_ms);
+        if is_over || call.talking().is_none() {
+            self.since_ms.remove(&leg);
+        }
+    }
+
+    /// How an offer goes.
+    pub(super) fn report(&mut self, offer: OfferId, report: &OfferReport, now_ms: u64) {
+        let offer = offhook_acd::OfferId(offer.0);
+        match report {
+            OfferReport::Ringing => self.acd.offer_ringing(offer, now_ms),
+            OfferReport::Answered => self.acd.offer_answered(offer, now_ms),
+            OfferReport::Failed(failure) => {
+                self.acd.offer_failed(offer, why_not(failure), now_ms);
+            }
+        }
+    }
+
+    pub(super) fn key(&mut self, leg: LegId, key: char, now_ms: u64) {
+        if self.acd.queue_of(leg).is_some() {
+            self.acd.key(leg, key, now_ms);
+        }
+    }
+
+    /// Whether one of the devices of an extension is registered.
+    pub(super) fn set_reachable(&mut self, extension: &str, is_reachable: bool, now_ms: u64) {
+        if let Some(agent) = self.by_extension.get(extension) {
+            self.acd.set_reachable(agent, is_reachable, now_ms);
+        }
+    }
+}
+
+/// What an agent's device says of an offer.
+fn why_not(failure: &Failure) -> OfferFailure {
+    match failure.status {
+        486 | 600 | 603 => OfferFailure::Refused,
+        404 | 408 | 410 | 430 | 480 => OfferFailure::Unreachable,
+        _ => OfferFailure::Fault,
+    }
+}
+
+impl Switch {
+    /// Does what is asked about an agent; false when there is none, or when it does not fit its state.
+    pub fn agent(&mut self, agent: &AgentId, order: AgentOrder, now: Instant) -> bool {
+        let now_ms = self.unix_ms(now);
+        let acd = &mut self.queues.acd;
+        let done = match order {
+            AgentOrder::Status(status, reason) => {
+                let set = acd.set_status(agent, status, reason.clone(), now_ms).is_ok();
+                if set {
+                    self.write_status_down(agent.clone(), status, reason, now_ms);
+                }
+                set
+            }
+            AgentOrder::FinishWrapUp => acd.finish_wrap_up(agent, now_ms).is_ok(),
+            AgentOrder::ExtendWrapUp(by_ms) => acd.extend_wrap_up(agent, by_ms, now_ms).is_ok(),
+        };
+        self.drain_queues(now);
+        done
+    }
+
+    /// Gives a caller who waits another position; false when it does not wait.
+    pub fn move_caller(&mut self, call: &CallRef, position: usize, now: Instant) -> bool {
+        let now_ms = self.unix_ms(now);
+        let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
+        let Some((_, leg)) = known.and_then(Call::waits_in) else { return false };
+        let moved = self.queues.acd.move_caller(leg, position, now_ms).is_ok();
+        self.drain_queues(now);
+        moved
+    }
+
+    /// Whether one of the devices of an extension is registered.
+    pub fn set_reachable(&mut self, extension: &str, is_reachable: bool, now: Instant) {
+        let now_ms = self.unix_ms(now);
+        self.queues.set_reachable(extension, is_reachable, now_ms);
+        self.drain_queues(now);
+    }
+
+    /// What is wrong with the queues and must never be. For metrics and audits.
+    #[must_use]
+    pub fn audit_queues(&self, now: Instant) -> Vec<offhook_acd::Violation> {
+        self.queues.acd.audit(self.unix_ms(now))
+    }
+
+    pub(super) fn run_queue_timers(&mut self, now: Instant) {
+        let now_ms = self.unix_ms(now);
+        self.queues.acd.handle_timeout(now_ms);
+        self.drain_queues(now);
+    }
+
+    /// Does what the ACD wants until it wants no more. That leads to steps of calls, and these to more of it:
+    /// it is done in its turn by the outermost of these functions.
+    pub(super) fn drain_queues(&mut self, now: Instant) {
+        if std::mem::replace(&mut self.queues.is_hearing, true) {
+            return;
+        }
+        while let Some(wish) = self.queues.acd.poll_output() {
+            self.carry_out_for_queue(wish, now);
+        }
+        self.queues.is_hearing = false;
+    }
+
+    fn carry_out_for_queue(&mut self, wish: Wish, now: Instant) {
+        match wish {
+            Wish::Offer { caller: Some(caller), .. } => self.ring_agent(caller, wish, now),
+            Wish::Withdraw { offer, caller: Some(caller), why } => {
+                let cause = withdrawal_cause(why);
+                self.step(serial_of(caller), now, |call| {
+                    call.handle_withdrawal(OfferId(offer.0), cause);
+                });
+            }
+            Wish::Announce { caller, position, expected_wait_ms, comfort } => {
+                let words = announcement(position, expected_wait_ms);
+                let prompts: Vec<_> = words.iter().chain(&comfort).map(String::as_str).collect();
+                self.step(serial_of(caller), now, |call| call.announce(&prompts));
+            }
+            Wish::SendOn { caller, queue, target, why } => {
+                tracing::info!(%caller, %queue, ?why, "a caller is sent on from its queue");
+                self.step(serial_of(caller), now, |call| call.send_on(target, None));
+            }
+            Wish::CallbackTaken { caller, .. } => {
+                let goodbye = Target::Play(CALLBACK_TAKEN.to_owned());
+                self.step(serial_of(caller), now, |call| call.send_on(goodbye, None));
+            }
+            Wish::AgentChanged(agent) => {
+                self.queues.changed_agents.insert(agent);
+            }
+            Wish::QueueChanged(queue) => {
+                self.queues.changed_queues.insert(queue);
+            }
+            Wish::StatusChanged { agent, status, reason } => {
+                let now_ms = self.unix_ms(now);
+                self.write_status_down(agent, status, reason, now_ms);
+            }
+            Wish::Event(event) => self.outputs.push_back(Output::QueueEvent(event)),
+            Wish::Offer { caller: None, .. }
+            | Wish::Withdraw { caller: None, .. }
+            | Wish::Connect { .. }
+            | Wish::CallBack { .. }
+            | Wish::CallbackDropped { .. } => {}
+        }
+    }
+
+    fn ring_agent(&mut self, caller: LegId, wish: Wish, now: Instant) {
+        let Wish::Offer { offer, agent, extension, auto_answer, queue, waited_ms, .. } = wish
+        else {
+            return;
+        };
+        tracing::info!(%caller, %queue, %agent, waited_ms, "a caller is offered to an agent");
+        let known = self.directory.queues.get(&queue);
+        let queue_name = known.map_or_else(|| queue.0.clone(), |known| known.display_name.clone());
+        let offered =
+            Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
+        self.step(serial_of(caller), now, |call| call.handle_offer(extension, offered));
+    }
+
+    fn write_status_down(
+        &mut self,
+        agent: AgentId,
+        status: AgentStatus,
+        reason: Option<String>,
+        at_ms: u64,
+    ) {
+        let entry = LogEntry::AgentStatus { agent, status, reason, at_ms };
+        self.outputs.push_back(Output::Log(entry));
+    }
+
+    /// The next agent or queue that is other than it was when it was shown.
+    pub(super) fn poll_queue_change(&mut self) -> Option<Output> {
+        if let Some(agent) = self.queues.changed_agents.pop_first() {
+            let live = self.live_agent(&agent);
+            return Some(
+                live.map_or(Output::AgentGone(agent), |live| Output::Agent(Box::new(live))),
+            );
+        }
+        let queue = self.queues.changed_queues.pop_first()?;
+        let live = self.live_queue(&queue);
+        Some(live.map_or(Output::QueueGone(queue), |live| Output::Queue(Box::new(live))))
+    }
+
+    fn live_agent(&self, agent: &AgentId) -> Option<LiveAgent> {
+        let view = self.queues.acd.agent(agent)?;
+        let calls = view.calls.iter().map(|call| self.reference(call.call.0)).collect();
+        Some(LiveAgent { view, calls })
+    }
+
+    fn live_queue(&self, queue: &QueueId) -> Option<LiveQueue> {
+        let view = self.queues.acd.queue(queue)?;
+        let waiting = self.queues.acd.waiting(queue).into_iter();
+        let waiting = waiting.map(|view| LiveWaiting { call: self.reference(view.call.0), view });
+        Some(LiveQueue { view, waiting: waiting.collect() })
+    }
+}
+
+/// What a caller hears who has asked to be called back.
+const CALLBACK_TAKEN: &str =
+    "tts:Thank you. You keep your place, and we will call you back. Goodbye.";
+
+/// Why the agent's device stops ringing, as its call list is to show it.
+fn withdrawal_cause(why: WithdrawReason) -> HangupCause {
+    match why {
+        WithdrawReason::AnsweredElsewhere => HangupCause::NON_SELECTED_USER_CLEARING,
+        WithdrawReason::NoAnswer => HangupCause::NO_ANSWER,
+        WithdrawReason::CallerLeft
+        | WithdrawReason::AgentGone
+        | WithdrawReason::AgentBusy
+        | WithdrawReason::TooLate => HangupCause::NORMAL_CLEARING,
+    }
+}
+
+/// The words that tell a caller how it stands.
+fn announcement(position: Option<usize>, expected_wait_ms: Option<u64>) -> Vec<String> {
+    let place = position.map(|position| match position {
+        1 => "tts:You are next in line.".to_owned(),
+        other => format!("tts:You are number {other} in line."),
+    });
+    let wait = expected_wait_ms.map(|wait_ms| match wait_ms.div_ceil(60_000) {
+        0 | 1 => "tts:The expected wait is less than one minute.".to_owned(),
+        minutes => format!("tts:The expected wait is about {minutes} minutes."),
+    });
+    place.into_iter().chain(wait).collect()
+}
