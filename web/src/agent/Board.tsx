@@ -2,7 +2,6 @@ import { Button, Menu, Text, Title } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
 import { type ActiveCall, type Agent, finishWrapUp, setStatus } from "../api/desk.ts";
 import { clock, guestName } from "../portal/words.ts";
-import { failureFromApi } from "../softphone/index.ts";
 import { Answered } from "./Answered.tsx";
 import { nextWords } from "./agent-words.ts";
 import classes from "./Desk.module.css";
@@ -14,6 +13,7 @@ import { Pill, StateBadge } from "./StateBadge.tsx";
 import { Choices } from "./StatusControl.tsx";
 import { modeWords, SuperviseMenu } from "./SuperviseMenu.tsx";
 import { useSince } from "./use-since.ts";
+import { whyNot } from "./why-not.ts";
 
 /** What a supervisor watches: queues with who waits, agents, and calls in progress. */
 export function Board() {
@@ -100,7 +100,7 @@ function AgentRow({ agent }: { agent: Agent }) {
       <StatusMenu agent={agent} />
       {finish.error && (
         <Text size="xs" c="red" role="alert" className={classes.whole}>
-          {failureFromApi(finish.error).title}
+          {whyNot(finish.error)}
         </Text>
       )}
     </li>
@@ -132,7 +132,7 @@ function StatusMenu({ agent }: { agent: Agent }) {
       </Menu>
       {change.error && (
         <Text size="xs" c="red" role="alert" className={classes.whole}>
-          {failureFromApi(change.error).title}
+          {whyNot(change.error)}
         </Text>
       )}
     </>

@@ -1,11 +1,12 @@
 import { Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { mergeCalls } from "../api/desk.ts";
 import { clock } from "../portal/words.ts";
-import { type Call, failureFromApi, isTransferring, useSoftphone } from "../softphone/index.ts";
+import { type Call, isTransferring, useSoftphone } from "../softphone/index.ts";
 import { callRefOf } from "./call-refs.ts";
 import { useDesk } from "./desk-context.ts";
 import { KEYS, useDeed, useOwnAgent } from "./desk-queries.ts";
 import { ScreenPop } from "./ScreenPop.tsx";
+import { whyNot } from "./why-not.ts";
 
 /** What an agent sees of a call beside who it is: the queue, the customer's page, and a consultation. */
 export function CallDetails({ call }: { call: Call }) {
@@ -72,7 +73,7 @@ function Consultation({ call }: { call: Call }) {
       </Group>
       {merge.error && (
         <Text size="sm" c="red" role="alert">
-          The calls were not joined. {failureFromApi(merge.error).title}.
+          The calls were not joined. {whyNot(merge.error)}
         </Text>
       )}
     </Stack>

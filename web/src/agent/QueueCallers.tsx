@@ -2,10 +2,11 @@ import { ActionIcon, Text } from "@mantine/core";
 import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
 import { moveCaller, type Queue, type QueueCaller } from "../api/desk.ts";
 import { guestName } from "../portal/words.ts";
-import { failureFromApi } from "../softphone/index.ts";
+import { queueName } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 import { KEYS, useDeed } from "./desk-queries.ts";
 import { useSince } from "./use-since.ts";
+import { whyNot } from "./why-not.ts";
 
 /** Callers of a queue that are shown; the others are counted. */
 const CALLERS_MAX = 10;
@@ -25,7 +26,7 @@ export function QueueCallers({ queue }: { queue: Queue }) {
   if (callers.length === 0) return null;
   return (
     <>
-      <ol className={classes.callers} aria-label={`Callers of ${queue.display_name}`}>
+      <ol className={classes.callers} aria-label={`Callers of ${queueName(queue)}`}>
         {callers.slice(0, CALLERS_MAX).map((caller) => (
           <Caller
             key={caller.call}
@@ -43,7 +44,7 @@ export function QueueCallers({ queue }: { queue: Queue }) {
       )}
       {error && (
         <Text size="xs" c="red" role="alert">
-          The caller was not moved. {failureFromApi(error).title}.
+          The caller was not moved. {whyNot(error)}
         </Text>
       )}
     </>
@@ -71,6 +72,7 @@ function Caller({
         <span className={`${classes.faint} ${classes.clock}`}>
           {waits}
           {caller.offered_to.length > 0 && " · rings"}
+          {caller.is_callback && " · is called back"}
         </span>
       </span>
       <ActionIcon

@@ -3,7 +3,7 @@ import { type ReactNode, useEffect, useState } from "react";
 import type { Queue } from "../api/desk.ts";
 import { clock } from "../portal/words.ts";
 import { Answered } from "./Answered.tsx";
-import { percent } from "./agent-words.ts";
+import { percent, queueName } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 import { useOwnAgent, useQueues } from "./desk-queries.ts";
 
@@ -52,7 +52,7 @@ export function QueueTile({
       data-queue={queue.id}
     >
       <Text fw={650}>
-        {queue.display_name}
+        {queueName(queue)}
         {own && (
           <Text component="span" size="xs" c="dimmed">
             {" "}
@@ -112,5 +112,5 @@ function useLongestWait({ live }: Queue): number {
     const timer = setInterval(() => setNow(Date.now()), 1000);
     return () => clearInterval(timer);
   }, [counts]);
-  return live.longest_wait_s + Math.max(0, Math.floor((now - told.at) / 1000));
+  return (live.longest_wait_s ?? 0) + Math.max(0, Math.floor((now - told.at) / 1000));
 }

@@ -1,11 +1,11 @@
 import { Button, Menu, Text } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
 import { type Agent, type AgentStatus, setStatus } from "../api/desk.ts";
-import { failureFromApi } from "../softphone/index.ts";
 import { nextWords, stateColour, stateWords, statusWords } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 import { KEYS, useDeed, useReasons } from "./desk-queries.ts";
 import { useSince } from "./use-since.ts";
+import { whyNot } from "./why-not.ts";
 
 interface Choice {
   status: AgentStatus;
@@ -56,7 +56,7 @@ export function StatusControl({ agent }: { agent: Agent }) {
       </Menu>
       {error && (
         <Text size="xs" c="red" role="alert">
-          Your status was not changed. {failureFromApi(error).title}.
+          Your status was not changed. {whyNot(error)}
         </Text>
       )}
     </div>

@@ -8,9 +8,9 @@ import {
   supervise,
   takeOver,
 } from "../api/desk.ts";
-import { failureFromApi } from "../softphone/index.ts";
 import { useDesk } from "./desk-context.ts";
 import { KEYS, useDeed } from "./desk-queries.ts";
+import { whyNot } from "./why-not.ts";
 
 const MODES: [mode: SupervisorMode, name: string, what: string][] = [
   ["listen", "Listen", "You hear both, nobody hears you"],
@@ -69,7 +69,7 @@ export function SuperviseMenu({ call }: { call: ActiveCall }) {
       </Menu>
       {error && (
         <Text size="xs" c="red" role="alert">
-          {failureFromApi(error).detail ?? failureFromApi(error).title}
+          {whyNot(error)}
         </Text>
       )}
     </>

@@ -3,10 +3,11 @@ import { IconPlayerPlay } from "@tabler/icons-react";
 import { useState } from "react";
 import { deleteVoicemail, markVoicemail, type Voicemail, voicemailAudio } from "../api/desk.ts";
 import { clock } from "../portal/words.ts";
-import { failureFromApi, useSoftphone } from "../softphone/index.ts";
+import { useSoftphone } from "../softphone/index.ts";
 import { Answered } from "./Answered.tsx";
 import classes from "./Desk.module.css";
 import { KEYS, useDeed, useVoicemails } from "./desk-queries.ts";
+import { whyNot } from "./why-not.ts";
 
 /** What callers left on the answering machine. */
 export function Voicemails() {
@@ -89,7 +90,7 @@ function Row({ voicemail }: { voicemail: Voicemail }) {
       )}
       {mark.error && (
         <Text size="sm" c="red" role="alert" className={classes.whole}>
-          {failureFromApi(mark.error).title}
+          {whyNot(mark.error)}
         </Text>
       )}
     </li>
@@ -115,7 +116,7 @@ function Deletion({ voicemail, who }: { voicemail: Voicemail; who: string }) {
       </Button>
       {remove.error && (
         <Text size="sm" c="red" role="alert">
-          {failureFromApi(remove.error).title}
+          {whyNot(remove.error)}
         </Text>
       )}
     </>

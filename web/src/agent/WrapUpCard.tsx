@@ -2,12 +2,13 @@ import { Button, Group, Paper, Progress, Stack, Text, Title } from "@mantine/cor
 import { useRef } from "react";
 import { type Agent, extendWrapUp, finishWrapUp, type Outcome } from "../api/desk.ts";
 import { clock } from "../portal/words.ts";
-import { failureFromApi } from "../softphone/index.ts";
+import { useDesk } from "./desk-context.ts";
 import { KEYS, useDeed } from "./desk-queries.ts";
 import { OutcomeForm } from "./OutcomeForm.tsx";
 import { outcomes } from "./outcomes.ts";
 import { useCountdown } from "./use-countdown.ts";
 import { useSince } from "./use-since.ts";
+import { whyNot } from "./why-not.ts";
 
 const EXTENSION_S = 30;
 /** From here the clock is shown as a warning. */
@@ -17,9 +18,10 @@ const SOON_S = 10;
 export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null }) {
   const left = useCountdown(agent.wrap_up_ends_at);
   const since = useSince(agent.since);
+  const takesNotes = useDesk().offers("/api/calls/{id}/notes");
   // The page may have been opened after the call.
   const draft = call ?? `wrap-up since ${agent.since}`;
-  const finish = useDeed((outcome: Outcome) => finishWrapUp(agent.id, outcome), KEYS.agents);
+  const finish = useDeed((outcome: Outcome | null) => finishWrapUp(agent.id, outcome), KEYS.agents);
   const extend = useDeed((seconds: number) => extendWrapUp(agent.id, seconds), KEYS.agents);
   const error = finish.error ?? extend.error;
   return (
@@ -42,10 +44,10 @@ export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null 
           </Text>
         </Group>
         {left !== null && <Left agent={agent} left={left} />}
-        <OutcomeForm key={draft} call={call} draft={draft} />
+        {takesNotes && <OutcomeForm key={draft} call={call} draft={draft} />}
         {error && (
           <Text size="sm" c="red" role="alert">
-            {failureFromApi(error).title}. {failureFromApi(error).advice}
+            {whyNot(error)}
           </Text>
         )}
         <Group justify="flex-end" gap="xs">
@@ -58,7 +60,10 @@ export function WrapUpCard({ agent, call }: { agent: Agent; call: string | null 
               {EXTENSION_S} s more
             </Button>
           )}
-          <Button loading={finish.isPending} onClick={() => finish.mutate(outcomes.of(draft))}>
+          <Button
+            loading={finish.isPending}
+            onClick={() => finish.mutate(takesNotes ? outcomes.of(draft) : null)}
+          >
             Finish
           </Button>
         </Group>

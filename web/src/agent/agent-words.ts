@@ -1,4 +1,4 @@
-import type { Agent, AgentStatus } from "../api/desk.ts";
+import type { Agent, AgentStatus, Queue } from "../api/desk.ts";
 
 const STATUS_WORDS: Record<AgentStatus, string> = {
   online: "Online",
@@ -60,6 +60,10 @@ export function stateColour({ state }: Pick<Agent, "state">): string {
 export function nextWords({ state, status, reason }: Agent): string | null {
   const busy = state === "on_call" || state === "acw" || state === "ringing";
   return busy && status !== "online" ? `then ${statusWords(status, reason)}` : null;
+}
+
+export function queueName({ display_name, id }: Pick<Queue, "display_name" | "id">): string {
+  return display_name || id;
 }
 
 /** 0.834 as "83 %"; a dash for what there is none of. */

@@ -60,8 +60,8 @@ export interface AgentToday {
 /** A queue and how it stands. */
 export interface Queue {
   id: string;
-  display_name: string;
-  strategy: string;
+  display_name: string | null;
+  strategy: string | null;
   service_level_s?: number;
   tiers: { agent: string; level: number; position: number }[];
   live: QueueLive;
@@ -69,7 +69,8 @@ export interface Queue {
 
 export interface QueueLive {
   waiting: number;
-  longest_wait_s: number;
+  /** Null when nobody waits. */
+  longest_wait_s: number | null;
   callers: QueueCaller[];
   agents: Record<"ready" | "on_call" | "acw" | "not_ready" | "offline" | "ringing", number>;
   today: QueueToday;
@@ -79,13 +80,15 @@ export interface QueueCaller {
   /** The call. */
   call: string;
   number: string | null;
-  name: string | null;
+  name?: string | null;
   /** From 1. */
   position: number;
   waiting_since: string;
   priority: number;
   /** The agents who are rung for this caller. */
   offered_to: string[];
+  /** Whether it is called back, and has hung up. */
+  is_callback?: boolean;
 }
 
 export interface QueueToday {
