@@ -31,7 +31,7 @@ function handled(event: KeyboardEvent, act: () => void): void {
 }
 
 /** Whether the key belongs to what has the focus. */
-function isTaken(event: KeyboardEvent): boolean {
+export function isTaken(event: KeyboardEvent): boolean {
   const target = event.target;
   if (!(target instanceof Element)) return false;
   return target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null;

@@ -122,7 +122,7 @@ export function connectionWords(state: ConnectionState, registers: boolean): str
 function registrationWords(state: ConnectionState): string {
   switch (state.registration) {
     case "registered":
-      return `Ready as ${state.identity?.username ?? ""}`;
+      return `Extension ${state.identity?.username ?? ""}`;
     case "registering":
       return "Registering";
     case "unregistered":
