@@ -31,7 +31,7 @@ pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, JoinRefusal,
     LiveConference, LiveMember, MemberRole,
 };
-pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
+pub use directory::{Directory, Extension, Forwarding, GuestPolicy, RecordPolicy, Secret, Service};
 pub use fork::{
     FORKS_PER_LEG_MAX, ForkChannels, ForkCommand, ForkCounts, ForkEnd, ForkEvent, ForkFailure,
     ForkHeaders, ForkId, ForkParty, ForkRate, ForkRequest, ForkState, LiveFork, UnsupportedRate,

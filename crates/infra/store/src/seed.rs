@@ -1,8 +1,8 @@
 use crate::store::{from_sql, now_ms};
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
 use offhook_model::{
-    AgentId, AgentStatus, ConferenceSettings, Extension, GuestPolicy, LogEntry, Queue, QueueId,
-    RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
+    AgentId, AgentStatus, ConferenceSettings, Extension, Forwarding, GuestPolicy, LogEntry, Queue,
+    QueueId, RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
 };
 use std::ops::RangeInclusive;
 
@@ -106,6 +106,7 @@ fn demo_extension(number: u32) -> Extension {
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: RING_TIMEOUT_S_DEFAULT,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     }
 }
 

@@ -3,8 +3,8 @@
 
 use offhook_call::{Action, Call, Incoming, LegAction, LegInput, Placement};
 use offhook_model::{
-    Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
-    MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
+    Binding, CallRecord, CallRef, Forwarding, HangupCause, IceRole, LegId, MediaCommand,
+    MediaEvent, MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
 };
 use offhook_routing::Decision;
 use offhook_sdp::{
@@ -16,7 +16,8 @@ pub const START_MS: u64 = 1_000_000;
 pub const CALLER: LegId = LegId(7 << 16);
 
 pub fn extension(number: &str) -> Decision {
-    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000 }
+    let forward = Forwarding::default();
+    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000, forward }
 }
 
 pub fn binding(contact: &str, transport: Transport) -> Binding {
@@ -47,6 +48,8 @@ pub struct Rig {
     pub waiting: Vec<Action>,
     pub supervising: Vec<LegId>,
     pub media_is_slow: bool,
+    /// Where the calls go of extensions to which a party is sent on.
+    pub forward: Forwarding,
     pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
     /// What the media role remembers of legs whose descriptions are SDP.
@@ -122,6 +125,7 @@ impl Rig {
             waiting: Vec::new(),
             supervising: Vec::new(),
             media_is_slow,
+            forward: Forwarding::default(),
             has_video_ports: true,
             held_back: VecDeque::new(),
             sessions: HashMap::new(),
@@ -161,7 +165,11 @@ impl Rig {
                 }
                 Action::GoTo(target) => {
                     let decision = match target {
-                        Target::Extension(number) => extension(&number),
+                        Target::Extension(number) => Decision::Extension {
+                            number,
+                            ring_timeout_ms: 20_000,
+                            forward: self.forward.clone(),
+                        },
                         Target::Queue(queue) => Decision::Queue { queue },
                         Target::Menu(menu) => Decision::Menu { menu },
                         Target::Play(prompt) => Decision::Service {

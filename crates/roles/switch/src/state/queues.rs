@@ -51,24 +51,31 @@ impl Queues {
         self.acd.poll_timeout()
     }
 
-    /// The agents who take part in a call.
-    pub(super) fn agents_in(&self, call: &Call) -> Vec<AgentId> {
-        call.engaged().filter_map(|account| self.by_extension.get(account)).cloned().collect()
+    /// The agents who take part in a call, and whether each has it on hold.
+    pub(super) fn agents_in(&self, call: &Call) -> Vec<(AgentId, bool)> {
+        let agents = call.engaged().filter_map(|(account, is_holding)| {
+            self.by_extension.get(account).map(|agent| (agent.clone(), is_holding))
+        });
+        agents.collect()
     }
 
-    /// Somebody has come into the call, or gone.
+    /// Somebody has come into the call, has gone, or has put it on hold or taken it up again.
     pub(super) fn note_engaged(
         &mut self,
         call: u32,
-        before: &[AgentId],
-        after: &[AgentId],
+        before: &[(AgentId, bool)],
+        after: &[(AgentId, bool)],
         now_ms: u64,
     ) {
-        for agent in before.iter().filter(|agent| !after.contains(agent)) {
+        let is_in = |all: &[(AgentId, bool)], agent: &AgentId| all.iter().any(|(a, _)| a == agent);
+        for (agent, _) in before.iter().filter(|(agent, _)| !is_in(after, agent)) {
             self.acd.end_call(agent, CallKey(call), now_ms);
         }
-        for agent in after.iter().filter(|agent| !before.contains(agent)) {
-            self.acd.begin_call(agent, CallKey(call), now_ms);
+        for now @ (agent, is_holding) in after.iter().filter(|now| !before.contains(now)) {
+            if !is_in(before, agent) {
+                self.acd.begin_call(agent, CallKey(call), now_ms);
+            }
+            self.acd.hold(&now.0, CallKey(call), *is_holding, now_ms);
         }
     }
 

@@ -5,10 +5,10 @@ use bytes::Bytes;
 use offhook_acd::QueueEvent;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
-    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy,
-    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
-    QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport,
-    Transport,
+    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
+    GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent,
+    MediaRefusal, QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service,
+    StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -253,6 +253,7 @@ fn directory() -> Directory {
         secret: Secret::Password("secret".into()),
         ring_timeout_s: 20,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
