@@ -12,8 +12,8 @@ impl Acd {
         self.clock.advance(now_ms);
         while let Some(timer) = self.timers.pop_due(self.clock.now_ms()) {
             self.fire(timer);
-            self.settle();
         }
+        self.settle();
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -90,8 +90,6 @@ impl Acd {
                 self.depart(id, &Departure::SentOn(Overflow::Empty));
             }
         }
-        // Callbacks alone need no timer, which the last departure may have set again.
-        self.timers.cancel(Timer::Empty(ix));
     }
 
     /// Sets the timers that depend on the queue's settings, by what these are.
