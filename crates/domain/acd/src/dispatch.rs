@@ -81,8 +81,10 @@ impl Acd {
 
     /// Whether an agent who is available may be asked for this caller.
     pub(crate) fn suits(&self, entry: &Entry, queue: &QueueRow, rank: &Rank) -> bool {
-        // Where all are rung at once, those of a higher level wait until nobody of a lower one is rung.
-        entry.rung.is_none_or(|rung| rank.group <= rung)
+        // Where all are rung at once, those of a higher level wait until nobody of a lower one is rung, and
+        // nobody else is rung for a caller who is to go when the ringing is over.
+        !entry.is_overdue
+            && entry.rung.is_none_or(|rung| rank.group <= rung)
             && self
                 .agents
                 .get(&rank.agent)

@@ -814,7 +814,9 @@ impl Reference {
                 Ok(())
             }
             Output::Announce { caller, .. } => {
-                ensure!(self.legs.contains_key(caller), "{caller} has left and is told something");
+                let is_there =
+                    self.legs.contains_key(caller) || self.expected.send_on.contains(caller);
+                ensure!(is_there, "{caller} has left and is told something");
                 Ok(())
             }
             Output::Event(event) => self.apply_event(event),
@@ -935,6 +937,7 @@ impl Reference {
                 queue.config.strategy == Strategy::RingAll && self.group(queue, no) <= rung
             }
         };
+        let is_open = is_open && !entry.is_overdue;
         is_open && queue.level(no).is_some() && entry.suits(&queue.config, no, &agent.config)
     }
 
