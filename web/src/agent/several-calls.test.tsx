@@ -39,6 +39,22 @@ it("says for which queue it rings, and how long the caller has waited", async ()
   expect(screen.getByTestId("queue-offer").textContent).toBe("For Sales, waited 1:23");
 });
 
+it("leaves the focus with whoever is writing when a call comes in", async () => {
+  const { user, ring } = await showDesk(
+    <>
+      <textarea aria-label="Notes" />
+      <Calls />
+    </>,
+    { answers: { "GET /api/agents": AGENTS } },
+  );
+  const notes = screen.getByLabelText<HTMLTextAreaElement>("Notes");
+  await user.type(notes, "Wants ");
+  const call = await ring("5550100");
+  await user.keyboard("a r s ");
+  expect(notes.value).toBe("Wants a r s ");
+  expect(call.done).toEqual([]);
+});
+
 it("shows a second caller as a banner, and accepts it beside the first", async () => {
   const { user, talk, ring } = await shown();
   const first = await talk("5550100");

@@ -23,6 +23,7 @@ import classes from "./Phone.module.css";
 import type { NameOf, PhoneParts } from "./Phone.tsx";
 import { TransferDialog } from "./TransferDialog.tsx";
 import { CALL_COLOUR, END_COLOUR } from "./theme.ts";
+import { isTypedInto } from "./use-phone-keys.ts";
 import { useSeconds } from "./use-seconds.ts";
 import { VideoStage } from "./VideoStage.tsx";
 import { callWords, clock } from "./words.ts";
@@ -136,7 +137,10 @@ function Caller({ call, nameOf }: { call: Call; nameOf: NameOf }) {
 
 function AnswerButtons({ softphone, offersVideo }: { softphone: Softphone; offersVideo: boolean }) {
   const answer = useRef<HTMLButtonElement>(null);
-  useEffect(() => answer.current?.focus(), []);
+  useEffect(() => {
+    // Whoever is writing goes on writing: the next key is not to answer.
+    if (!isTypedInto(document.activeElement)) answer.current?.focus();
+  }, []);
   return (
     <div className={classes.answer}>
       <Button

@@ -32,7 +32,11 @@ function handled(event: KeyboardEvent, act: () => void): void {
 
 /** Whether the key belongs to what has the focus. */
 export function isTaken(event: KeyboardEvent): boolean {
-  const target = event.target;
-  if (!(target instanceof Element)) return false;
-  return target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null;
+  return event.target instanceof Element && isTypedInto(event.target);
+}
+
+/** Whether keys mean something of their own there. */
+export function isTypedInto(element: Element | null): boolean {
+  const places = "input, textarea, select, [contenteditable], [role=dialog], [role=menu]";
+  return element?.closest(places) != null;
 }
