@@ -6,7 +6,7 @@ use offhook_rtc::{
     DtlsStack, IceLocal, Identity, Incoming, MasterKey, Peer, PeerConfig, PeerSnapshot, Refusal,
     Remote, Security,
 };
-use offhook_rtp::SrtpProfile;
+use offhook_rtp::{PassedOn, SentSince, SrtpProfile};
 use offhook_sdp::DtlsRole;
 use pair::{Pair, Side};
 use std::time::Duration;
@@ -26,7 +26,9 @@ fn restart(side: &mut Side, remote: &Remote, with_ice: bool, pair_now: std::time
         tie_breaker: 99,
     });
     let config = PeerConfig { identity: side.identity.clone(), ice };
-    let made = Peer::restore(config, Some(remote), &snapshot, PACKETS_SINCE, pair_now);
+    let (packets, passed_on) = (PACKETS_SINCE, PassedOn::Nothing);
+    let since = SentSince { packets, reports: packets, passed_on };
+    let made = Peer::restore(config, Some(remote), &snapshot, &since, pair_now);
     side.peer = made.expect("the keys fit");
     side.outputs.clear();
 }
