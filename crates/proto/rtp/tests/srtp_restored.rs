@@ -44,8 +44,7 @@ fn protect_of(
     ssrc: u32,
     sequence_number: u16,
 ) -> Result<Vec<u8>, SrtpError> {
-    let header =
-        RtpHeader { sequence_number, ssrc, payload_type: 8, timestamp: 0, marker: false };
+    let header = RtpHeader { sequence_number, ssrc, payload_type: 8, timestamp: 0, marker: false };
     let mut packet = vec![0; 172 + PROTECTION_BYTES_MAX];
     header.write_packet(&[0x5A; 160], &mut packet).expect("room");
     let length = sender.protect_rtp(&mut packet, 172)?;
@@ -153,8 +152,8 @@ fn a_state_that_somebody_has_made_up_is_harmless() {
     let stream =
         SrtpStreamState { ssrc: SSRC, rtp_index: Some(u64::MAX), next_rtcp_index: u32::MAX };
     let state = SrtpState { streams: vec![stream; 300], first_rtcp_index: u32::MAX };
-    let mut sender =
-        SrtpSender::restore(profile, &key(profile), &state, &sent_since(u32::MAX)).expect("the key fits");
+    let mut sender = SrtpSender::restore(profile, &key(profile), &state, &sent_since(u32::MAX))
+        .expect("the key fits");
     assert!(protect(&mut sender, 1).is_err());
     let mut receiver = SrtpReceiver::restore(profile, &key(profile), &state).expect("the key fits");
     assert_eq!(report(&mut sender, &mut receiver), Err(SrtpError::KeyExhausted));
@@ -173,9 +172,8 @@ fn a_source_that_is_passed_on_goes_on_behind_what_was_noted_of_it() {
         let indices = [(SSRC, 65_536 + 400), (10, 65_536 + 7)];
         let noted = PassedOn::Noted { own_ssrc: 9, indices: &indices, is_full: false };
         let since = SentSince { packets: 1_000, reports: 10, passed_on: noted };
-        let restore = |since: SentSince<'_>| {
-            SrtpSender::restore(profile, &key(profile), &state, &since)
-        };
+        let restore =
+            |since: SentSince<'_>| SrtpSender::restore(profile, &key(profile), &state, &since);
         let mut restored = restore(since).expect("the key fits");
         let refused = [(SSRC, 65_001), (SSRC, 400), (8, 100), (9, 1_020), (10, 7)];
         for (ssrc, number) in refused {
