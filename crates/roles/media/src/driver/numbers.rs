@@ -6,6 +6,7 @@
 use crate::state::{RESERVED_SOURCES_MAX, Reserved};
 use anyhow::Context;
 use offhook_model::LegId;
+use rustix::fs::{FlockOperation, OFlags, flock};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
@@ -34,7 +35,7 @@ impl Numbers {
     /// Opens the file, and makes it when it is not there.
     ///
     /// # Errors
-    /// When it cannot be made, or somebody else could have written into it.
+    /// When it cannot be made, another process has it, or somebody else could have written into it.
     pub(crate) fn open(path: &Path) -> anyhow::Result<Self> {
         let boot_id = std::fs::read(BOOT_ID).with_context(|| format!("reading {BOOT_ID}"))?;
         let file = open_own(path)?;
@@ -66,7 +67,7 @@ impl Numbers {
 /// Opens a file of ours that nobody else reads or writes. The folder may be one in which everybody may write.
 fn open_own(path: &Path) -> anyhow::Result<File> {
     let shown = path.display();
-    let nofollow = i32::try_from(rustix::fs::OFlags::NOFOLLOW.bits()).context("a flag")?;
+    let nofollow = i32::try_from(OFlags::NOFOLLOW.bits()).context("a flag")?;
     let mut options = OpenOptions::new();
     options.read(true).write(true).create(true).truncate(false).mode(0o600).custom_flags(nofollow);
     let file = options.open(path).with_context(|| format!("opening {shown}"))?;
@@ -74,6 +75,9 @@ fn open_own(path: &Path) -> anyhow::Result<File> {
     let is_ours = found.uid() == rustix::process::geteuid().as_raw();
     let is_private = found.is_file() && found.mode() & 0o077 == 0;
     anyhow::ensure!(is_ours && is_private, "{shown} has to be a file of this user's alone");
+    // It ends with the process, however that ends.
+    let locked = flock(&file, FlockOperation::NonBlockingLockExclusive);
+    locked.with_context(|| format!("another process has {shown}"))?;
     Ok(file)
 }
 
@@ -131,12 +135,14 @@ mod tests {
     fn what_was_noted_is_found_by_another_process() -> anyhow::Result<()> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("numbers");
-        let numbers = Numbers::open(&path)?;
-        assert_eq!(numbers.of(LEG, 30_000), None);
+        assert_eq!(Numbers::open(&path)?.of(LEG, 30_000), None);
         for count in [0, 1, 16] {
+            let numbers = Numbers::open(&path)?;
             numbers.note(LEG, 30_000, &reserved(count));
             let other = LegId(6);
             numbers.note(other, u16::MAX, &Reserved::default());
+            Numbers::open(&path).expect_err("a process has it");
+            drop(numbers);
             let again = Numbers::open(&path)?;
             assert_eq!(again.of(LEG, 30_000), Some(reserved(count)));
             assert_eq!(again.of(other, u16::MAX), Some(Reserved::default()));
