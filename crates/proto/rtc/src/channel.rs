@@ -65,13 +65,17 @@ impl Channel {
         Ok(Self { identity, latch: snapshot.latch, dtls, protection, send_keys })
     }
 
-    /// The address is what it was, and as open as it was.
-    pub(crate) fn restore_address(&mut self, snapshot: &ChannelSnapshot) {
+    /// Descriptions that follow find what those before have left: the address is what it was, as open as it
+    /// was, and the association that of the certificate by which it began.
+    pub(crate) fn finish_restoring(&mut self, snapshot: &ChannelSnapshot) {
         self.latch = snapshot.latch;
+        if let (Some(dtls), Some(snapshot)) = (&mut self.dtls, &snapshot.dtls) {
+            dtls.restore_own(snapshot);
+        }
     }
 
-    /// Takes what was agreed on. A new fingerprint or role means a new association (RFC 8842 4); keys that
-    /// are the same stay where they are. On an error nothing has changed.
+    /// Takes what was agreed on. A new fingerprint of either side or another role means a new association
+    /// (RFC 8842 4); keys that are the same stay where they are. On an error nothing has changed.
     pub(crate) fn set_security(
         &mut self,
         security: &Security,
@@ -85,6 +89,7 @@ impl Channel {
             Security::Dtls { role, stack, fingerprints } => {
                 let is_same = |dtls: &Dtls| {
                     dtls.role() == *role
+                        && dtls.is_known_by(&self.identity)
                         && dtls.fingerprints() == *fingerprints
                         && !dtls.has_failed()
                 };

@@ -177,10 +177,10 @@ impl Peer {
         }
     }
 
-    /// A transport that goes on where another was that had the same certificate and ICE credentials, and
-    /// whose party is described by `remote`. What was sent after the snapshot is at most what `since` says.
+    /// A transport that goes on where another was that had the same ICE credentials, and whose party is described by `remote`. What was sent after the snapshot is at most what `since` says.
     ///
-    /// Media flows at once where it flowed before. A handshake that had not ended begins anew.
+    /// Media flows at once where it flowed before. A handshake that had not ended begins anew, and so does one
+    /// of another certificate than ours, with the next description.
     ///
     /// # Errors
     /// When a key does not fit its suite.
@@ -205,8 +205,8 @@ impl Peer {
         if let Some(remote) = remote {
             peer.set_remote(remote, now)?;
         }
-        peer.rtp.restore_address(&snapshot.rtp);
-        peer.rtcp.restore_address(&snapshot.rtcp);
+        peer.rtp.finish_restoring(&snapshot.rtp);
+        peer.rtcp.finish_restoring(&snapshot.rtcp);
         Ok(peer)
     }
 

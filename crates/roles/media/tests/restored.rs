@@ -139,6 +139,27 @@ fn a_browser_may_restart_ice_afterwards() {
 }
 
 #[test]
+fn a_party_with_another_certificate_has_another_association() {
+    for protection in [Protection::Dtls, Protection::Browser] {
+        for is_restarted in [false, true] {
+            let mut world = bridge([protection, Protection::Plain], [Codec::Pcmu; 2]);
+            if is_restarted {
+                restart(&mut world);
+            }
+            for _ in 0..2 {
+                world.parties[0].replace_certificate();
+                world.offer(0);
+                world.advance(Duration::from_secs(2));
+                assert_talk(&mut world);
+                // The same description again.
+                world.offer(0);
+                assert_talk(&mut world);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_gate_stays_closed() {
     let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
     let leg = world.parties[0].leg;

@@ -799,6 +799,19 @@ impl Party {
         self.peer.restart_ice(credentials);
     }
 
+    /// The party's next offer has another certificate, and there is a new association.
+    pub fn replace_certificate(&mut self) {
+        let identity = Identity::generate().unwrap();
+        let fingerprint = self.local.fingerprint.as_mut().expect("a party with DTLS");
+        fingerprint.digest = identity.digest().to_vec();
+        let ice = self.local.ice.as_ref().map(|ice| IceLocal {
+            credentials: IceCredentials { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() },
+            candidates: vec![self.address],
+            tie_breaker: self.leg.0,
+        });
+        self.peer = Peer::new(PeerConfig { identity, ice });
+    }
+
     /// Holds the party's partner, or lets it go on.
     pub fn set_direction(&mut self, direction: Direction) {
         self.local.direction = direction;
