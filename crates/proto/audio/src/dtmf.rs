@@ -332,6 +332,37 @@ mod tests {
         }
     }
 
+    /// White noise of a level in dBm0 is added.
+    fn with_noise(pcm: &mut [i16], dbm0: f64, seed: u32) {
+        // Numbers that are spread evenly up to a peak have a third of its square as their power.
+        let peak = level::sine_amplitude(dbm0) * 1.5_f64.sqrt();
+        let mut state = seed;
+        for sample in pcm {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (f64::from(state) / f64::from(u32::MAX) * 2.0 - 1.0) * peak;
+            *sample = (f64::from(*sample) + noise) as i16;
+        }
+    }
+
+    #[test]
+    fn noise_changes_neither_what_is_a_digit_nor_what_is_none() {
+        let mut seed = 1;
+        for digit in "123A456B789C*0#D".chars() {
+            for (off, is_heard) in [(0.0, true), (0.015, true), (-0.015, true), (0.035, false)] {
+                for _ in 0..20 {
+                    let tones = Tone::dtmf(digit, -15.0).unwrap();
+                    let tones = tones.map(|tone| Tone { hz: tone.hz * (1.0 + off), ..tone });
+                    let mut pcm = [vec![0; 300], sound(8000, &tones, 50), vec![0; 300]].concat();
+                    // The two tones are 3 dB louder together.
+                    with_noise(&mut pcm, -12.0 - 15.0, seed);
+                    seed += 1;
+                    let expected = if is_heard { digit.to_string() } else { String::new() };
+                    assert_eq!(started(8000, &pcm), expected, "{off} {seed}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn what_is_no_digit_is_not_heard() {
         let [row, column] = Tone::dtmf('9', -12.0).unwrap();
