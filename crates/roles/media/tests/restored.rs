@@ -262,8 +262,10 @@ fn a_sound_and_a_key_that_come_first_do_not_go_back() {
     for is_key in [false, true] {
         for is_restarted_twice in [false, true] {
             let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
+            let snapshots = world.snapshots();
+            world.advance(UNNOTED);
             world.parties[0].speech = None;
-            restart(&mut world);
+            world.restart(&snapshots, DOWN, UNNOTED + DOWN);
             if is_restarted_twice {
                 restart(&mut world);
             }
