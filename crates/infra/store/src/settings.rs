@@ -98,6 +98,7 @@ impl Store {
             recorded_services: self.recorded_services().await?,
             supervisors: self.supervisors().await?,
             guest_policy: self.setting(GUEST_POLICY).await?.unwrap_or_default(),
+            menus: self.menus().await?,
             ..Directory::default()
         })
     }

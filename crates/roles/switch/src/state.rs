@@ -4,6 +4,7 @@ mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
+mod menus;
 mod recordings;
 mod signalling;
 mod supervising;
@@ -16,6 +17,8 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
+pub use menus::Question;
+use menus::Menus;
 use offhook_bus::{ForkOrder, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
@@ -51,6 +54,8 @@ pub enum Output {
         /// The extension.
         extension: String,
     },
+    /// Ask a webhook what is next for a caller in a menu, and call [`Switch::handle_answer`].
+    Ask(Question),
     /// How a call stands.
     Live(LiveCall),
     /// How the audio forks of a call stand.
@@ -95,6 +100,7 @@ pub struct Switch {
     legs: Legs,
     conferences: Conferences,
     forks: Forks,
+    menus: Menus,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -128,6 +134,7 @@ impl Switch {
             legs: Legs::default(),
             conferences: Conferences::default(),
             forks: Forks::default(),
+            menus: Menus::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -196,6 +203,7 @@ impl Switch {
             self.handle_supervised_key(*leg, *digit, *duration_ms, now);
         }
         let wanted = self.conferences.handle_media(&event);
+        self.handle_menu_media(&event, now);
         if let Some(leg) = event.leg() {
             self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
         }
@@ -301,14 +309,16 @@ impl Switch {
             self.deadlines.pop_first();
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
+        self.handle_menu_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
-        let call = self.deadlines.first().map(|(due, _)| self.instant(*due));
-        agent.into_iter().chain(call).min()
+        let call = self.deadlines.first().map(|(due, _)| *due);
+        let own = call.into_iter().chain(self.menus.poll_timeout()).min();
+        agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
@@ -437,9 +447,9 @@ impl Switch {
                 let decision = resolve(&target, &self.directory);
                 call.handle_decision(decision, self.unix_ms(now));
             }
-            Action::EnterMenu { .. }
-            | Action::LeaveMenu { .. }
-            | Action::JoinQueue { .. }
+            Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
+            Action::LeaveMenu { leg } => self.menus.leave(leg),
+            Action::JoinQueue { .. }
             | Action::LeaveQueue { .. }
             | Action::Offer(..) => {}
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
@@ -487,6 +497,10 @@ impl Switch {
         if let MediaCommand::Release { leg } = command {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
+            self.menus.forget(leg);
+        }
+        if let MediaCommand::Bridge { a, b } = command {
+            [a, b].into_iter().for_each(|leg| self.menus.forget(leg));
         }
         if let MediaCommand::Release { leg } | MediaCommand::Unbridge { leg } = command {
             was_supervised = self.leave_supervised(leg, now);

@@ -8,7 +8,7 @@ use offhook_model::{
     LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
     RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport, Transport,
 };
-use offhook_switch::{Config, Output, Setup, Switch};
+use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -35,6 +35,8 @@ pub struct Desk {
     pub forks: Vec<LiveFork>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
+    /// What webhooks were asked.
+    pub questions: Vec<Question>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -67,6 +69,7 @@ impl Desk {
             refuse_answer: None,
             forks: Vec::new(),
             conference: None,
+            questions: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -99,6 +102,7 @@ impl Desk {
                     let bindings = self.bindings.clone();
                     self.switch.handle_bindings(&call, &extension, &bindings, self.now);
                 }
+                Output::Ask(question) => self.questions.push(question),
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
                 Output::LiveConference(live) => self.conference = Some(live),
