@@ -23,6 +23,7 @@ mod recording;
 mod supervisor;
 mod target;
 mod verdict;
+mod webhook_url;
 
 pub use agent::{Agent, AgentId, AgentState, AgentStatus};
 pub use aor::{Aor, Binding, InvalidAor, Transport};
@@ -57,3 +58,4 @@ pub use recording::{
 pub use supervisor::{CallSide, SupervisorMode};
 pub use target::Target;
 pub use verdict::AudioVerdict;
+pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};

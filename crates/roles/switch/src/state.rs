@@ -4,6 +4,7 @@ mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
+mod menus;
 mod queues;
 mod recordings;
 mod signalling;
@@ -17,6 +18,8 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
+use menus::Menus;
+pub use menus::Question;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
@@ -53,6 +56,8 @@ pub enum Output {
         /// The extension.
         extension: String,
     },
+    /// Ask a webhook what is next for a caller in a menu, and call [`Switch::handle_answer`].
+    Ask(Question),
     /// How a call stands.
     Live(LiveCall),
     /// How the audio forks of a call stand.
@@ -108,6 +113,7 @@ pub struct Switch {
     conferences: Conferences,
     queues: Queues,
     forks: Forks,
+    menus: Menus,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -144,6 +150,7 @@ impl Switch {
             conferences: Conferences::default(),
             queues,
             forks: Forks::default(),
+            menus: Menus::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -216,6 +223,7 @@ impl Switch {
             self.queues.key(*leg, *digit, now_ms);
         }
         let wanted = self.conferences.handle_media(&event);
+        self.handle_menu_media(&event, now);
         if let Some(leg) = event.leg() {
             self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
         }
@@ -323,6 +331,7 @@ impl Switch {
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
         self.run_queue_timers(now);
+        self.handle_menu_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
@@ -330,8 +339,9 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
-        let due = call.into_iter().chain(self.queues.poll_timeout()).min();
-        agent.into_iter().chain(due.map(|due| self.instant(due))).min()
+        let waiting = self.queues.poll_timeout().into_iter().chain(self.menus.poll_timeout());
+        let own = call.into_iter().chain(waiting).min();
+        agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
@@ -468,7 +478,6 @@ impl Switch {
                 let decision = resolve(&target, &self.directory);
                 call.handle_decision(decision, self.unix_ms(now));
             }
-            Action::EnterMenu { .. } | Action::LeaveMenu { .. } => {}
             Action::JoinQueue { leg, queue } => {
                 let music = self.directory.queues.get(&queue).map(|queue| queue.music.clone());
                 music.into_iter().for_each(|music| call.handle_joined(music));
@@ -478,6 +487,8 @@ impl Switch {
             Action::Offer(offer, report) => {
                 self.queues.report(offer, &report, self.unix_ms(now));
             }
+            Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
+            Action::LeaveMenu { leg } => self.menus.leave(leg),
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
@@ -523,6 +534,10 @@ impl Switch {
         if let MediaCommand::Release { leg } = command {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
+            self.menus.forget(leg);
+        }
+        if let MediaCommand::Bridge { a, b } = command {
+            [a, b].into_iter().for_each(|leg| self.menus.forget(leg));
         }
         if let MediaCommand::Release { leg } | MediaCommand::Unbridge { leg } = command {
             was_supervised = self.leave_supervised(leg, now);

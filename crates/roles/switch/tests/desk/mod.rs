@@ -10,7 +10,7 @@ use offhook_model::{
     MediaRefusal, QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service,
     StreamReport, Transport,
 };
-use offhook_switch::{Config, Output, Setup, Switch};
+use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -41,6 +41,8 @@ pub struct Desk {
     pub queue_events: Vec<QueueEvent>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
+    /// What webhooks were asked.
+    pub questions: Vec<Question>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -77,6 +79,7 @@ impl Desk {
             queues: BTreeMap::new(),
             queue_events: Vec::new(),
             conference: None,
+            questions: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -110,6 +113,7 @@ impl Desk {
                     let bindings = self.bindings.clone();
                     self.switch.handle_bindings(&call, &extension, &bindings, self.now);
                 }
+                Output::Ask(question) => self.questions.push(question),
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
                 Output::LiveConference(live) => self.conference = Some(live),
