@@ -213,6 +213,21 @@ impl Call {
         both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)).then_some(both)
     }
 
+    /// Whether its caller has been answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered_at_ms.is_some()
+    }
+
+    /// The menu in which a party of the call is.
+    #[must_use]
+    pub fn menu(&self) -> Option<&str> {
+        match &self.script {
+            Script::Menu(menu) => Some(menu),
+            _ => None,
+        }
+    }
+
     /// The accounts that take part in the call: whoever placed it and those who have answered. Whoever is
     /// only being rung does not. With each, whether it has put the call on hold.
     pub fn engaged(&self) -> impl Iterator<Item = (&str, bool)> {

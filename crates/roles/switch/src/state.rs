@@ -5,6 +5,7 @@ mod conferences;
 mod forks;
 mod legs;
 mod menus;
+mod progress;
 mod queues;
 mod recordings;
 mod signalling;
@@ -31,6 +32,7 @@ use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
+use progress::Watchers;
 use queues::Queues;
 use recordings::{Recordings, Usual};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -114,6 +116,7 @@ pub struct Switch {
     queues: Queues,
     forks: Forks,
     menus: Menus,
+    watchers: Watchers,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -151,6 +154,7 @@ impl Switch {
             queues,
             forks: Forks::default(),
             menus: Menus::default(),
+            watchers: Watchers::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -331,6 +335,7 @@ impl Switch {
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
         self.run_queue_timers(now);
+        self.tell_positions(now);
         self.handle_menu_timeouts(now);
     }
 
@@ -340,6 +345,7 @@ impl Switch {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
         let waiting = self.queues.poll_timeout().into_iter().chain(self.menus.poll_timeout());
+        let waiting = waiting.chain(self.watchers.poll_timeout());
         let own = call.into_iter().chain(waiting).min();
         agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
@@ -380,6 +386,7 @@ impl Switch {
         tracing::info!(call = %incoming.call, "call comes in");
         let call = Call::new(incoming, self.unix_ms(now));
         self.legs.insert(call.caller(), handle);
+        self.watchers.note(call.caller(), request);
         let engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, &[], &engaged, self.unix_ms(now));
         self.calls.insert(serial, call);
@@ -445,9 +452,11 @@ impl Switch {
         self.queues.note_engaged(serial, &engaged, &still_engaged, self.unix_ms(now));
         if call.is_finished() {
             self.forks.forget(call.reference());
+            self.watchers.forget(call.caller());
             self.legs.forget(serial);
             self.stop_supervising(serial, now);
         } else {
+            self.tell_progress(&call, now);
             if let Some(due) = call.poll_timeout() {
                 self.deadlines.insert((due, serial));
             }

@@ -47,6 +47,17 @@ impl Queues {
         self.changed_agents.extend(before.agents.keys().chain(directory.agents.keys()).cloned());
     }
 
+    /// The parties who wait in a queue, and the position of each, from 1.
+    pub(super) fn places(&self, queue: &QueueId) -> Vec<(LegId, usize)> {
+        let waiting = self.acd.waiting(queue).into_iter();
+        waiting.filter_map(|waiting| Some((waiting.caller?, waiting.position))).collect()
+    }
+
+    /// How long a caller who joined the queue at this moment would probably wait, seconds.
+    pub(super) fn expected_wait_s(&self, queue: &QueueId) -> Option<u64> {
+        self.acd.queue(queue)?.expected_wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000))
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<u64> {
         self.acd.poll_timeout()
     }
@@ -229,6 +240,8 @@ impl Switch {
                 self.queues.changed_agents.insert(agent);
             }
             Wish::QueueChanged(queue) => {
+                let now_ms = self.unix_ms(now);
+                self.watchers.note_moved(&queue, now_ms);
                 self.queues.changed_queues.insert(queue);
             }
             Wish::StatusChanged { agent, status, reason } => {
