@@ -1,7 +1,7 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    auth, calls, conferences, dashboard, docs, extensions, forks, health, recording_orders,
+    auth, calls, conferences, dashboard, docs, extensions, forks, health, menus, recording_orders,
     recordings, registrations, services, session, supervise, system, users,
 };
 use axum::Router;
@@ -34,6 +34,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "recordings", description = "What was said in calls"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
+        (name = "ivr", description = "The menus that callers hear"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
         (name = "dashboard", description = "How the house stands"),
@@ -106,6 +107,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::one, menus::replace, menus::change, menus::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change, users::delete))
         .routes(routes!(registrations::list))
