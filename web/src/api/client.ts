@@ -6,8 +6,10 @@ import { Problem, problemFrom, Unreachable } from "./problem.ts";
 /** The longest wait for an answer of the API. */
 const REQUEST_TIMEOUT_MS = 10_000;
 
+type Method = "GET" | "POST" | "PUT" | "DELETE";
+
 /** Asks the API; throws [`Problem`] for an error answer and [`Unreachable`] without one. */
-async function request(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
+export async function request(method: Method, path: string, body?: unknown): Promise<unknown> {
   let response: Response;
   try {
     response = await fetch(path, {
