@@ -13,11 +13,20 @@ import { start, stop } from "./lib/child.mjs";
 import { Pjsua } from "./lib/pjsua.mjs";
 import { RtpParty } from "./lib/rtp.mjs";
 import { Server } from "./lib/server.mjs";
+import { callAndPress } from "./lib/sipp-keys.mjs";
 import { tone } from "./lib/tone.mjs";
 
 const NUMBER = "sip:9999@offhook.local";
 /** The prompts, in Hz. No two keys' tones and no microphone is near. */
-const HZ = { main: 600, two: 740, three: 860, invalid: 420, silence: 1100, news: 1850, hook: 2100 };
+const HZ = {
+  main: 600,
+  two: 740,
+  three: 860,
+  invalid: 420,
+  silence: 1100,
+  news: 1850,
+  hook: 2100,
+};
 const LONG_MS = 3_000;
 const SHORT_MS = 1_200;
 /** Down through three levels and back, the key and what is heard after it. */
@@ -54,7 +63,12 @@ async function putMenus(server, webhook) {
     assert.ok(answer.ok, `${method} ${path}: ${await answer.text()}`);
   };
   const collect = {
-    ...{ prompt: prompt(HZ.silence), variable: "customer", digits_min: 1, digits_max: 4 },
+    ...{
+      prompt: prompt(HZ.silence),
+      variable: "customer",
+      digits_min: 1,
+      digits_max: 4,
+    },
     ...{ webhook, otherwise: { kind: "menu", to: "two" } },
   };
   await put("POST", "ivr/menus", menu("three", { "*": back, "#": { action: "repeat" } }));
@@ -63,8 +77,14 @@ async function putMenus(server, webhook) {
     "PUT",
     "ivr/menus/main",
     menu("main", {
-      ...{ 3: goTo("menu", "two"), 4: { action: "dial_extension", parameters: { digits_max: 4 } } },
-      ...{ 5: { action: "collect", parameters: collect }, 6: goTo("extension", "1009") },
+      ...{
+        3: goTo("menu", "two"),
+        4: { action: "dial_extension", parameters: { digits_max: 4 } },
+      },
+      ...{
+        5: { action: "collect", parameters: collect },
+        6: goTo("extension", "1009"),
+      },
       ...{ 8: { action: "say", parameters: prompt(HZ.news) } },
     }),
   );
@@ -106,7 +126,9 @@ describe("9999", () => {
   let api;
   let hook;
   before(async () => {
-    server = await Server.start({ env: { OFFHOOK_MEDIA__INBAND_DTMF: "always" } });
+    server = await Server.start({
+      env: { OFFHOOK_MEDIA__INBAND_DTMF: "always" },
+    });
     hook = await webhook();
     api = await putMenus(server, hook.url);
   });
@@ -118,7 +140,12 @@ describe("9999", () => {
   async function phone(options, body) {
     const number = options.number ?? "1003";
     const caller = await Pjsua.start({
-      ...{ number, password: `demo-${number}`, server: server.urls.sip_udp, address: "127.0.0.5" },
+      ...{
+        number,
+        password: `demo-${number}`,
+        server: server.urls.sip_udp,
+        address: "127.0.0.5",
+      },
       ...{ codecs: ["PCMU"], microphone: 250, ...options },
     });
     const listen = (hz) => caller.listenUntil(hearsTone(hz), `${hz} Hz`);
@@ -183,7 +210,7 @@ describe("9999", () => {
     const party = await RtpParty.open("127.0.0.1");
     const folder = await mkdtemp(join(tmpdir(), "offhook-sipp-"));
     const file = join(folder, "menu.xml");
-    await writeFile(file, scenario(party.socket.address().port, ["3", "3", "*", "7"]));
+    await writeFile(file, callAndPress(party.socket.address().port, ["3", "3", "*", "7"], 2_000));
     const sipp = start(
       "sipp",
       [server.urls.sip_udp, "-sf", file, "-s", "9999", "-i", "127.0.0.2", "-m", "1", "-nostdin"],
@@ -210,14 +237,20 @@ describe("9999", () => {
       // 1009 has no device.
       await caller.press("6");
       await listen(HZ.main);
-      await phone({ ...{ number: "1002", address: "127.0.0.4" }, ...{ answer: "auto", microphone: 500 } }, async (callee) => {
-        await caller.press("4");
-        await caller.press("1002");
-        await callee.state("CONFIRMED");
-        await listen(500);
-        await caller.hangUp();
-        await callee.state("DISCONNECTED");
-      });
+      await phone(
+        {
+          ...{ number: "1002", address: "127.0.0.4" },
+          ...{ answer: "auto", microphone: 500 },
+        },
+        async (callee) => {
+          await caller.press("4");
+          await caller.press("1002");
+          await callee.state("CONFIRMED");
+          await listen(500);
+          await caller.hangUp();
+          await callee.state("DISCONNECTED");
+        },
+      );
     });
   });
 
@@ -251,7 +284,9 @@ describe("9999", () => {
     await phone({}, async (caller, listen) => {
       await caller.dial(NUMBER);
       await listen(HZ.main);
-      const answer = await api.ask("PATCH", "ivr/menus/two", { body: { greeting: prompt(950) } });
+      const answer = await api.ask("PATCH", "ivr/menus/two", {
+        body: { greeting: prompt(950) },
+      });
       assert.equal(answer.status, 200);
       await caller.press("3");
       await listen(HZ.two);
@@ -265,55 +300,3 @@ describe("9999", () => {
     });
   });
 });
-
-/** A scenario of sipp: calls, presses a key by INFO every two seconds, and hangs up. */
-function scenario(port, keys) {
-  const headers = (method, cseq) => `      Via: SIP/2.0/UDP [local_ip]:[local_port];branch=[branch]
-      Max-Forwards: 70
-      From: <sip:sipp@[local_ip]>;tag=[call_number]
-      To: <sip:[service]@[remote_ip]>[peer_tag_param]
-      Call-ID: [call_id]
-      CSeq: ${cseq} ${method}
-      Contact: <sip:sipp@[local_ip]:[local_port]>`;
-  const within = (method, cseq, body = "Content-Length: 0\n") => `
-  <send ${method === "ACK" ? "" : 'retrans="500"'}><![CDATA[
-      ${method} [next_url] SIP/2.0
-${headers(method, cseq)}
-      [routes]
-      ${body}
-  ]]></send>`;
-  const info = (key, at) => `
-  <pause milliseconds="2000"/>${within(
-    "INFO",
-    at + 2,
-    `Content-Type: application/dtmf-relay
-      Content-Length: [len]
-
-      Signal=${key}
-      Duration=160`,
-  )}
-  <recv response="200"/>`;
-  return `<?xml version="1.0" encoding="UTF-8" ?>
-<!DOCTYPE scenario SYSTEM "sipp.dtd">
-<scenario name="menus">
-  <send retrans="500"><![CDATA[
-      INVITE sip:[service]@[remote_ip]:[remote_port] SIP/2.0
-${headers("INVITE", 1)}
-      Content-Type: application/sdp
-      Content-Length: [len]
-
-      v=0
-      o=sipp 1 1 IN IP4 127.0.0.1
-      s=-
-      c=IN IP4 127.0.0.1
-      t=0 0
-      m=audio ${port} RTP/AVP 0
-      a=rtpmap:0 PCMU/8000
-  ]]></send>
-  <recv response="100" optional="true"/>
-  <recv response="200" rrs="true"/>${within("ACK", 1)}${keys.map(info).join("")}
-  <pause milliseconds="2500"/>${within("BYE", 20)}
-  <recv response="200"/>
-</scenario>
-`;
-}

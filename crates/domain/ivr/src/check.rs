@@ -157,7 +157,11 @@ impl Checker<'_> {
         let allowed = "1 to 32 letters, digits and _, of which the first is no digit";
         self.demand(variable, &format!("{field}.variable"), allowed);
         let digits = 1..=COLLECTED_DIGITS_MAX;
-        self.demand(digits.contains(&collect.digits_max), &format!("{field}.digits_max"), "1 to 40");
+        self.demand(
+            digits.contains(&collect.digits_max),
+            &format!("{field}.digits_max"),
+            "1 to 40",
+        );
         let min = 1..=collect.digits_max.max(1);
         self.demand(
             min.contains(&collect.digits_min),

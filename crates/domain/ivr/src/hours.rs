@@ -22,7 +22,8 @@ pub fn is_open(hours: &Hours, now_ms: u64) -> bool {
     let day = now.weekday().to_monday_one_offset().unsigned_abs();
     let minute = u16::from(now.hour().unsigned_abs()) * 60 + u16::from(now.minute().unsigned_abs());
     hours.open.iter().any(|opening| {
-        let contains = minutes(opening).is_some_and(|(from, until)| (from..until).contains(&minute));
+        let contains =
+            minutes(opening).is_some_and(|(from, until)| (from..until).contains(&minute));
         contains && opening.days.contains(&day)
     })
 }
@@ -71,7 +72,10 @@ mod tests {
         };
         Hours {
             zone: zone.to_owned(),
-            open: vec![opening(&[1, 2, 3, 4, 5], "08:00", "17:30"), opening(&[6], "10:00", "24:00")],
+            open: vec![
+                opening(&[1, 2, 3, 4, 5], "08:00", "17:30"),
+                opening(&[6], "10:00", "24:00"),
+            ],
             holidays: vec!["2026-12-25".to_owned()],
             closed: Target::HangUp,
         }

@@ -9,8 +9,7 @@ const PROMPT_CHARACTERS_MAX: usize = 1_000;
 /// What prompts begin with.
 const SCHEMES: [&str; 6] = ["tone:", "silence:", "music:", "tts:", "say:", "file:"];
 
-pub(crate) const PROMPT: &str =
-    "a prompt of at most 1000 characters that begins with tone:, silence:, music:, tts:, say: or file:";
+pub(crate) const PROMPT: &str = "a prompt of at most 1000 characters that begins with tone:, silence:, music:, tts:, say: or file:";
 
 /// What is allowed in the place of a target, when it leads nowhere.
 pub(crate) fn nowhere(target: &Target, directory: &Directory) -> Option<&'static str> {

@@ -96,7 +96,8 @@ fn who_is_not_taken_is_told_and_goes_on_where_it_was() {
     assert!(rig.session.is_away() && rig.session.poll_timeout().is_none());
     assert_eq!(rig.press('5'), [""; 0], "keys are for whoever it talks with");
     rig.session.handle_return(rig.now_ms);
-    let sorry = "play tts:We are sorry, nobody can be reached there at the moment. tone:700,200 else";
+    let sorry =
+        "play tts:We are sorry, nobody can be reached there at the moment. tone:700,200 else";
     assert_eq!(rig.outputs(), [sorry]);
     assert_eq!(rig.press('*'), ["stop", GREETING], "the way back is known");
 }
@@ -234,8 +235,7 @@ fn a_closed_menu_leads_elsewhere() {
     let mut rig = Rig::enter_at(directory.clone(), sunday + 22 * 3_600_000);
     assert_eq!(rig.outputs(), [GREETING], "on Monday it is open");
 
-    directory.menus.get_mut("info").unwrap().hours =
-        Some(hours(Target::Voicemail("sales".into())));
+    directory.menus.get_mut("info").unwrap().hours = Some(hours(Target::Voicemail("sales".into())));
     let mut rig = Rig::enter_at(directory.clone(), sunday);
     let sorry = "We are sorry, nobody can be reached at the moment. Goodbye.";
     assert_eq!(rig.outputs(), [format!("send voicemail sales, else play tts:{sorry}")]);
@@ -279,8 +279,7 @@ fn a_menu_without_a_greeting_speaks_its_options() {
     let mut directory = directory();
     directory.menus = [("main".to_owned(), menu("", &options))].into();
     let mut rig = Rig::enter(directory);
-    let words =
-        "play tts:Please choose. To end the call, press 1. To hear this again, press 2.";
+    let words = "play tts:Please choose. To end the call, press 1. To hear this again, press 2.";
     assert_eq!(rig.outputs(), [words]);
 }
 

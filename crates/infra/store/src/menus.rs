@@ -91,10 +91,8 @@ impl Store {
     /// # Errors
     /// [`StoreError::NotFound`] when there is none.
     pub async fn delete_menu(&self, id: &str) -> Result<(), StoreError> {
-        let removed = sqlx::query("DELETE FROM ivr_menus WHERE id = ?")
-            .bind(id)
-            .execute(self.pool())
-            .await?;
+        let removed =
+            sqlx::query("DELETE FROM ivr_menus WHERE id = ?").bind(id).execute(self.pool()).await?;
         if removed.rows_affected() == 0 {
             return Err(StoreError::NotFound("menu"));
         }

@@ -13,19 +13,29 @@ const ADDRESS: &str = "tts:You find us at 12 Exchange Street, on the second floo
 
 pub(crate) fn demo_menus() -> [Menu; 2] {
     let queue = |name: &str| MenuAction::GoTo(Target::Queue(QueueId(name.to_owned())));
-    let main = menu("main", "Main menu", MAIN_GREETING, [
-        ("1", queue("sales")),
-        ("2", queue("support")),
-        ("3", MenuAction::GoTo(Target::Menu("info".to_owned()))),
-        ("4", MenuAction::DialExtension { prompt: None, digits_max: 4 }),
-        ("0", queue("reception")),
-        ("#", MenuAction::Repeat),
-    ]);
-    let info = menu("info", "Opening hours and address", INFO_GREETING, [
-        ("1", MenuAction::Say(OPENING_HOURS.to_owned())),
-        ("2", MenuAction::Say(ADDRESS.to_owned())),
-        ("*", MenuAction::Back),
-    ]);
+    let main = menu(
+        "main",
+        "Main menu",
+        MAIN_GREETING,
+        [
+            ("1", queue("sales")),
+            ("2", queue("support")),
+            ("3", MenuAction::GoTo(Target::Menu("info".to_owned()))),
+            ("4", MenuAction::DialExtension { prompt: None, digits_max: 4 }),
+            ("0", queue("reception")),
+            ("#", MenuAction::Repeat),
+        ],
+    );
+    let info = menu(
+        "info",
+        "Opening hours and address",
+        INFO_GREETING,
+        [
+            ("1", MenuAction::Say(OPENING_HOURS.to_owned())),
+            ("2", MenuAction::Say(ADDRESS.to_owned())),
+            ("*", MenuAction::Back),
+        ],
+    );
     [main, info]
 }
 

@@ -80,7 +80,8 @@ async fn named(rig: &Rig, token: &str, change: Value) -> Vec<String> {
 async fn what_is_wrong_is_named_by_its_field() {
     let rig = Rig::new().await;
     let token = rig.token("admin").await;
-    let option = |target: Value| json!({"options": {"3": {"action": "go_to", "parameters": target}}});
+    let option =
+        |target: Value| json!({"options": {"3": {"action": "go_to", "parameters": target}}});
     for target in [
         json!({"kind": "menu", "to": "nothing"}),
         json!({"kind": "queue", "to": "nothing"}),
@@ -125,7 +126,8 @@ async fn a_circle_of_several_menus_is_refused_when_it_is_closed() {
 async fn a_menu_to_which_something_leads_stays() {
     let rig = Rig::new().await;
     let token = rig.token("admin").await;
-    for (id, by) in [("main", "the number 9999"), ("info", "options.3.parameters of the menu main")] {
+    for (id, by) in [("main", "the number 9999"), ("info", "options.3.parameters of the menu main")]
+    {
         let path = format!("{MENUS}/{id}");
         let answer = rig.call("DELETE", &path, &token, Value::Null).await;
         assert_eq!(answer.problem(), "conflict");
@@ -144,7 +146,9 @@ async fn supervisors_read_and_agents_do_not() {
     let rest = rig.get("/api/ivr/menus?cursor=info", &supervisor).await.json();
     assert_eq!((&rest["items"][0]["id"], &rest["next_cursor"]), (&json!("main"), &Value::Null));
     assert_eq!(rig.get("/api/ivr/menus/main", &supervisor).await.status, StatusCode::OK);
-    for (method, path) in [("POST", MENUS), ("PUT", "/api/ivr/menus/main"), ("DELETE", "/api/ivr/menus/info")] {
+    for (method, path) in
+        [("POST", MENUS), ("PUT", "/api/ivr/menus/main"), ("DELETE", "/api/ivr/menus/info")]
+    {
         let body = if method == "DELETE" { Value::Null } else { menu("main") };
         let answer = rig.call(method, path, &supervisor, body).await;
         assert_eq!(answer.problem(), "not-allowed", "{method}");
@@ -168,7 +172,8 @@ async fn the_description_is_that_of_the_model() {
     assert_eq!(names(&schema("Menu")["properties"]), names(&model));
     let words = |schema: Value, tag: &str| -> Vec<String> {
         let variants = schema["oneOf"].as_array().unwrap().clone();
-        let word = |variant: Value| variant["properties"][tag]["enum"][0].as_str().map(str::to_owned);
+        let word =
+            |variant: Value| variant["properties"][tag]["enum"][0].as_str().map(str::to_owned);
         variants.into_iter().filter_map(word).collect()
     };
     let targets = [

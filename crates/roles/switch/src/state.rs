@@ -17,8 +17,8 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
-pub use menus::Question;
 use menus::Menus;
+pub use menus::Question;
 use offhook_bus::{ForkOrder, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
@@ -449,9 +449,7 @@ impl Switch {
             }
             Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
             Action::LeaveMenu { leg } => self.menus.leave(leg),
-            Action::JoinQueue { .. }
-            | Action::LeaveQueue { .. }
-            | Action::Offer(..) => {}
+            Action::JoinQueue { .. } | Action::LeaveQueue { .. } | Action::Offer(..) => {}
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();

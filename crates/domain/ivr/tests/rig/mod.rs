@@ -166,9 +166,7 @@ pub fn directory() -> Directory {
     };
     Directory {
         extensions: ["1001", "1002", "100177"].map(extension).into(),
-        queues: ["sales", "support"]
-            .map(|name| (QueueId(name.into()), Queue::new(name)))
-            .into(),
+        queues: ["sales", "support"].map(|name| (QueueId(name.into()), Queue::new(name))).into(),
         menus: [
             ("main".to_owned(), menu("tone:600,200", &main)),
             ("info".to_owned(), menu("tone:700,200", &info)),

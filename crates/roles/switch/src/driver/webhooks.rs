@@ -76,8 +76,7 @@ impl Webhooks {
             agent = agent.tls_config(tls());
         }
         let agent = agent.build().new_agent();
-        let (allowed, room) =
-            (config.allowed_hosts.clone(), Arc::new(Semaphore::new(ASKED_MAX)));
+        let (allowed, room) = (config.allowed_hosts.clone(), Arc::new(Semaphore::new(ASKED_MAX)));
         (Self { agent, allowed, answers, room }, answered)
     }
 

@@ -157,16 +157,9 @@ impl Switch {
     }
 
     /// The answer of a webhook to an [`Output::Ask`]; `None` when there is none that can be followed.
-    pub fn handle_answer(
-        &mut self,
-        leg: LegId,
-        number: u64,
-        answer: Option<Target>,
-        now: Instant,
-    ) {
+    pub fn handle_answer(&mut self, leg: LegId, number: u64, answer: Option<Target>, now: Instant) {
         let now_ms = self.unix_ms(now);
-        let wanted =
-            self.menus.with(leg, |session| session.handle_answer(number, answer, now_ms));
+        let wanted = self.menus.with(leg, |session| session.handle_answer(number, answer, now_ms));
         self.step_for_menu(leg, wanted, now);
     }
 
