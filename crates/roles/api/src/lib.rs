@@ -21,6 +21,8 @@ mod extensions;
 mod extract;
 mod forks;
 mod health;
+mod menu_description;
+mod menus;
 mod moment;
 mod page;
 mod problem;

@@ -1,7 +1,7 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, queues,
+    agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, menus, queues,
     recording_orders, recordings, registrations, services, session, supervise, system, users,
 };
 use axum::Router;
@@ -36,6 +36,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "queues", description = "Where callers wait for an agent"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
+        (name = "ivr", description = "The menus that callers hear"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
         (name = "dashboard", description = "How the house stands"),
@@ -117,6 +118,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::one, menus::replace, menus::change, menus::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change, users::delete))
         .routes(routes!(registrations::list))

@@ -216,13 +216,14 @@ fn a_change_counts_from_the_next_call_on() {
 fn a_renegotiation_goes_on_where_the_caller_was() {
     let (mut peer, ok, leg) = call();
     press(&mut peer, leg, '3');
-    let body =
-        format!("Contact: <sip:somebody@127.0.0.2:5062>\nContent-Type: application/sdp\n\n{SDP}\n");
-    let again = within("INVITE", 2, &ok, &body).replace("sip:1002@", "sip:somebody@");
+    let here = "Contact: <sip:somebody@127.0.0.2:5062>\n";
+    let again = within("INVITE", 2, &ok, here).replace("sip:1002@", "sip:somebody@");
     peer.say(&again);
     peer.expect("SIP/2.0 100");
     peer.expect("SIP/2.0 200");
-    peer.say(&within("ACK", 2, &ok, "").replace("sip:1002@", "sip:somebody@"));
+    assert_eq!(heard(&mut peer), [""; 0], "nothing is in force yet");
+    let body = format!("Content-Type: application/sdp\n\n{SDP}\n");
+    peer.say(&within("ACK", 2, &ok, &body).replace("sip:1002@", "sip:somebody@"));
     assert_eq!(heard(&mut peer), ["tone:700,200"]);
     assert_eq!(press(&mut peer, leg, '*'), ["stop", "tone:600,200"]);
 }
