@@ -32,6 +32,9 @@ pub struct Reference {
     pub legs: HashMap<LegId, EntryId>,
     queues_made: u64,
     expected: Expected,
+    /// For whom something has changed since the last check.
+    touched_agents: Vec<usize>,
+    touched_entries: Vec<EntryId>,
 }
 
 /// What must come before the input is over.
@@ -577,10 +580,14 @@ impl Reference {
         let mut over = Vec::new();
         for (id, entry) in &mut self.entries {
             let config = &self.queues[entry.queue].as_ref().expect("it waits there").config;
+            let before = (entry.sticky, entry.failed.len(), entry.relaxed);
             entry.sticky = entry.sticky.filter(|(_, until_ms)| *until_ms > now_ms);
             entry.failed.retain(|(_, until_ms)| *until_ms > now_ms);
             while relaxes_at(entry, config).is_some_and(|at_ms| at_ms <= now_ms) {
                 entry.relaxed += 1;
+            }
+            if before != (entry.sticky, entry.failed.len(), entry.relaxed) {
+                self.touched_entries.push(*id);
             }
             if entry.deadline_ms(config).is_some_and(|at_ms| at_ms <= now_ms) {
                 entry.is_overdue = true;
@@ -676,6 +683,7 @@ impl Reference {
 
     /// After any change of an agent.
     fn agent_changed(&mut self, no: usize) {
+        self.touched_agents.push(no);
         let now_ms = self.now_ms;
         let Some(agent) = self.agent_mut(no) else { return };
         if let Some(since_ms) = agent.talks_since_ms.take() {
@@ -696,7 +704,9 @@ impl Reference {
             let order = self.queue(queue).map(|queue| queue.order.clone()).unwrap_or_default();
             for id in order {
                 let entry = self.entries.get_mut(&id).expect("it waits");
-                entry.sticky = entry.sticky.filter(|(sticky, _)| *sticky != no);
+                if entry.sticky.take_if(|(sticky, _)| *sticky == no).is_some() {
+                    self.touched_entries.push(id);
+                }
             }
         }
     }
@@ -713,6 +723,8 @@ impl Reference {
         if let Some(agent) = self.agent_mut(offer.agent) {
             agent.offer = None;
         }
+        self.touched_agents.push(offer.agent);
+        self.touched_entries.push(offer.entry);
         let Some(entry) = self.entries.get_mut(&offer.entry) else { return };
         entry.offers.retain(|other| *other != id);
         if entry.offers.is_empty() {
@@ -882,6 +894,7 @@ impl Reference {
         queue.counts.joined += 1;
         self.legs.insert(join.caller, id);
         self.entries.insert(id, entry);
+        self.touched_entries.push(id);
         if is_full {
             self.end(id, End::Overflowed(Overflow::Full));
         } else if is_empty {
@@ -928,9 +941,9 @@ impl Reference {
 
     /// Whether a caller could be offered to this agent at this moment.
     fn fits(&self, id: EntryId, no: usize) -> bool {
+        let Some(agent) = self.agent(no).filter(|agent| agent.is_idle()) else { return false };
         let entry = &self.entries[&id];
         let Some(queue) = self.queue(entry.queue) else { return false };
-        let Some(agent) = self.agent(no).filter(|agent| agent.is_idle()) else { return false };
         let is_open = match entry.rung {
             None => true,
             Some(rung) => {
@@ -1038,6 +1051,27 @@ impl Reference {
             let has_callers = queue.order.iter().any(|id| entries[id].leg.is_some());
             let since_ms = queue.deserted_since_ms.unwrap_or(now_ms);
             queue.deserted_since_ms = (is_deserted && has_callers).then_some(since_ms);
+        }
+        Ok(())
+    }
+
+    /// The same as [`Self::check_waiting`], of those for whom something has changed.
+    pub fn check_touched(&mut self) -> Checked {
+        let agents = std::mem::take(&mut self.touched_agents);
+        let entries = std::mem::take(&mut self.touched_entries);
+        for no in agents {
+            let Some(agent) = self.agent(no).filter(|agent| agent.is_idle()) else { continue };
+            let queues = agent.queues.iter().filter_map(|queue| self.queue(*queue));
+            for id in queues.flat_map(|queue| &queue.order) {
+                ensure!(!self.fits(*id, no), "{id} waits beside a{no}");
+            }
+        }
+        for id in entries {
+            let entry = self.entries.get(&id);
+            let queue = entry.and_then(|entry| self.queue(entry.queue));
+            for (no, ..) in queue.into_iter().flat_map(|queue| &queue.seats) {
+                ensure!(!self.fits(id, *no), "{id} waits beside a{no}");
+            }
         }
         Ok(())
     }

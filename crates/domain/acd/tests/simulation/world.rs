@@ -565,13 +565,13 @@ impl World {
 
     /// What must hold after every step.
     fn check(&mut self) -> Checked {
-        self.reference.check_offers()?;
         let queues = self.size.queues();
-        for queue in 0..queues {
-            self.reference.check_waiting(queue)?;
-        }
         let round = self.steps as usize;
         let every = self.size.check_every();
+        self.reference.check_touched()?;
+        if !self.size.is_large() || round % (10 * every) == 0 {
+            self.check_everybody()?;
+        }
         self.check_agent(round % self.size.agents())?;
         if round % 4 == 0 {
             self.check_counts((round / 4) % queues)?;
@@ -583,6 +583,12 @@ impl World {
             self.check_all()?;
         }
         Ok(())
+    }
+
+    /// In small worlds after every step too; in the large one what has changed is enough in between.
+    fn check_everybody(&self) -> Checked {
+        self.reference.check_offers()?;
+        (0..self.size.queues()).try_for_each(|queue| self.reference.check_waiting(queue))
     }
 
     fn check_timers(&self) -> Checked {
