@@ -74,7 +74,7 @@ fn main() {
             floor.join();
         }
         floor.step();
-        if floor.events % 1_000 == 0 {
+        if floor.events.is_multiple_of(1_000) {
             // The actions of this example are small beside it.
             most_held = most_held.max(HELD.load(Ordering::Relaxed) - before);
         }
@@ -204,7 +204,7 @@ fn queue(number: u64, agents: &[AgentId]) -> Queue {
         [usize::try_from(number % 3).unwrap_or(0)];
     queue.max_wait_s = 0;
     queue.overflow = Target::HangUp;
-    let serving = agents.iter().zip(0..).filter(|(_, index)| (index + number) % 2 == 0);
+    let serving = agents.iter().zip(0..).filter(|(_, index)| (index + number).is_multiple_of(2));
     let tiers = serving.map(|(agent, index)| Tier {
         agent: agent.clone(),
         level: 1 + u32::try_from(index % 2).unwrap_or(0),
