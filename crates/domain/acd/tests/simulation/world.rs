@@ -14,7 +14,7 @@ const START_MS: u64 = 1_800_000_000_000;
 /// Everything happens on a grid, so that much happens at the same time.
 const GRID_MS: u64 = 50;
 
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Action {
     Timeouts,
     Arrive,
@@ -259,7 +259,7 @@ impl World {
             let after_ms = self.rng.below(30_000);
             self.schedule(after_ms, Action::Key(leg, key));
         }
-        self.join(join)
+        self.join(&join)
     }
 
     fn draw_join(&mut self, leg: LegId) -> Join {
@@ -284,12 +284,12 @@ impl World {
         }
     }
 
-    fn join(&mut self, join: Join) -> Checked {
+    fn join(&mut self, join: &Join) -> Checked {
         let now_ms = self.now_ms();
         let queue = number(&join.queue.0);
         self.reference.clock(now_ms);
         let has_moved = self.reference.has_moved(queue);
-        self.reference.join(&join);
+        self.reference.join(join);
         self.newest_entry = None;
         self.acd.join(join.clone(), now_ms);
         self.joined += 1;
@@ -524,7 +524,7 @@ impl World {
             1 => self.leave(leg, Left::Exited('5')),
             _ => {
                 let join = self.draw_join(leg);
-                self.join(join)
+                self.join(&join)
             }
         }
     }
@@ -565,24 +565,30 @@ impl World {
 
     /// What must hold after every step.
     fn check(&mut self) -> Checked {
-        self.reference.check_offers()?;
         let queues = self.size.queues();
-        for queue in 0..queues {
-            self.reference.check_waiting(queue)?;
-        }
         let round = self.steps as usize;
         let every = self.size.check_every();
+        self.reference.check_touched()?;
+        if !self.size.is_large() || round.is_multiple_of(10 * every) {
+            self.check_everybody()?;
+        }
         self.check_agent(round % self.size.agents())?;
-        if round % 4 == 0 {
+        if round.is_multiple_of(4) {
             self.check_counts((round / 4) % queues)?;
         }
-        if round % every == 0 {
+        if round.is_multiple_of(every) {
             self.check_timers()?;
         }
-        if round % (100 * every) == 0 {
+        if round.is_multiple_of(100 * every) {
             self.check_all()?;
         }
         Ok(())
+    }
+
+    /// In small worlds after every step too; in the large one what has changed is enough in between.
+    fn check_everybody(&self) -> Checked {
+        self.reference.check_offers()?;
+        (0..self.size.queues()).try_for_each(|queue| self.reference.check_waiting(queue))
     }
 
     fn check_timers(&self) -> Checked {
@@ -648,9 +654,8 @@ impl World {
     /// Who stands where.
     fn check_queue(&mut self, queue: &QueueId, has_moved: bool) -> Checked {
         let no = number(&queue.0);
-        if self.reference.queue(no).is_none()
-            || (self.size.is_large() && self.rng.chance(0.99)) && !has_moved
-        {
+        let is_left_out = self.size.is_large() && !has_moved && self.rng.chance(0.99);
+        if self.reference.queue(no).is_none() || is_left_out {
             return Ok(());
         }
         let actual: Vec<EntryId> = self.acd.waiting(queue).iter().map(|view| view.entry).collect();
