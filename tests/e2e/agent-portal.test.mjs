@@ -1,6 +1,6 @@
 // The agent portal over a real call centre: a customer who waits in a queue, agents and a supervisor in browsers.
 import assert from "node:assert/strict";
-import { after, afterEach, before, describe, it } from "node:test";
+import { after, afterEach, before, beforeEach, describe, it } from "node:test";
 import { Api } from "./lib/api.mjs";
 import { barriers } from "./lib/axe.mjs";
 import {
@@ -49,15 +49,22 @@ describe("the agent portal", () => {
     await server?.stop();
   });
 
-  // Every test begins with agents who are online and work on nothing.
+  beforeEach(async () => {
+    const { items } = await supervisorApi.get("agents");
+    for (const { id } of items) {
+      const body = { status: "online" };
+      const answer = await supervisorApi.ask("PUT", `agents/${id}/status`, { body });
+      assert.equal(answer.status, 200);
+    }
+  });
+
+  // A test that failed half-way is not to spoil the next.
   afterEach(async () => {
     for (const { context } of visitors) await context.close();
     visitors = [];
-    const { items } = await supervisorApi.get("agents");
-    for (const { id } of items) {
-      await supervisorApi.ask("PUT", `agents/${id}/status`, { body: { status: "online" } });
-    }
-    await settled(({ state }) => state === "offline" || state === "ready");
+    const isDone = ({ state, wrap_up_ends_at }) =>
+      wrap_up_ends_at === null && ["offline", "ready", "not_ready"].includes(state);
+    await settled(isDone);
     await eventually(
       () => supervisorApi.get("calls/active"),
       ({ items: calls }) => calls.length === 0,
@@ -66,13 +73,13 @@ describe("the agent portal", () => {
     );
   });
 
-  /** Waits until that is true of every agent; a wrap-up on the way is ended. */
+  /** Waits until that is true of every agent; a wrap-up on the way is ended, also of one who has left. */
   function settled(accept) {
     const ask = async () => {
       const { items } = await supervisorApi.get("agents");
-      for (const { id, state } of items) {
-        if (state === "acw")
-          await supervisorApi.ask("POST", `agents/${id}/wrap-up/finish`, { body: {} });
+      for (const { id, wrap_up_ends_at } of items) {
+        if (wrap_up_ends_at === null) continue;
+        await supervisorApi.ask("POST", `agents/${id}/wrap-up/finish`, { body: {} });
       }
       return items;
     };
@@ -192,6 +199,8 @@ describe("the agent portal", () => {
     await listenUntil(second, hearsTone(AGENT_HZ), "the agent");
     await listenUntil(caller, (heard) => !hearsTone(AGENT_HZ, 0.3)(heard), "no agent");
     await page.keyboard.press("s");
+    // What is heard is recorded from the call that is current when the recording begins.
+    await page.locator("[data-testid=other-call][data-number='2002']").waitFor();
     await listenUntil(page, hearsTone(CUSTOMER_HZ), "the customer again");
     await listenUntil(caller, hearsTone(AGENT_HZ), "the agent again");
     await listenUntil(second, (heard) => !hearsTone(AGENT_HZ, 0.3)(heard), "no agent");
@@ -313,9 +322,10 @@ describe("the agent portal", () => {
     await status(page, "acw");
     const { page: board } = await agent(colleagues, "supervisor");
     const row = board.locator("[data-testid=board-agent][data-agent='2001']");
+    await row.getByRole("button", { name: /^Finish wrap-up/ }).click();
+    await status(page, "ready");
     await row.getByRole("button", { name: /^State of/ }).click();
     await board.getByRole("menuitem").nth(1).click();
-    await row.getByRole("button", { name: /^Finish wrap-up/ }).click();
     await status(page, "not_ready");
     const waiting = [await customer(), await customer()];
     for (const [index, one] of waiting.entries()) {
