@@ -187,7 +187,7 @@ fn a_source_that_is_passed_on_goes_on_behind_what_was_noted_of_it() {
         assert_eq!(restored.highest_index(12), None);
 
         let full = PassedOn::Noted { own_ssrc: 9, indices: &indices, is_full: true };
-        for passed_on in [full, PassedOn::Unknown { own_ssrc: 12 }] {
+        for passed_on in [full, PassedOn::Unknown { own_ssrc: 9, packets: 1_000 }] {
             let since = SentSince { passed_on, ..since };
             let mut restored = restore(since).expect("the key fits");
             let stranger = protect_of(&mut restored, 11, 5);
@@ -198,10 +198,21 @@ fn a_source_that_is_passed_on_goes_on_behind_what_was_noted_of_it() {
             let stranger = protect_of(&mut restored, 11, 5);
             assert_eq!(stranger, Err(SrtpError::TooManyStreams), "{passed_on:?}");
         }
-        let since = SentSince { passed_on: PassedOn::Unknown { own_ssrc: 12 }, ..since };
-        let mut restored = restore(since).expect("the key fits");
+        let unknown = |packets| SentSince {
+            packets: 10,
+            passed_on: PassedOn::Unknown { own_ssrc: 9, packets },
+            ..since
+        };
+        let mut restored = restore(unknown(1_000)).expect("the key fits");
         assert_eq!(protect_of(&mut restored, 8, 1_100), Err(SrtpError::Replayed));
         protect_of(&mut restored, 8, 1_101).expect("beyond what may have been sent");
-        protect_of(&mut restored, 12, 5).expect("our own");
+        assert_eq!(protect_of(&mut restored, 9, 30), Err(SrtpError::Replayed));
+        protect_of(&mut restored, 9, 31).expect("our own");
+
+        let mut restored = restore(unknown(u32::MAX)).expect("the key fits");
+        for number in (0..=u16::MAX).step_by(100) {
+            protect_of(&mut restored, 8, number).expect_err("it may have been used");
+        }
+        protect_of(&mut restored, 9, 31).expect("our own");
     }
 }

@@ -72,10 +72,12 @@ pub enum PassedOn<'a> {
         /// Whether there was no room for further sources, so that others may have sent any number.
         is_full: bool,
     },
-    /// It is not known. [`SentSince::packets`] is for all sources, and others may have sent any number.
+    /// It is not known. Sources that the state does not have may have sent any number.
     Unknown {
-        /// The source of the sender's own packets, which is not among those others.
+        /// The source of the sender's own packets, for which [`SentSince::packets`] is.
         own_ssrc: u32,
+        /// Packets at most of each other source that the state has; [`u32::MAX`] refuses them altogether.
+        packets: u32,
     },
 }
 
@@ -90,10 +92,12 @@ pub(super) struct Streams {
 }
 
 impl SentSince<'_> {
-    fn counts_packets_of(&self, ssrc: u32) -> bool {
+    /// How many numbers of a source may have been used that are not noted.
+    fn packets_of(&self, ssrc: u32) -> u32 {
         match self.passed_on {
-            PassedOn::Nothing | PassedOn::Unknown { .. } => true,
-            PassedOn::Noted { own_ssrc, .. } => ssrc == own_ssrc,
+            PassedOn::Noted { own_ssrc, .. } if ssrc != own_ssrc => 0,
+            PassedOn::Unknown { own_ssrc, packets } if ssrc != own_ssrc => packets,
+            PassedOn::Nothing | PassedOn::Noted { .. } | PassedOn::Unknown { .. } => self.packets,
         }
     }
 
@@ -101,7 +105,7 @@ impl SentSince<'_> {
         match self.passed_on {
             PassedOn::Nothing => None,
             PassedOn::Noted { own_ssrc, is_full, .. } => is_full.then_some(own_ssrc),
-            PassedOn::Unknown { own_ssrc } => Some(own_ssrc),
+            PassedOn::Unknown { own_ssrc, .. } => Some(own_ssrc),
         }
     }
 
@@ -127,9 +131,7 @@ impl Streams {
         streams.first_rtcp_index = ahead_of(state.first_rtcp_index, since.reports);
         for stream in &mut streams.streams {
             stream.skip_reports(since.reports);
-            if since.counts_packets_of(stream.ssrc) {
-                stream.skip_packets(since.packets);
-            }
+            stream.skip_packets(since.packets_of(stream.ssrc));
         }
         streams.closed_but_for = since.closed_but_for();
         for (ssrc, index) in since.noted() {
@@ -273,8 +275,10 @@ impl Stream {
     }
 
     fn skip_packets(&mut self, count: u32) {
-        if let Some(index) = self.highest() {
-            self.use_up_to(index.saturating_add(count.into()));
+        match self.highest() {
+            Some(_) if count == u32::MAX => self.use_up_to(RTP_INDEX_END - 1),
+            Some(index) => self.use_up_to(index.saturating_add(count.into())),
+            None => {}
         }
     }
 

@@ -103,12 +103,16 @@ impl LegState {
         age: Duration,
     ) -> Result<SentSince<'a>, RestoreError> {
         let own_ssrc = self.local.ssrc;
-        let (pace, passed_on) = match (reserved.keys, is_known) {
-            (0, _) => (Pace::SPEECH, PassedOn::Nothing),
-            (_, true) => (Pace::SPEECH, reserved.passed_on(own_ssrc)),
-            (_, false) => (self.pace(), PassedOn::Unknown { own_ssrc }),
+        let passed_on = match (reserved.keys, is_known) {
+            (0, _) => PassedOn::Nothing,
+            (_, true) => reserved.passed_on(own_ssrc),
+            (_, false) => {
+                // Numbers that cannot be told apart any longer wait for other keys.
+                let packets = self.pace().packets_in(age).map_or(u32::MAX, u32::from);
+                PassedOn::Unknown { own_ssrc, packets }
+            }
         };
-        let packets = pace.packets_in(age)?.into();
+        let packets = Pace::SPEECH.packets_in(age)?.into();
         let reports = u32::try_from(Pace::FAST.in_time(age)).unwrap_or(u32::MAX);
         Ok(SentSince { packets, reports, passed_on })
     }
@@ -149,9 +153,12 @@ impl Pace {
 impl Leg {
     /// Somebody keeps the leg from here on. Says whether what it has reserved is to be noted.
     pub(crate) fn keep(&mut self) -> bool {
+        // What a leg of the same number had noted there goes.
+        let is_new = self.reserved.is_none();
         let (is_passed_on, keys) = (self.is_opaque(), self.peer.send_keys());
         let reserved = self.reserved.get_or_insert_default();
-        is_passed_on && self.peer.encrypts() && reserved.begin(keys)
+        let is_begun = is_passed_on && self.peer.encrypts() && reserved.begin(keys);
+        is_new || is_begun
     }
 
     /// All that a process after this one needs to go on with the leg, beside [`Self::reserved`]. What is being
