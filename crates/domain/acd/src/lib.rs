@@ -28,6 +28,7 @@ mod input;
 mod offers;
 mod output;
 mod queue;
+mod record;
 mod rng;
 mod saved;
 mod timeouts;

@@ -8,6 +8,7 @@
 
 mod config;
 mod driver;
+mod happenings;
 mod identity;
 mod info;
 mod state;
