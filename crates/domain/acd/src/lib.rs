@@ -28,6 +28,7 @@ mod input;
 mod offers;
 mod output;
 mod queue;
+mod record;
 mod restart;
 mod rng;
 mod saved;

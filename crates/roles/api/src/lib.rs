@@ -17,6 +17,7 @@ mod context;
 mod csv;
 mod dashboard;
 mod docs;
+mod events;
 mod extensions;
 mod extract;
 mod forks;

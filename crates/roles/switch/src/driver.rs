@@ -2,9 +2,11 @@
 
 mod webhooks;
 
-use crate::{Config, Output, Setup, Switch};
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
-use offhook_model::{CallRecord, Directory, LogEntry};
+use crate::{Config, Output, Setup, Switch, happenings};
+use offhook_bus::{
+    Happening, Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder,
+};
+use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -233,25 +235,46 @@ impl Driver {
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);
                 }
-                Output::Live(call) => self.links.shared.set_live_call(call),
-                Output::Agent(agent) => self.links.shared.centre().set_agent(*agent),
-                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
-                Output::Queue(queue) => self.links.shared.centre().set_queue(*queue),
-                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
-                Output::QueueEvent(event) => tracing::debug!(?event, "in a queue"),
-                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
-                Output::Log(entry) => {
-                    if let LogEntry::Call(record) = &entry {
-                        self.finish(record);
-                    }
-                    count_full("records", &self.links.records.send(entry));
+                Output::Live(call) => self.show_call(call),
+                Output::Agent(agent) => {
+                    let id = agent.view.id.clone();
+                    self.links.shared.centre().set_agent(*agent);
+                    self.tell(Happening::AgentChanged(id));
                 }
+                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
+                Output::Queue(queue) => {
+                    let id = queue.view.id.clone();
+                    self.links.shared.centre().set_queue(*queue);
+                    self.tell(Happening::QueueChanged(id));
+                }
+                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
+                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
+                Output::Log(entry) => self.write_down(entry),
             }
         }
         let count = self.switch.call_count();
         self.count.send_if_modified(|known| std::mem::replace(known, count) != count);
         #[expect(clippy::cast_precision_loss, reason = "a gauge of at most some thousands")]
         metrics::gauge!("offhook_calls").set(count as f64);
+    }
+
+    fn show_call(&self, call: LiveCall) {
+        let before = self.links.shared.live_call(&call.call);
+        let happening = happenings::of_live(before.as_ref(), &call);
+        self.links.shared.set_live_call(call);
+        happening.into_iter().for_each(|what| self.tell(what));
+    }
+
+    fn write_down(&mut self, entry: LogEntry) {
+        if let LogEntry::Call(record) = &entry {
+            self.finish(record);
+        }
+        happenings::of_entry(&entry).into_iter().for_each(|what| self.tell(what));
+        count_full("records", &self.links.records.send(entry));
+    }
+
+    fn tell(&self, what: Happening) {
+        self.links.shared.events().publish(what, unix_ms());
     }
 
     fn finish(&mut self, record: &CallRecord) {

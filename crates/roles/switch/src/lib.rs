@@ -9,6 +9,7 @@
 
 mod config;
 mod driver;
+mod happenings;
 mod identity;
 mod info;
 mod state;

@@ -74,9 +74,7 @@ pub enum Output {
     Queue(Box<LiveQueue>),
     /// A queue is no more.
     QueueGone(QueueId),
-    /// What happened in a queue or to an agent.
-    QueueEvent(offhook_acd::QueueEvent),
-    /// A call is over, or a recording began or ended: what is to be written down.
+    /// A call is over, a recording began or ended, something happened in a queue: what is to be written down.
     Log(LogEntry),
 }
 
@@ -143,7 +141,7 @@ impl Switch {
             ..SessionTimerConfig::default()
         });
         let boot = u64::from_le_bytes(setup.seed[..8].try_into().expect("eight bytes"));
-        let mut queues = Queues::new(boot.rotate_left(31));
+        let mut queues = Queues::new(boot.rotate_left(31), setup.unix_ms);
         queues.configure(&Directory::default(), &setup.directory, setup.unix_ms);
         Self {
             agent: UserAgent::new(agent_config, setup.seed),
@@ -344,8 +342,8 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
-        let waiting = self.queues.poll_timeout().into_iter().chain(self.menus.poll_timeout());
-        let waiting = waiting.chain(self.watchers.poll_timeout());
+        let waiting = [self.menus.poll_timeout(), self.watchers.poll_timeout()];
+        let waiting = waiting.into_iter().flatten().chain([self.queues.poll_timeout()]);
         let own = call.into_iter().chain(waiting).min();
         agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }

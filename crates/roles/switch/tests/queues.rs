@@ -3,11 +3,10 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_acd::QueueEvent;
 use offhook_bus::AgentOrder;
 use offhook_model::{
-    Agent, AgentId, AgentState, AgentStatus, Directory, LogEntry, MediaCommand, Queue, QueueId,
-    Service, Target, Tier,
+    Agent, AgentId, AgentState, AgentStatus, Directory, LogEntry, MediaCommand, Party, Queue,
+    QueueId, QueueStep, Service, Target, Tier,
 };
 use offhook_sip::message::Message;
 use offhook_testkit::ScriptedPeer;
@@ -91,8 +90,32 @@ fn a_caller_is_offered_to_a_ready_agent_and_they_talk() {
     assert_eq!(peer.engine.records[0].answered_by.as_deref(), Some("2001"));
     peer.advance(Duration::from_secs(11));
     assert_eq!(state(&peer), AgentState::Ready);
-    let happened = |event: &QueueEvent| matches!(event, QueueEvent::Answered { .. });
-    assert_eq!(peer.engine.queue_events.iter().filter(|event| happened(event)).count(), 1);
+    let call = &peer.engine.records[0].call;
+    let of_call =
+        peer.engine.queue_records.iter().filter(|record| record.call.as_ref() == Some(call));
+    let steps: Vec<_> = of_call.map(|record| record.step.as_str()).collect();
+    assert_eq!(steps, ["joined", "offered", "offer_ended", "answered", "completed"]);
+    let completed =
+        |step: &QueueStep| matches!(step, QueueStep::Completed { by: Some(Party::Caller), .. });
+    assert!(peer.engine.queue_records.iter().any(|record| completed(&record.step)));
+    let mut ids: Vec<_> = peer.engine.queue_records.iter().map(|record| &record.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), peer.engine.queue_records.len());
+}
+
+#[test]
+fn todays_counts_start_again_at_midnight() {
+    let mut peer = desk();
+    let (ok, out) = ringing(&mut peer);
+    answer(&mut peer, &out);
+    peer.say(&within("BYE", 2, &ok, ""));
+    let answered = |peer: &ScriptedPeer<Desk>| {
+        peer.engine.queues[&QueueId("sales".into())].view.today.answered
+    };
+    peer.advance(Duration::from_secs(60));
+    assert_eq!(answered(&peer), 1);
+    peer.advance(Duration::from_secs(86_400));
+    assert_eq!(answered(&peer), 0);
 }
 
 #[test]

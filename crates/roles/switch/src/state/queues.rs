@@ -1,15 +1,20 @@
 //! Queues: callers wait in the ACD, which says which agents are rung for them.
 
 use super::{Output, Switch, serial_in, serial_of};
-use offhook_acd::{Acd, CallKey, Join, Left, OfferFailure, Output as Wish, WithdrawReason};
+use offhook_acd::{
+    Acd, CallKey, Join, Left, OfferFailure, Output as Wish, QueueEvent, WithdrawReason,
+};
 use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting};
 use offhook_call::{Call, Failure, OfferReport, Offered};
 use offhook_model::{
-    AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, QueueId,
-    Target,
+    AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, Party,
+    QueueId, QueueStep, Target,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
+
+/// A day in milliseconds. Days begin at midnight UTC.
+const DAY_MS: u64 = 86_400_000;
 
 /// The queues of this node, and what the ACD is not told of them.
 #[derive(Debug)]
@@ -23,10 +28,14 @@ pub(super) struct Queues {
     is_hearing: bool,
     changed_agents: BTreeSet<AgentId>,
     changed_queues: BTreeSet<QueueId>,
+    /// Things that happened in queues so far.
+    record_count: u64,
+    /// The day whose counts are kept.
+    day: u64,
 }
 
 impl Queues {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, now_ms: u64) -> Self {
         Self {
             acd: Acd::new(seed),
             by_extension: HashMap::new(),
@@ -34,6 +43,8 @@ impl Queues {
             is_hearing: false,
             changed_agents: BTreeSet::new(),
             changed_queues: BTreeSet::new(),
+            record_count: 0,
+            day: now_ms / DAY_MS,
         }
     }
 
@@ -58,8 +69,19 @@ impl Queues {
         self.acd.queue(queue)?.expected_wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000))
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<u64> {
-        self.acd.poll_timeout()
+    /// When the queues' timers are due; at the latest when the next day begins.
+    pub(super) fn poll_timeout(&self) -> u64 {
+        let midnight_ms = (self.day + 1) * DAY_MS;
+        self.acd.poll_timeout().map_or(midnight_ms, |due_ms| due_ms.min(midnight_ms))
+    }
+
+    /// Today's counts start again when the day is another.
+    fn turn_day(&mut self, now_ms: u64) {
+        let today = now_ms / DAY_MS;
+        if today > self.day {
+            self.day = today;
+            self.acd.start_day(now_ms);
+        }
     }
 
     /// The agents who take part in a call, and whether each has it on hold.
@@ -198,6 +220,7 @@ impl Switch {
 
     pub(super) fn run_queue_timers(&mut self, now: Instant) {
         let now_ms = self.unix_ms(now);
+        self.queues.turn_day(now_ms);
         self.queues.acd.handle_timeout(now_ms);
         self.drain_queues(now);
     }
@@ -248,7 +271,7 @@ impl Switch {
                 let now_ms = self.unix_ms(now);
                 self.write_status_down(agent, status, reason, now_ms);
             }
-            Wish::Event(event) => self.outputs.push_back(Output::QueueEvent(event)),
+            Wish::Event(event) => self.write_event_down(&event, now),
             Wish::Offer { caller: None, .. }
             | Wish::Withdraw { caller: None, .. }
             | Wish::Connect { .. }
@@ -268,6 +291,20 @@ impl Switch {
         let offered =
             Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
         self.step(serial_of(caller), now, |call| call.handle_offer(extension, offered));
+    }
+
+    fn write_event_down(&mut self, event: &QueueEvent, now: Instant) {
+        self.queues.record_count += 1;
+        let id = u128::from(self.boot) << 64 | u128::from(self.queues.record_count);
+        let call = event.call();
+        let reference = call.map(|call| self.reference(call.0));
+        let mut record = event.record(format!("{id:032x}"), reference, self.unix_ms(now));
+        if let QueueStep::Completed { by, .. } = &mut record.step {
+            // An agent who leaves a call that goes on has ended its own part.
+            let call = call.and_then(|call| self.calls.get(&call.0));
+            *by = call.map(|call| call.ended_by().unwrap_or(Party::Callee));
+        }
+        self.outputs.push_back(Output::Log(LogEntry::Queue(Box::new(record))));
     }
 
     fn write_status_down(

@@ -2,13 +2,12 @@
 #![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
 
 use bytes::Bytes;
-use offhook_acd::QueueEvent;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
     AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
     GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent,
-    MediaRefusal, QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service,
-    StreamReport, Transport,
+    MediaRefusal, QueueId, QueueRecord, RecordPolicy, RecordingRecord, RecordingSource, Secret,
+    Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -38,7 +37,7 @@ pub struct Desk {
     pub statuses: Vec<LogEntry>,
     pub agents: BTreeMap<AgentId, LiveAgent>,
     pub queues: BTreeMap<QueueId, LiveQueue>,
-    pub queue_events: Vec<QueueEvent>,
+    pub queue_records: Vec<QueueRecord>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
     /// What webhooks were asked.
@@ -77,7 +76,7 @@ impl Desk {
             statuses: Vec::new(),
             agents: BTreeMap::new(),
             queues: BTreeMap::new(),
-            queue_events: Vec::new(),
+            queue_records: Vec::new(),
             conference: None,
             questions: Vec::new(),
             sent: VecDeque::new(),
@@ -120,6 +119,7 @@ impl Desk {
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
+                Output::Log(LogEntry::Queue(record)) => self.queue_records.push(*record),
                 Output::Log(entry @ LogEntry::AgentStatus { .. }) => self.statuses.push(entry),
                 Output::Agent(agent) => {
                     self.agents.insert(agent.view.id.clone(), *agent);
@@ -133,7 +133,6 @@ impl Desk {
                 Output::QueueGone(queue) => {
                     self.queues.remove(&queue);
                 }
-                Output::QueueEvent(event) => self.queue_events.push(event),
             }
         }
     }
