@@ -2,7 +2,7 @@ use crate::dial::Otherwise;
 use crate::leg::{Describing, Leg, Signalling};
 use crate::script::Script;
 use crate::video::Section;
-use crate::{Action, Failure, LegAction, LegInput};
+use crate::{Action, Failure, LegAction, LegInput, REATTACH_MS};
 use offhook_model::{
     CallRef, CallState, Direction, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
     MediaTrouble, OfferPolicy, Party,
@@ -76,6 +76,8 @@ pub struct Call {
     pub(crate) forwarded: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
     placed_to: Option<String>,
+    /// How long a party whose device is lost may come back, milliseconds.
+    pub(crate) reattach_ms: u64,
     #[serde(skip)]
     pub(crate) outputs: VecDeque<Action>,
 }
@@ -106,6 +108,7 @@ impl Call {
             sent_on: 0,
             forwarded: 0,
             placed_to: None,
+            reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
         };
         call.publish();
@@ -148,6 +151,7 @@ impl Call {
             sent_on: 0,
             forwarded: 0,
             placed_to: Some(placement.extension.clone()),
+            reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
         };
         call.publish();
@@ -297,8 +301,8 @@ impl Call {
                     self.signal(leg, LegAction::SendDtmf { digit, duration_ms });
                 }
             }
-            MediaEvent::Connected { .. }
-            | MediaEvent::Dtmf { .. }
+            MediaEvent::Connected { leg } => self.handle_connected(leg),
+            MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Snapshot { .. }
             | MediaEvent::Restored { .. }
@@ -465,6 +469,7 @@ impl Call {
 
     fn handle_trouble(&mut self, leg: LegId, what: &MediaTrouble, now_ms: u64) {
         let cause = match what {
+            MediaTrouble::IceFailed if self.wait_for_return(leg, now_ms) => return,
             MediaTrouble::IceFailed => HangupCause::DESTINATION_OUT_OF_ORDER,
             MediaTrouble::DtlsFailed(_) => HangupCause::INCOMPATIBLE_DESTINATION,
             MediaTrouble::Silent { .. } => return,

@@ -61,7 +61,7 @@ pub(crate) struct Ring {
     pub(crate) offer: Option<Offered>,
     pub(crate) attempts: Vec<LegId>,
     /// Whether it is known where the extension is bound.
-    is_bound: bool,
+    pub(crate) is_bound: bool,
 }
 
 /// What follows when nobody takes the call.
@@ -169,7 +169,10 @@ impl Call {
         let Some(ring) = dial.rings.iter_mut().find(is_asked) else { return };
         ring.is_bound = true;
         let offer = ring.offer_id();
-        let routes: Vec<_> = bindings.iter().take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
+        let rung: Vec<_> = ring.attempts.clone();
+        let new = bindings.iter().filter(|binding| !self.rings_on(&rung, &binding.contact));
+        let room = BINDING_ATTEMPTS_MAX.saturating_sub(rung.len());
+        let routes: Vec<_> = new.take(room).map(attempt).collect();
         for attempt in routes {
             self.start_attempt(extension, offer, attempt);
         }
@@ -303,7 +306,7 @@ impl Call {
             Purpose::Extension { otherwise: Otherwise::GiveBack(leg), .. } => Some(*leg),
             Purpose::Extension { .. } | Purpose::Queue { .. } => None,
         };
-        self.answered_by = dial.ring_of(leg).map(|ring| ring.extension.clone());
+        self.answered_by = self.legs.get(&leg).map(|leg| leg.number.clone());
         self.run(Script::Talking { with: leg });
         // What another device refused is of no consequence.
         self.legs.values_mut().for_each(|leg| leg.not_agreed = None);
@@ -410,6 +413,7 @@ impl Call {
 
     /// Ends what has waited too long.
     pub fn handle_timeout(&mut self, now_ms: u64) {
+        self.end_what_is_lost(now_ms);
         match &self.script {
             Script::Dialling(dial) if dial.rings_until_ms().is_some_and(|at| at <= now_ms) => {
                 let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
@@ -424,11 +428,12 @@ impl Call {
     /// When [`Call::handle_timeout`] has something to do, milliseconds of Unix time.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        match &self.script {
+        let script = match &self.script {
             Script::Dialling(dial) => dial.rings_until_ms(),
             Script::Over(ending) if !ending.finished => Some(ending.waits_until_ms),
             _ => None,
-        }
+        };
+        script.into_iter().chain(self.waits_for_return_until_ms()).min()
     }
 
     /// Stops ringing every device, but for the one that answered.

@@ -121,7 +121,7 @@ impl Call {
     }
 
     /// Whoever waits for this party's answer gets one.
-    fn reply_to_asker(&mut self, leg: LegId, now_ms: u64) {
+    pub(crate) fn reply_to_asker(&mut self, leg: LegId, now_ms: u64) {
         let asker = self.leg_mut(leg).and_then(|state| state.asked_for.take());
         let Some(asker) = asker else { return };
         let waits = |state: &crate::Leg| state.describing == Some(Describing::Reinvite);

@@ -111,7 +111,7 @@ pub enum Output {
         /// The datagram.
         datagram: Vec<u8>,
     },
-    /// Media can flow. It is said once.
+    /// Media can flow. It is said once, and again when a path was lost and is there again.
     Connected,
     /// ICE found no path, or lost it.
     IceFailed,
@@ -492,6 +492,9 @@ impl Peer {
         }
         if ice.take_failure() && self.uses_ice {
             self.outputs.push_back(Output::IceFailed);
+        }
+        if ice.take_return() && self.uses_ice && self.is_connected {
+            self.outputs.push_back(Output::Connected);
         }
     }
 

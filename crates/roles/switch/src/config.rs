@@ -13,6 +13,8 @@ pub struct Config {
     /// The session interval proposed to devices, seconds (RFC 4028): at least 90, or 0 to propose none.
     #[serde(deserialize_with = "session_interval")]
     pub session_expires_s: u32,
+    /// How long a party whose device is lost may come back to its call, seconds; 0 ends the call at once.
+    pub reattach_s: u32,
     /// Whether every call is recorded from its answer to its end, without being asked to.
     pub record_calls: bool,
     /// The kind of file of recordings: `wav` or `ogg_opus`.
@@ -40,6 +42,7 @@ impl Default for Config {
             contact: "127.0.0.1:5080".to_owned(),
             calls_max: 10_000,
             session_expires_s: 1_800,
+            reattach_s: 30,
             record_calls: false,
             recording_format: RecordingFormat::Wav,
             recording_layout: RecordingLayout::Stereo,

@@ -8,6 +8,7 @@ mod menus;
 mod progress;
 mod queues;
 mod recordings;
+mod replace;
 mod signalling;
 mod supervising;
 mod supervisions;
@@ -122,6 +123,7 @@ pub struct Switch {
     boot: u64,
     serial: u32,
     calls_max: usize,
+    reattach_ms: u64,
     record_calls: bool,
     recordings: Recordings,
     supervisions: Supervisions,
@@ -160,6 +162,7 @@ impl Switch {
             boot: boot.rotate_left(17) ^ setup.unix_ms,
             serial: 0,
             calls_max: config.calls_max,
+            reattach_ms: u64::from(config.reattach_s) * 1_000,
             record_calls: config.record_calls,
             recordings: Recordings::new(Usual {
                 format: config.recording_format,
@@ -227,7 +230,7 @@ impl Switch {
         let wanted = self.conferences.handle_media(&event);
         self.handle_menu_media(&event, now);
         if let Some(leg) = event.leg() {
-            self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
+            self.step(self.legs.call_of(leg), now, |call| call.handle_media(event, now_ms));
         }
         self.carry_out_for_conference(wanted, now);
         self.drain_queues(now);
@@ -274,7 +277,7 @@ impl Switch {
         };
         let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
-        self.step(serial_of(leg), now, Call::publish);
+        self.step(self.legs.call_of(leg), now, Call::publish);
         true
     }
 
@@ -290,7 +293,7 @@ impl Switch {
     }
 
     fn handle_fork(&mut self, leg: LegId, fork: ForkId, event: ForkEvent, now: Instant) {
-        let Some(call) = self.calls.get(&serial_of(leg)) else { return };
+        let Some(call) = self.calls.get(&self.legs.call_of(leg)) else { return };
         let call = call.reference().clone();
         if self.forks.handle_event(&call, fork, event) {
             tracing::info!(%call, %fork, "the receiver of an audio fork ends the call");
@@ -307,7 +310,7 @@ impl Switch {
         let Some(record) = record else { return };
         self.outputs.push_back(Output::Log(LogEntry::Recording(Box::new(record))));
         match source {
-            RecordingSource::Leg(leg) => self.step(serial_of(leg), now, Call::publish),
+            RecordingSource::Leg(leg) => self.step(self.legs.call_of(leg), now, Call::publish),
             RecordingSource::Conference(id) => self.conferences.note_change_of(id),
         }
     }
@@ -382,7 +385,8 @@ impl Switch {
         let serial = self.next_serial();
         let incoming = self.incoming(serial, request, sdp);
         tracing::info!(call = %incoming.call, "call comes in");
-        let call = Call::new(incoming, self.unix_ms(now));
+        let mut call = Call::new(incoming, self.unix_ms(now));
+        call.set_reattach_ms(self.reattach_ms);
         self.legs.insert(call.caller(), handle);
         self.watchers.note(call.caller(), request);
         let engaged = self.queues.agents_in(&call);
@@ -409,6 +413,7 @@ impl Switch {
         let dialled = dialled(request);
         let asked = Request { caller: caller.account.as_deref(), dialled: &dialled };
         let decision = route(asked, &self.directory);
+        let decision = replace::nothing_rings(&dialled, decision);
         let decision = self.find_supervised(serial, caller.account.as_deref(), decision);
         Incoming {
             call: self.reference(serial),
@@ -427,27 +432,45 @@ impl Switch {
     fn input(&mut self, handle: LegHandle, input: LegInput, now: Instant) {
         let Some(leg) = self.legs.leg(handle) else { return };
         let now_ms = self.unix_ms(now);
-        self.step(serial_of(leg), now, |call| call.handle_leg(leg, input, now_ms));
+        self.step(self.legs.call_of(leg), now, |call| call.handle_leg(leg, input, now_ms));
     }
 
     /// Lets one call take one step and carries out what it wants. A call whose code fails ends; the
     /// others do not notice.
     fn step(&mut self, serial: u32, now: Instant, change: impl FnOnce(&mut Call)) {
-        let Some(mut call) = self.calls.remove(&serial) else { return };
-        let engaged = self.queues.agents_in(&call);
-        if let Some(due) = call.poll_timeout() {
-            self.deadlines.remove(&(due, serial));
-        }
+        let Some((mut call, engaged)) = self.take(serial) else { return };
         if catch_unwind(AssertUnwindSafe(|| change(&mut call))).is_err() {
             self.queues.note_engaged(serial, &engaged, &[], self.unix_ms(now));
             self.abandon(&call, now);
             return;
         }
-        while let Some(action) = call.poll_output() {
-            self.carry_out(&mut call, action, now);
+        self.carry_all_out(&mut call, now);
+        self.put_back(call, &engaged, now);
+        self.drain_agent(now);
+        self.drain_queues(now);
+    }
+
+    /// Takes a call out for a step, with the agents who take part in it.
+    fn take(&mut self, serial: u32) -> Option<(Call, Vec<AgentId>)> {
+        let call = self.calls.remove(&serial)?;
+        if let Some(due) = call.poll_timeout() {
+            self.deadlines.remove(&(due, serial));
         }
+        let engaged = self.queues.agents_in(&call);
+        Some((call, engaged))
+    }
+
+    fn carry_all_out(&mut self, call: &mut Call, now: Instant) {
+        while let Some(action) = call.poll_output() {
+            self.carry_out(call, action, now);
+        }
+    }
+
+    /// Puts a call back after its step, or forgets it when it is over.
+    fn put_back(&mut self, call: Call, engaged: &[AgentId], now: Instant) {
+        let serial = serial_of(call.caller());
         let still_engaged = self.queues.agents_in(&call);
-        self.queues.note_engaged(serial, &engaged, &still_engaged, self.unix_ms(now));
+        self.queues.note_engaged(serial, engaged, &still_engaged, self.unix_ms(now));
         if call.is_finished() {
             self.forks.forget(call.reference());
             self.watchers.forget(call.caller());
@@ -460,8 +483,6 @@ impl Switch {
             }
             self.calls.insert(serial, call);
         }
-        self.drain_agent(now);
-        self.drain_queues(now);
     }
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
@@ -550,7 +571,7 @@ impl Switch {
             was_supervised = self.leave_supervised(leg, now);
         }
         if let MediaCommand::Bridge { a, b } = command
-            && let Some(instead) = self.supervisions.instead_of_bridge(a, b)
+            && let Some(instead) = self.supervisions.instead_of_bridge(self.legs.call_of(a), a, b)
         {
             self.outputs.extend(instead.into_iter().map(Output::Media));
             return was_supervised;
@@ -567,7 +588,7 @@ impl Switch {
                 }
                 offhook_conference::Output::HangUp(leg, cause) => {
                     let now_ms = self.unix_ms(now);
-                    self.step(serial_of(leg), now, |call| call.hang_up(cause, now_ms));
+                    self.step(self.legs.call_of(leg), now, |call| call.hang_up(cause, now_ms));
                 }
             }
         }

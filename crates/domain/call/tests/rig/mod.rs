@@ -52,6 +52,7 @@ pub struct Rig {
     pub forward: Forwarding,
     pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
+    gone: Vec<LegId>,
     /// What the media role remembers of legs whose descriptions are SDP.
     sessions: HashMap<LegId, Session>,
 }
@@ -102,6 +103,44 @@ impl Rig {
         Self::of(Call::new(incoming, START_MS), bindings, media_is_slow)
     }
 
+    /// A second call, of this account.
+    pub fn second(account: &str, offer: Option<&str>, bindings: Vec<Binding>) -> Self {
+        let policy =
+            OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of: None };
+        let incoming = Incoming {
+            call: CallRef::from_bits(8),
+            serial: 8,
+            account: Some(account.into()),
+            caller: account.into(),
+            caller_name: None,
+            dialled: "1003".into(),
+            sip_call_id: "def".into(),
+            offer: offer.map(str::to_owned),
+            policy,
+            decision: extension("1003"),
+        };
+        Self::of(Call::new(incoming, START_MS), bindings, false)
+    }
+
+    /// The party that `other` talks with in the other call comes into this one, in the place of `leg`; whether
+    /// both have somebody to talk with.
+    pub fn adopt(&mut self, leg: LegId, from: &mut Self, other: LegId) -> Option<LegId> {
+        let (Some(_), Some(party)) = (self.call.partner(leg), from.call.partner(other)) else {
+            return None;
+        };
+        let moved = from.call.release_partner(other, from.now_ms).expect("it has a partner");
+        from.run();
+        from.gone.push(party);
+        self.gone.retain(|leg| *leg != party);
+        self.call.adopt(leg, moved, self.now_ms);
+        self.sessions.extend(from.sessions.remove(&party).map(|session| (party, session)));
+        let (gone, stays) = from.held_back.drain(..).partition(|event| event.leg() == Some(party));
+        from.held_back = stays;
+        self.held_back.extend::<VecDeque<_>>(gone);
+        self.run();
+        Some(party)
+    }
+
     /// A call that we place to a supervisor's extension.
     pub fn placed(bindings: Vec<Binding>) -> Self {
         let placement = Placement {
@@ -128,6 +167,7 @@ impl Rig {
             forward: Forwarding::default(),
             has_video_ports: true,
             held_back: VecDeque::new(),
+            gone: Vec::new(),
             sessions: HashMap::new(),
         };
         rig.run();
@@ -282,6 +322,11 @@ impl Rig {
             matches!(action, LegAction::Invite { .. }).then_some(*leg)
         };
         self.signalled.iter().filter_map(invite).collect()
+    }
+
+    /// Whether the leg went over to another call.
+    pub fn has_gone(&self, leg: LegId) -> bool {
+        self.gone.contains(&leg)
     }
 
     pub fn signals_to(&self, leg: LegId) -> Vec<&LegAction> {

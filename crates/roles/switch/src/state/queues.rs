@@ -118,7 +118,7 @@ impl Queues {
         self.acd.join(
             Join {
                 caller: leg,
-                call: CallKey(serial_of(leg)),
+                call: CallKey(serial_of(call.caller())),
                 queue,
                 number: call.number(leg).unwrap_or_default().to_owned(),
                 priority: 0,
@@ -209,6 +209,9 @@ impl Switch {
     pub fn set_reachable(&mut self, extension: &str, is_reachable: bool, now: Instant) {
         let now_ms = self.unix_ms(now);
         self.queues.set_reachable(extension, is_reachable, now_ms);
+        if is_reachable {
+            self.ring_registered(extension, now);
+        }
         self.drain_queues(now);
     }
 
@@ -242,22 +245,22 @@ impl Switch {
             Wish::Offer { caller: Some(caller), .. } => self.ring_agent(caller, wish, now),
             Wish::Withdraw { offer, caller: Some(caller), why } => {
                 let cause = withdrawal_cause(why);
-                self.step(serial_of(caller), now, |call| {
+                self.step(self.legs.call_of(caller), now, |call| {
                     call.handle_withdrawal(OfferId(offer.0), cause);
                 });
             }
             Wish::Announce { caller, position, expected_wait_ms, comfort } => {
                 let words = announcement(position, expected_wait_ms);
                 let prompts: Vec<_> = words.iter().chain(&comfort).map(String::as_str).collect();
-                self.step(serial_of(caller), now, |call| call.announce(&prompts));
+                self.step(self.legs.call_of(caller), now, |call| call.announce(&prompts));
             }
             Wish::SendOn { caller, queue, target, why } => {
                 tracing::info!(%caller, %queue, ?why, "a caller is sent on from its queue");
-                self.step(serial_of(caller), now, |call| call.send_on(target, None));
+                self.step(self.legs.call_of(caller), now, |call| call.send_on(target, None));
             }
             Wish::CallbackTaken { caller, .. } => {
                 let goodbye = Target::Play(CALLBACK_TAKEN.to_owned());
-                self.step(serial_of(caller), now, |call| call.send_on(goodbye, None));
+                self.step(self.legs.call_of(caller), now, |call| call.send_on(goodbye, None));
             }
             Wish::AgentChanged(agent) => {
                 self.queues.changed_agents.insert(agent);
@@ -290,7 +293,7 @@ impl Switch {
         let queue_name = known.map_or_else(|| queue.0.clone(), |known| known.display_name.clone());
         let offered =
             Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
-        self.step(serial_of(caller), now, |call| call.handle_offer(extension, offered));
+        self.step(self.legs.call_of(caller), now, |call| call.handle_offer(extension, offered));
     }
 
     fn write_event_down(&mut self, event: &QueueEvent, now: Instant) {
