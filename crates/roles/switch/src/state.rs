@@ -451,7 +451,7 @@ impl Switch {
     }
 
     /// Takes a call out for a step, with the agents who take part in it.
-    fn take(&mut self, serial: u32) -> Option<(Call, Vec<AgentId>)> {
+    fn take(&mut self, serial: u32) -> Option<(Call, Vec<(AgentId, bool)>)> {
         let call = self.calls.remove(&serial)?;
         if let Some(due) = call.poll_timeout() {
             self.deadlines.remove(&(due, serial));
@@ -467,7 +467,7 @@ impl Switch {
     }
 
     /// Puts a call back after its step, or forgets it when it is over.
-    fn put_back(&mut self, call: Call, engaged: &[AgentId], now: Instant) {
+    fn put_back(&mut self, call: Call, engaged: &[(AgentId, bool)], now: Instant) {
         let serial = serial_of(call.caller());
         let still_engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, engaged, &still_engaged, self.unix_ms(now));
