@@ -1,5 +1,6 @@
 import type { Failure } from "./failure.ts";
 import type { LineCallEnd, QueueOffer } from "./line.ts";
+import type { Progress } from "./progress.ts";
 
 export type CallPhase =
   /** The browser asks for the microphone. */
@@ -15,6 +16,8 @@ export interface Call {
   callRef: string | null;
   /** The queue that offered it. */
   queue: QueueOffer | null;
+  /** How it stands at the server, when that tells. */
+  progress: Progress | null;
   /** The call whose other side waits for what comes of this one. */
   consultFor: number | null;
   /** The call that the server has joined with this one. */
@@ -61,6 +64,7 @@ export function newCall(
     name: null,
     callRef: null,
     queue: null,
+    progress: null,
     consultFor: null,
     mergedWith: null,
     answeredAt: null,

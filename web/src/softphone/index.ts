@@ -11,6 +11,7 @@ export type { ConnectionState } from "./connection.ts";
 export { type Credentials, isAllowed } from "./credentials.ts";
 export { type Failure, failure, failureFromApi } from "./failure.ts";
 export { DTMF_KEYS, isDtmfKey, readNumber, typedNumber } from "./number.ts";
+export type { Progress } from "./progress.ts";
 export { type Quality, type QualitySample, readQuality } from "./quality.ts";
 export { RING_SOUNDS, type RingSound, ring, setRing } from "./ring.ts";
 export { sipLine } from "./sip-line.ts";

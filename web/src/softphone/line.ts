@@ -1,5 +1,6 @@
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
+import type { Progress } from "./progress.ts";
 
 /**
  * The boundary between the softphone and a signalling stack. `SipLine` implements it on SIP.js;
@@ -30,6 +31,8 @@ export type LineFactory = (credentials: Credentials, handlers: LineHandlers) => 
 export interface LineCallHandlers {
   /** The server told its name for the call. */
   onNamed(callRef: string): void;
+  /** The server told how the call stands there. */
+  onProgress(progress: Progress): void;
   /** The other side is ringing; `early` when it already sends sound of its own. */
   onRinging(early: boolean): void;
   onAnswered(): void;

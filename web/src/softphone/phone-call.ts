@@ -334,6 +334,7 @@ export class PhoneCall {
   #handlers(): LineCallHandlers {
     return {
       onNamed: (callRef) => this.patch({ callRef }),
+      onProgress: (progress) => this.patch({ progress }),
       onRinging: (early) => this.#onRinging(early),
       onAnswered: () => this.#onAnswered(),
       onRemoteHold: (remoteHold) => {

@@ -19,6 +19,7 @@ import type {
 } from "./line.ts";
 import { videoDirection, videoTransceiver } from "./media-handler.ts";
 import { callRefOf, isAutoAnswer, queueOf } from "./offer.ts";
+import { progressOf } from "./progress.ts";
 import { rejectionOf } from "./sip-response.ts";
 
 /** One SIP.js session as a `LineCall`. */
@@ -41,6 +42,11 @@ export class SipCall implements LineCall {
       onCancel: ({ request }) => {
         const elsewhere = isAnsweredElsewhere(request.getHeaders("reason"));
         this.#end = { by: "remote", failure: null, elsewhere };
+      },
+      onInfo: (info) => {
+        info.accept().catch(() => undefined);
+        const progress = progressOf(info.request);
+        if (progress) this.#handlers?.onProgress(progress);
       },
       onSessionDescriptionHandler: (handler) => this.#onHandler(handler),
     };
