@@ -74,7 +74,7 @@ describe("a browser that calls the test numbers", () => {
       "the welcome",
     );
     assert.ok(share(speech.samples, speech.rate, 440) < 0.5, "that is an echo and no speech");
-    // Nobody is registered as 1001, so the server ends the call by itself.
+    // No agent is registered, so the server ends the call by itself.
     await page.locator("[data-testid=call]").waitFor({ state: "detached", timeout: 60_000 });
   });
 

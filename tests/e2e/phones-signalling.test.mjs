@@ -96,8 +96,8 @@ describe("6000 from the customer's browser", () => {
   });
   after(() => chromium?.close());
 
-  phoneTest("rings extension 1001 after the welcome, and both talk", async () => {
-    const phone = await pjsip("1001", { security: "sdes" });
+  phoneTest("rings an agent's phone after the welcome, and both talk", async () => {
+    const phone = await pjsip("2001", { security: "sdes" });
     const { page } = await open(chromium.browser, server.portal);
     await ready(page);
     await dial(page, "6000");

@@ -1,6 +1,6 @@
 use crate::{
-    AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, RecordingId, RecordingRecord,
-    SupervisorMode,
+    AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, QueueRecord, RecordingId,
+    RecordingRecord, SupervisorMode,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -147,6 +147,8 @@ pub enum LogEntry {
         /// When, milliseconds of Unix time.
         at_ms: u64,
     },
+    /// Something happened in a queue or to an agent.
+    Queue(Box<QueueRecord>),
 }
 
 impl CallRecord {

@@ -59,6 +59,7 @@ impl Store {
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
                 }
+                LogEntry::Queue(_) => {}
                 LogEntry::AgentStatus { agent, status, reason, at_ms } => {
                     let reason = reason.as_deref();
                     write_status(&mut transaction, agent, *status, reason, *at_ms).await?;

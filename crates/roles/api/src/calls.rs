@@ -9,7 +9,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use offhook_bus::SwitchOrder;
 use offhook_model::{
-    CallRef, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor,
+    CallRecord, CallRef, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor,
 };
 use offhook_store::{CallDetail, CallRow, HistoryCursor, HistoryFilter, Role};
 use serde::{Deserialize, Serialize};
@@ -363,7 +363,7 @@ fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
+pub(crate) fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
     ActiveCall {
         id: call.call.to_string(),
         caller: call.caller,
@@ -379,6 +379,27 @@ fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
         supervisors: call.supervisors.into_iter().map(view_supervisor).collect(),
         duration_seconds: now_ms.saturating_sub(call.started_at_ms) as f64 / 1_000.0,
     }
+}
+
+/// A call that has ended, as far as it is known at once.
+pub(crate) fn ended_view(record: &CallRecord) -> serde_json::Value {
+    serde_json::json!({
+        "id": record.call.to_string(),
+        "caller": record.caller,
+        "caller_name": record.caller_name,
+        "dialled": record.dialled,
+        "answered_by": record.answered_by,
+        "started_at": moment::print(record.started_at_ms),
+        "answered_at": record.answered_at_ms.map(moment::print),
+        "ended_at": moment::print(record.ended_at_ms),
+        "ring_seconds": record.ring_ms as f64 / 1_000.0,
+        "talk_seconds": record.talk_ms as f64 / 1_000.0,
+        "hangup_cause": record.cause.code(),
+        "hangup_cause_name": record.cause.name(),
+        "sip_status": record.sip_status,
+        "hung_up_by": record.hung_up_by.as_str(),
+        "recordings": record.recordings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
 }
 
 fn view_supervisor(supervisor: LiveSupervisor) -> ActiveSupervisor {

@@ -1,3 +1,4 @@
+use crate::events::FOLLOWERS_MAX;
 use crate::extract::SignedIn;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -84,6 +85,9 @@ pub struct Inner {
     pub(crate) failures_by_address: Mutex<Throttle<IpAddr>>,
     pub(crate) failures_by_user: Mutex<Throttle<String>>,
     pub(crate) logins_waiting: Semaphore,
+    /// Held while a menu is checked and then written, so that two changes cannot make a circle together.
+    pub(crate) menu_change: tokio::sync::Mutex<()>,
+    pub(crate) followers: Arc<Semaphore>,
     directory_change: tokio::sync::Mutex<()>,
 }
 
@@ -129,6 +133,8 @@ impl ApiState {
             failures_by_address: Mutex::new(by_address),
             failures_by_user: Mutex::new(by_user),
             logins_waiting: Semaphore::new(LOGINS_WAITING_MAX),
+            menu_change: tokio::sync::Mutex::new(()),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             directory_change: tokio::sync::Mutex::new(()),
         }))
     }

@@ -463,7 +463,7 @@ fn check_queue(check: &mut Check, queue: &Queue, state: &ApiState) {
     }
 }
 
-fn view(state: &ApiState, queue: Queue) -> QueueView {
+pub(crate) fn view(state: &ApiState, queue: Queue) -> QueueView {
     let live = state.shared.centre().queue(&queue.id);
     let live = live_view(live, agents(state, &queue));
     QueueView { id: queue.id.0.clone(), settings: QueueSettings::of(queue), live }

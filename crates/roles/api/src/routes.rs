@@ -1,8 +1,9 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, queues,
-    recording_orders, recordings, registrations, services, session, supervise, system, users,
+    agents, auth, calls, conferences, dashboard, docs, events, extensions, forks, health, menus,
+    queues, recording_orders, recordings, registrations, services, session, supervise, system,
+    users,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,8 +35,10 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "recordings", description = "What was said in calls"),
         (name = "agents", description = "Who takes calls, and what they do"),
         (name = "queues", description = "Where callers wait for an agent"),
+        (name = "events", description = "What happens, as it happens"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
+        (name = "ivr", description = "The menus that callers hear"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
         (name = "dashboard", description = "How the house stands"),
@@ -109,6 +112,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::one, queues::change, queues::delete))
         .routes(routes!(queues::move_caller))
+        .routes(routes!(events::follow))
         .routes(routes!(services::list))
         .routes(routes!(services::change))
         .routes(routes!(forks::start, forks::list, forks::stop_all))
@@ -117,6 +121,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::one, menus::replace, menus::change, menus::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change, users::delete))
         .routes(routes!(registrations::list))

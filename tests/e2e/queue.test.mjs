@@ -1,0 +1,112 @@
+// A customer's browser calls 6000, waits in the queue and talks with an agent: in a browser, and at a phone.
+import assert from "node:assert/strict";
+import { after, before, describe } from "node:test";
+import { Api } from "./lib/api.mjs";
+import {
+  dial,
+  hangUp,
+  hearsTone,
+  idle,
+  launch,
+  listenUntil,
+  open,
+  phase,
+  ready,
+  signIn,
+} from "./lib/browser.mjs";
+import { eventually } from "./lib/eventually.mjs";
+import { baresip, BARESIP_HZ, phoneTest, server } from "./lib/phones.mjs";
+
+const CUSTOMER_HZ = 440;
+const AGENT_HZ = 620;
+
+describe("6000 and its queue", () => {
+  let customers;
+  let agents;
+  before(async () => {
+    customers = await launch({ microphone: CUSTOMER_HZ });
+    agents = await launch({ microphone: AGENT_HZ });
+  });
+  after(async () => {
+    await customers?.close();
+    await agents?.close();
+  });
+
+  phoneTest("a customer and an agent hear each other in their browsers", async () => {
+    const admin = await Api.signIn(server, "admin");
+    const agent = await open(agents.browser, `${server.portal}agent`);
+    await signIn(agent.page, "2001", "demo-2001");
+    await agentIs(admin, "2001", "ready");
+    const customer = await open(customers.browser, server.portal);
+    await ready(customer.page);
+    await dial(customer.page, "6000");
+    await phase(customer.page, "active");
+    await phase(agent.page, "incoming", 30_000);
+    await agentIs(admin, "2001", "ringing");
+    const { live } = await admin.get("queues/reception");
+    assert.deepEqual(live.callers.map((caller) => caller.offered_to), [["2001"]]);
+    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
+    await listenUntil(agent.page, hearsTone(CUSTOMER_HZ), "the customer's tone");
+    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+    await agentIs(admin, "2001", "on_call");
+    await hangUp(customer.page);
+    await idle(agent.page);
+    await agentIs(admin, "2001", "acw");
+    const done = await admin.ask("POST", "agents/2001/wrap-up/finish");
+    assert.equal(done.status, 200, await done.text());
+    await agentIs(admin, "2001", "ready");
+    const { today } = (await admin.get("queues/reception")).live;
+    assert.equal(today.answered, 1);
+    assert.equal(today.service_level, 1);
+    assert.deepEqual([customer.complaints, agent.complaints], [[], []]);
+  });
+
+  phoneTest("a caller waits until an agent is back, and is answered at a phone", async () => {
+    const agent = await Api.signIn(server, "2002");
+    const phone = await baresip("2002");
+    await agentIs(agent, "2002", "ready");
+    await setStatus(agent, "away", "Lunch");
+    const { page } = await open(customers.browser, server.portal);
+    await ready(page);
+    await dial(page, "6000");
+    await phase(page, "active");
+    await eventually(
+      () => agent.get("queues/reception"),
+      ({ live }) => live.waiting === 1,
+      ({ live }) => `the caller does not wait: ${JSON.stringify(live)}`,
+      10_000,
+    );
+    await setStatus(agent, "online");
+    await phone.event("CALL_INCOMING", 30_000);
+    await phone.answer();
+    await phone.listenUntil(hearsTone(CUSTOMER_HZ), "the customer's tone");
+    await listenUntil(page, hearsTone(BARESIP_HZ), "the phone's tone");
+    await phone.hangUp();
+    await idle(page);
+    await agentIs(agent, "2002", "acw");
+  });
+
+  phoneTest("nobody signed in: an apology, and the call ends by itself", async () => {
+    const { page } = await open(customers.browser, server.portal);
+    await ready(page);
+    await dial(page, "6000");
+    await phase(page, "active");
+    await idle(page, 60_000);
+    const admin = await Api.signIn(server, "admin");
+    assert.equal((await admin.get("queues/reception")).live.today.overflowed, 1);
+  });
+});
+
+async function agentIs(api, agent, state) {
+  await eventually(
+    () => api.get(`agents/${agent}`),
+    (view) => view.state === state,
+    (view) => `agent ${agent} is not ${state}: ${JSON.stringify(view)}`,
+    10_000,
+  );
+}
+
+async function setStatus(api, status, reason) {
+  const answer = await api.ask("PUT", "agents/2002/status", { body: { status, reason } });
+  assert.equal(answer.status, 200, await answer.text());
+}
