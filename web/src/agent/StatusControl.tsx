@@ -1,4 +1,4 @@
-import { Button, Menu, Text } from "@mantine/core";
+import { Button, Menu, Text, VisuallyHidden } from "@mantine/core";
 import { IconChevronDown } from "@tabler/icons-react";
 import { type Agent, type AgentStatus, setStatus } from "../api/desk.ts";
 import { nextWords, stateColour, stateWords, statusWords } from "./agent-words.ts";
@@ -33,18 +33,19 @@ export function StatusControl({ agent }: { agent: Agent }) {
             loading={isPending}
             data-testid="status"
             data-state={agent.state}
-            aria-label={`Status: ${words}${next ? `, ${next}` : ""}; change`}
             leftSection={<Dot colour={stateColour(agent)} />}
             rightSection={<IconChevronDown size={16} aria-hidden />}
           >
+            <VisuallyHidden component="span">Status: </VisuallyHidden>
             {words}
             {next && (
-              <Text component="span" size="xs" c="dimmed" ml={6}>
+              <Text component="span" size="xs" c="dimmed">
+                {" "}
                 {next}
               </Text>
-            )}
+            )}{" "}
             {agent.since && (
-              <span className={classes.clock} role="timer" aria-label="In this state for">
+              <span className={classes.time} role="timer">
                 {since}
               </span>
             )}

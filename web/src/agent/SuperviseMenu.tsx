@@ -36,7 +36,7 @@ export function SuperviseMenu({ call }: { call: ActiveCall }) {
             size="compact-sm"
             variant={own ? "filled" : "default"}
             loading={isPending}
-            aria-label={`Supervise the call of ${call.caller}`}
+            aria-label={`${own ? `${modeWords(own.mode)}: supervise` : "Supervise"} the call of ${call.caller}`}
             rightSection={<IconChevronDown size={16} aria-hidden />}
           >
             {own ? modeWords(own.mode) : "Supervise"}

@@ -98,10 +98,14 @@ it("changes what it does on a call, and leaves it", async () => {
   const own = { extension: "1009", mode: "listen", ringing: false };
   const { user, asked } = await board({ calls: [activeCall({ supervisors: [own] })] });
   await screen.findByText(/1009 listening/);
-  await user.click(screen.getByRole("button", { name: /^Supervise the call of/ }));
+  await user.click(
+    screen.getByRole("button", { name: "Listening: supervise the call of 5550100" }),
+  );
   await user.click(await screen.findByRole("menuitem", { name: /Whisper/ }));
   await waitFor(() => expect(asked[0]?.method).toBe("PUT"));
-  await user.click(screen.getByRole("button", { name: /^Supervise the call of/ }));
+  await user.click(
+    screen.getByRole("button", { name: "Listening: supervise the call of 5550100" }),
+  );
   await user.click(await screen.findByRole("menuitem", { name: "Leave the call" }));
   await waitFor(() => expect(asked[1]?.method).toBe("DELETE"));
 });
