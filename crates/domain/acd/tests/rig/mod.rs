@@ -133,6 +133,12 @@ impl Rig {
         self.drain();
     }
 
+    /// A restart has left these calls.
+    pub fn keep_calls(&mut self, live: &[u32]) {
+        self.acd.keep_calls(|call| live.contains(&call.0), self.now_ms);
+        self.drain();
+    }
+
     /// Lets time pass, and everything happen when it is due.
     pub fn advance(&mut self, ms: u64) {
         let until_ms = self.now_ms + ms;
