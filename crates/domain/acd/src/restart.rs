@@ -1,9 +1,10 @@
 use crate::callers::Departure;
-use crate::{Acd, AgentIx, CallKey, EntryId, OfferFailure, OfferId};
+use crate::{Acd, AgentIx, CallKey, EntryId, OfferId, WithdrawReason};
 
 impl Acd {
     /// After a restart: what of the calls that were carried along is not there any more is over. Callers of
-    /// such calls have hung up, agents' parts in them have ended, offers of callbacks that rang have failed.
+    /// such calls have hung up, agents' parts in them have ended, offers of callbacks that rang are
+    /// withdrawn.
     /// Callbacks that wait need no call and stay.
     pub fn keep_calls(&mut self, is_live: impl Fn(CallKey) -> bool, now_ms: u64) {
         self.clock.advance(now_ms);
@@ -14,7 +15,7 @@ impl Acd {
         }
         let silent = self.offers.iter().filter(|(_, offer)| !is_live(offer.call));
         for id in silent.map(|(id, _)| *id).collect::<Vec<OfferId>>() {
-            self.fail(id, OfferFailure::Fault);
+            self.withdraw(id, WithdrawReason::AgentGone);
         }
         let parts =
             self.agents.iter().flat_map(|(ix, row)| row.calls.keys().map(|key| (*ix, *key)));

@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_acd::{Acd, CallKey, Left, OfferFailure, Output, Overflow, WithdrawReason};
+use offhook_acd::{Acd, Left, OfferFailure, Output, Overflow, WithdrawReason};
 use offhook_model::{AgentState, AgentStatus, Strategy};
 use rig::{Rig, agent_id, queue, queue_id};
 
@@ -130,15 +130,14 @@ fn calls_that_a_restart_has_cost_are_over_and_callbacks_go_on() {
         rig.join("sales", caller);
     }
     rig.key(3, '1');
-    rig.acd.keep_calls(|call| [CallKey(4), CallKey(90)].contains(&call), rig.now_ms);
-    rig.advance(0);
+    rig.keep_calls(&[4, 90]);
     assert_eq!(rig.positions("sales"), [0, 4]);
     assert_eq!((rig.state("a"), rig.state("b")), (AgentState::Acw, AgentState::OnCall));
     let today = rig.acd.queue(&queue_id("sales")).unwrap().today;
     assert_eq!((today.short_abandoned, today.answered), (1, 1));
     rig.advance(15_000);
-    rig.ring("a");
-    rig.acd.keep_calls(|call| call == CallKey(90), rig.now_ms);
-    rig.advance(5_000);
+    let offer = rig.ring("a");
+    rig.keep_calls(&[90]);
+    assert_eq!(rig.withdrawn(), [(offer, WithdrawReason::AgentGone)]);
     assert_eq!(rig.rung(), [("a".to_owned(), 0)], "the callback is offered again");
 }

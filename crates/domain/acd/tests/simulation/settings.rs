@@ -50,7 +50,7 @@ impl Size {
     pub fn callers(self) -> u32 {
         match self {
             Self::Small { callers, .. } => callers,
-            Self::Large => 20_000,
+            Self::Large => 10_000,
         }
     }
 

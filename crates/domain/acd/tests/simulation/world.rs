@@ -240,11 +240,11 @@ impl World {
     }
 
     fn arrive(&mut self) -> Checked {
-        let next_ms = self.rng.below(2 * self.arrive_every_ms);
-        self.schedule(next_ms, Action::Arrive);
         if self.joined >= self.size.callers() {
             return Ok(());
         }
+        let next_ms = self.rng.below(2 * self.arrive_every_ms);
+        self.schedule(next_ms, Action::Arrive);
         self.next_leg += 1;
         let leg = LegId(self.next_leg.into());
         let join = self.draw_join(leg);
