@@ -105,7 +105,7 @@ async fn add_options(
     menu: &Menu,
 ) -> Result<(), StoreError> {
     for (keys, action) in &menu.options {
-        let action = serde_json::to_string(action).map_err(refused)?;
+        let action = serde_json::to_string(action).map_err(|error| refused(&error))?;
         sqlx::query("INSERT INTO ivr_menu_options (menu, keys, action) VALUES (?, ?, ?)")
             .bind(&menu.id)
             .bind(keys)
@@ -118,7 +118,7 @@ async fn add_options(
 
 /// What stands in the menu's own row: all but its name and its options.
 fn settings(menu: &Menu) -> Result<String, StoreError> {
-    let mut value = serde_json::to_value(menu).map_err(refused)?;
+    let mut value = serde_json::to_value(menu).map_err(|error| refused(&error))?;
     if let Value::Object(fields) = &mut value {
         fields.remove("id");
         fields.remove("options");
@@ -133,6 +133,6 @@ fn parse(id: &str, settings: &str, options: Map<String, Value>) -> Result<Menu, 
     serde_json::from_value(Value::Object(fields))
 }
 
-fn refused(error: serde_json::Error) -> StoreError {
+fn refused(error: &serde_json::Error) -> StoreError {
     StoreError::Refused(error.to_string())
 }
