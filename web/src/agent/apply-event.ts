@@ -18,6 +18,8 @@ export class EventApplier {
     if (type === "agent.state_changed") this.#replace<Agent>(KEYS.agents, data);
     else if (type === "queue.changed") this.#replace<Queue>(KEYS.queues, data);
     else if (type.startsWith("queue.")) this.#askAgain(KEYS.queues);
+    else if (type.startsWith("agent.")) this.#askAgain(KEYS.agents);
+    else if (type === "recording.ready") this.#askAgain(KEYS.history);
     else if (type.startsWith("call.")) {
       this.#askAgain(KEYS.activeCalls);
       if (type === "call.ended") this.#askAgain(KEYS.history);

@@ -19,6 +19,7 @@ export interface EventStream extends EventTarget {
 
 export const EVENT_TYPES = [
   "agent.state_changed",
+  "agent.status_changed",
   "queue.changed",
   "queue.joined",
   "queue.answered",
@@ -26,6 +27,7 @@ export const EVENT_TYPES = [
   "call.ringing",
   "call.answered",
   "call.ended",
+  "recording.ready",
 ] as const;
 
 /** After this long a stream that the server has refused is tried again. */
