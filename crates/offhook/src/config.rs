@@ -115,7 +115,9 @@ fn on_loopback() -> toml::Table {
     let hosts =
         ["localhost", "127.0.0.1", "[::1]"].map(|host| toml::Value::String(host.to_owned()));
     let keys = ["media", "fork", "allowed_hosts"];
-    merge(&mut table, nest(&keys, toml::Value::Array(hosts.into())));
+    let hosts = toml::Value::Array(hosts.into());
+    merge(&mut table, nest(&keys, hosts.clone()));
+    merge(&mut table, nest(&["api", "webhooks", "allowed_hosts"], hosts));
     table
 }
 

@@ -1,17 +1,21 @@
 //! One task that owns the switch: reads the bus, hands everything to the state, carries outputs out.
 
+use crate::queue_metrics::{QueueMetrics, note_record};
 use crate::{Config, Output, Setup, Switch, happenings};
 use offhook_bus::{
-    Happening, Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder,
+    Happening, Inbox, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink, SwitchOrder,
 };
 use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often the queues are looked through for what must never be.
+const AUDIT_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the switch is connected to.
 #[derive(Debug)]
@@ -75,7 +79,10 @@ pub fn start(config: &Config, mut setup: Setup, links: Links) -> Running {
     let switch = Switch::new(config, setup);
     let (stop, stopped) = watch::channel(false);
     let (count, calls) = watch::channel(0);
-    let task = tokio::spawn(run(Driver { switch, links, count }, stopped));
+    let task = tokio::spawn(run(
+        Driver { switch, links, count, queue_metrics: QueueMetrics::default() },
+        stopped,
+    ));
     Running { stop, calls, task }
 }
 
@@ -83,6 +90,7 @@ struct Driver {
     switch: Switch,
     links: Links,
     count: watch::Sender<usize>,
+    queue_metrics: QueueMetrics,
 }
 
 async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
@@ -90,6 +98,8 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
     let mut reachability = driver.links.shared.watch_reachability();
     driver.note_devices();
     driver.carry_out();
+    let mut audits = tokio::time::interval(AUDIT_PERIOD);
+    audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
         // Timers wait for no queue: messages that keep coming would put them off without end.
@@ -111,6 +121,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
                 driver.switch.drain();
                 driver.switch.hang_up_all(Instant::now());
             }
+            _ = audits.tick() => driver.audit(),
             () = tokio::time::sleep_until(wait.into()) => {}
         }
         driver.carry_out();
@@ -218,16 +229,24 @@ impl Driver {
                 Output::Live(call) => self.show_call(call),
                 Output::Agent(agent) => {
                     let id = agent.view.id.clone();
+                    self.queue_metrics.note_agent(&agent);
                     self.links.shared.centre().set_agent(*agent);
                     self.tell(Happening::AgentChanged(id));
                 }
-                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
+                Output::AgentGone(agent) => {
+                    self.queue_metrics.forget_agent(&agent);
+                    self.links.shared.centre().remove_agent(&agent);
+                }
                 Output::Queue(queue) => {
                     let id = queue.view.id.clone();
+                    self.queue_metrics.note_queue(&queue, unix_ms());
                     self.links.shared.centre().set_queue(*queue);
                     self.tell(Happening::QueueChanged(id));
                 }
-                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
+                Output::QueueGone(queue) => {
+                    self.queue_metrics.forget_queue(&queue);
+                    self.links.shared.centre().remove_queue(&queue);
+                }
                 Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
                 Output::Log(entry) => self.write_down(entry),
             }
@@ -246,11 +265,25 @@ impl Driver {
     }
 
     fn write_down(&mut self, entry: LogEntry) {
-        if let LogEntry::Call(record) = &entry {
-            self.finish(record);
+        match &entry {
+            LogEntry::Call(record) => self.finish(record),
+            LogEntry::Queue(record) => note_record(record),
+            LogEntry::Recording(_)
+            | LogEntry::RecordingsExpired(_)
+            | LogEntry::AgentStatus { .. } => {}
         }
         happenings::of_entry(&entry).into_iter().for_each(|what| self.tell(what));
         count_full("records", &self.links.records.send(entry));
+    }
+
+    /// Shows what must never be in the queues and is.
+    fn audit(&mut self) {
+        let found = self.switch.audit_queues(Instant::now());
+        for violation in &found {
+            tracing::error!(%violation, "the queues are not as they must be");
+        }
+        self.queue_metrics.note_audit(&found, unix_ms());
+        self.links.shared.centre().set_audit(QueueAudit { at_ms: unix_ms(), found });
     }
 
     fn tell(&self, what: Happening) {
