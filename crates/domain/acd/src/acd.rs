@@ -108,6 +108,25 @@ impl Acd {
         self.settle();
     }
 
+    /// Goes on counting where an earlier process stopped in the same day, right after the first
+    /// configuration. Those who waited then wait no longer and do not count.
+    pub fn restore_day(&mut self, counts: &crate::DayCounts) {
+        for (id, counts) in &counts.agents {
+            let row = self.agent_ids.get(id).and_then(|ix| self.agents.get_mut(ix));
+            row.into_iter().for_each(|row| row.today = *counts);
+        }
+        for (id, counts) in &counts.queues {
+            let Some(queue) = self.queue_ids.get(id).and_then(|ix| self.queues.get_mut(ix)) else {
+                continue;
+            };
+            let waiting = u64::try_from(queue.order.len()).unwrap_or(u64::MAX);
+            queue.today = crate::QueueCounts { joined: counts.accounted() + waiting, ..*counts };
+        }
+        self.changed_agents.extend(self.agents.keys());
+        self.changed_queues.extend(self.queues.keys());
+        self.tell_changes();
+    }
+
     pub(crate) fn now_ms(&self) -> u64 {
         self.clock.now_ms()
     }

@@ -38,7 +38,7 @@ mod view;
 mod views;
 
 pub use acd::Acd;
-pub use counts::{AgentCounts, QueueCounts};
+pub use counts::{AgentCounts, DayCounts, QueueCounts};
 pub use event::{OfferEnd, QueueEvent};
 pub use ids::{CallKey, EntryId, OfferId};
 pub use input::{Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent};

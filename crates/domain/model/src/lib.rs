@@ -18,6 +18,7 @@ mod ids;
 mod media;
 mod menu;
 mod queue;
+mod queue_log;
 mod queue_record;
 mod record;
 mod recording;
@@ -47,6 +48,7 @@ pub use media::{
 };
 pub use menu::{Collect, Hours, Menu, MenuAction, Opening};
 pub use queue::{Announcements, Queue, QueueId, Strategy, Tier, WhenEmpty};
+pub use queue_log::{QueueLogContext, queue_log_lines};
 pub use queue_record::{OfferOutcome, OverflowCause, QueueRecord, QueueStep};
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,

@@ -37,6 +37,13 @@ impl Party {
             Self::System => "system",
         }
     }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Caller, Self::Callee, Self::System];
+        all.into_iter().find(|party| party.as_str() == word)
+    }
 }
 
 /// What was measured on a leg's RTP stream. Nothing is filled in that was not measured.

@@ -14,7 +14,7 @@ mod queue;
 mod shared;
 mod snapshots;
 
-pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting};
+pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting, QueueAudit};
 pub use events::{Cursor, EVENT_BATCH_MAX, EVENTS_MAX, Event, Events, Gone, Happening};
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{

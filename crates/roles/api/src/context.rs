@@ -13,7 +13,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Addresses or names of which a throttle keeps count.
 const THROTTLE_KEYS_MAX: usize = 16_384;
@@ -88,6 +88,8 @@ pub struct Inner {
     /// Held while a menu is checked and then written, so that two changes cannot make a circle together.
     pub(crate) menu_change: tokio::sync::Mutex<()>,
     pub(crate) followers: Arc<Semaphore>,
+    /// A webhook was made, changed or removed.
+    pub(crate) webhooks_changed: Notify,
     directory_change: tokio::sync::Mutex<()>,
 }
 
@@ -134,6 +136,7 @@ impl ApiState {
             failures_by_user: Mutex::new(by_user),
             logins_waiting: Semaphore::new(LOGINS_WAITING_MAX),
             menu_change: tokio::sync::Mutex::new(()),
+            webhooks_changed: Notify::new(),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             directory_change: tokio::sync::Mutex::new(()),
         }))

@@ -2,19 +2,23 @@
 
 mod webhooks;
 
+use crate::queue_metrics::{QueueMetrics, note_record};
 use crate::{Config, Output, Setup, Switch, happenings};
 use offhook_bus::{
-    Happening, Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder,
+    Happening, Inbox, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink, SwitchOrder,
 };
 use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 use webhooks::{Answer, Webhooks};
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often the queues are looked through for what must never be.
+const AUDIT_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the switch is connected to.
 #[derive(Debug)]
@@ -79,7 +83,9 @@ pub fn start(config: &Config, mut setup: Setup, links: Links) -> Running {
     let (webhooks, answers) = Webhooks::new(&config.webhook);
     let (stop, stopped) = watch::channel(false);
     let (count, calls) = watch::channel(0);
-    let task = tokio::spawn(run(Driver { switch, links, webhooks, count }, answers, stopped));
+    let queue_metrics = QueueMetrics::default();
+    let driver = Driver { switch, links, webhooks, count, queue_metrics };
+    let task = tokio::spawn(run(driver, answers, stopped));
     Running { stop, calls, task }
 }
 
@@ -88,6 +94,7 @@ struct Driver {
     links: Links,
     webhooks: Webhooks,
     count: watch::Sender<usize>,
+    queue_metrics: QueueMetrics,
 }
 
 async fn run(
@@ -99,6 +106,8 @@ async fn run(
     let mut reachability = driver.links.shared.watch_reachability();
     driver.note_devices();
     driver.carry_out();
+    let mut audits = tokio::time::interval(AUDIT_PERIOD);
+    audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
         // Timers wait for no queue: messages that keep coming would put them off without end.
@@ -121,6 +130,7 @@ async fn run(
                 driver.switch.drain();
                 driver.switch.hang_up_all(Instant::now());
             }
+            _ = audits.tick() => driver.audit(),
             () = tokio::time::sleep_until(wait.into()) => {}
         }
         driver.carry_out();
@@ -238,16 +248,24 @@ impl Driver {
                 Output::Live(call) => self.show_call(call),
                 Output::Agent(agent) => {
                     let id = agent.view.id.clone();
+                    self.queue_metrics.note_agent(&agent);
                     self.links.shared.centre().set_agent(*agent);
                     self.tell(Happening::AgentChanged(id));
                 }
-                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
+                Output::AgentGone(agent) => {
+                    self.queue_metrics.forget_agent(&agent);
+                    self.links.shared.centre().remove_agent(&agent);
+                }
                 Output::Queue(queue) => {
                     let id = queue.view.id.clone();
+                    self.queue_metrics.note_queue(&queue, unix_ms());
                     self.links.shared.centre().set_queue(*queue);
                     self.tell(Happening::QueueChanged(id));
                 }
-                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
+                Output::QueueGone(queue) => {
+                    self.queue_metrics.forget_queue(&queue);
+                    self.links.shared.centre().remove_queue(&queue);
+                }
                 Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
                 Output::Log(entry) => self.write_down(entry),
             }
@@ -266,11 +284,25 @@ impl Driver {
     }
 
     fn write_down(&mut self, entry: LogEntry) {
-        if let LogEntry::Call(record) = &entry {
-            self.finish(record);
+        match &entry {
+            LogEntry::Call(record) => self.finish(record),
+            LogEntry::Queue(record) => note_record(record),
+            LogEntry::Recording(_)
+            | LogEntry::RecordingsExpired(_)
+            | LogEntry::AgentStatus { .. } => {}
         }
         happenings::of_entry(&entry).into_iter().for_each(|what| self.tell(what));
         count_full("records", &self.links.records.send(entry));
+    }
+
+    /// Shows what must never be in the queues and is.
+    fn audit(&mut self) {
+        let found = self.switch.audit_queues(Instant::now());
+        for violation in &found {
+            tracing::error!(%violation, "the queues are not as they must be");
+        }
+        self.queue_metrics.note_audit(&found, unix_ms());
+        self.links.shared.centre().set_audit(QueueAudit { at_ms: unix_ms(), found });
     }
 
     fn tell(&self, what: Happening) {

@@ -12,6 +12,7 @@ mod driver;
 mod happenings;
 mod identity;
 mod info;
+mod queue_metrics;
 mod state;
 
 pub use config::{Config, WebhookConfig};

@@ -90,6 +90,8 @@ pub struct Setup {
     pub unix_ms: u64,
     /// The directory, until another is put in force.
     pub directory: Arc<Directory>,
+    /// What was counted of the day so far, by an earlier process.
+    pub today: offhook_acd::DayCounts,
 }
 
 /// The edge as the user agent's only peer: messages come from it and go to it.
@@ -145,6 +147,7 @@ impl Switch {
         let boot = u64::from_le_bytes(setup.seed[..8].try_into().expect("eight bytes"));
         let mut queues = Queues::new(boot.rotate_left(31), setup.unix_ms);
         queues.configure(&Directory::default(), &setup.directory, setup.unix_ms);
+        queues.restore_day(&setup.today);
         Self {
             agent: UserAgent::new(agent_config, setup.seed),
             calls: HashMap::new(),

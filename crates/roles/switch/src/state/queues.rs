@@ -2,7 +2,7 @@
 
 use super::{Output, Switch, serial_in, serial_of};
 use offhook_acd::{
-    Acd, CallKey, Join, Left, OfferFailure, Output as Wish, QueueEvent, WithdrawReason,
+    Acd, CallKey, DayCounts, Join, Left, OfferFailure, Output as Wish, QueueEvent, WithdrawReason,
 };
 use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting};
 use offhook_call::{Call, Failure, OfferReport, Offered};
@@ -46,6 +46,11 @@ impl Queues {
             record_count: 0,
             day: now_ms / DAY_MS,
         }
+    }
+
+    /// Goes on counting where an earlier process stopped.
+    pub(super) fn restore_day(&mut self, counts: &DayCounts) {
+        self.acd.restore_day(counts);
     }
 
     /// Takes what the directory says of queues and agents.

@@ -62,6 +62,7 @@ impl Desk {
             start: now,
             unix_ms: 1_000_000,
             directory: Arc::new(directory()),
+            today: offhook_acd::DayCounts::default(),
         };
         Self {
             switch: Switch::new(config, setup),
