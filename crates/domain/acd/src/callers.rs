@@ -5,6 +5,7 @@ use crate::{
     WithdrawReason,
 };
 use offhook_model::{AgentStatus, LegId, Target};
+use std::collections::BTreeMap;
 
 /// How many may wait in all queues together.
 const WAITING_MAX: usize = 50_000;
@@ -84,7 +85,7 @@ impl Acd {
             sticky: join.last_agent.and_then(|agent| self.sticky_agent(ix, &agent)),
             offers: Vec::new(),
             rung: None,
-            failed: Vec::new(),
+            failed: BTreeMap::new(),
             is_overdue: false,
             next_comfort: 0,
         };

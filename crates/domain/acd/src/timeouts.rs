@@ -64,7 +64,7 @@ impl Acd {
     fn retry(&mut self, id: EntryId) {
         let now_ms = self.now_ms();
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.failed.retain(|(_, until_ms)| *until_ms > now_ms);
+        entry.failed.retain(|_, until_ms| *until_ms > now_ms);
         self.timers.put(Timer::Retry(id), entry.retry_ms());
         self.unserved.insert(id);
     }
