@@ -19,6 +19,9 @@ use std::time::Instant;
 /// The methods a device may use with us, for `Allow`.
 const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
 
+/// Our name for the call, for the API.
+const CALL_HEADER: &str = "X-Offhook-Call";
+
 impl Switch {
     /// Takes what the user agent has to say until it has no more. What it says leads to steps of calls, and
     /// these to more of it: that is taken in its turn by the outermost of these functions.
@@ -206,16 +209,19 @@ impl Switch {
     pub(super) fn signal(&mut self, call: &mut Call, leg: LegId, action: LegAction, now: Instant) {
         if let LegAction::Invite { route, caller, caller_name, offer, offered } = action {
             let shown = (caller.as_str(), caller_name.as_deref());
-            self.place(call, leg, &route, shown, offer, offered.as_ref(), now);
+            let about = about(call, offered.as_ref());
+            self.place(call, leg, (&route, shown), (offer, about), now);
             return;
         }
         let Some(handle) = self.legs.handle(leg) else { return };
+        let name = call.reference().to_string();
+        let named = [(CALL_HEADER, name.as_str())];
         let done = match action {
             LegAction::Invite { .. } => Ok(()),
             LegAction::AcceptReplacement(sdp) => self.accept_replacement(call, leg, sdp, now),
             LegAction::RefuseReplacement(failure) => self.refuse_replacement(leg, &failure, now),
-            LegAction::Ring => self.agent.ring(handle, StatusCode::RINGING, None, &[], now),
-            LegAction::Accept(sdp) => self.agent.accept(handle, Some(sdp.into()), &[], now),
+            LegAction::Ring => self.agent.ring(handle, StatusCode::RINGING, None, &named, now),
+            LegAction::Accept(sdp) => self.agent.accept(handle, Some(sdp.into()), &named, now),
             LegAction::Reject(failure) => self.turn_away(handle, &failure, now),
             LegAction::HangUp(cause) => {
                 self.agent.hang_up(handle, Some(&cause.reason_header()), now)
@@ -262,10 +268,8 @@ impl Switch {
         &mut self,
         call: &mut Call,
         leg: LegId,
-        to: &Route,
-        (number, name): (&str, Option<&str>),
-        offer: String,
-        offered: Option<&Offered>,
+        (to, (number, name)): (&Route, (&str, Option<&str>)),
+        (offer, about): (String, Vec<(String, String)>),
         now: Instant,
     ) {
         let host = &self.directory.domain;
@@ -277,7 +281,7 @@ impl Switch {
             InviteRequest::new(to.contact.clone(), from, Edge { reliable: to.reliable }).sdp(offer);
         request.to = format!("<{}>", to.contact);
         request.route.push(to.route.clone());
-        request.headers = about(call, offered);
+        request.headers = about;
         match self.agent.invite(request, now) {
             Ok(handle) => self.legs.insert(leg, handle),
             Err(error) => {
@@ -312,7 +316,7 @@ impl Switch {
 
 /// What a device is told of the call beside who calls: our name for it, and the queue that offers it.
 fn about(call: &Call, offered: Option<&Offered>) -> Vec<(String, String)> {
-    let mut headers = vec![("X-Offhook-Call".to_owned(), call.reference().to_string())];
+    let mut headers = vec![(CALL_HEADER.to_owned(), call.reference().to_string())];
     let Some(offered) = offered else { return headers };
     let waited_s = (offered.waited_ms / 1_000).to_string();
     headers.push(("X-Offhook-Queue".to_owned(), offered.queue.to_string()));
