@@ -3,6 +3,7 @@ import {
   browserCamera,
   CallTones,
   type Credentials,
+  KeptCalls,
   Softphone,
   sipLine,
 } from "../softphone/index.ts";
@@ -14,7 +15,9 @@ export function createTelephone(
   register: boolean,
 ): Telephone {
   const audio = new AudioDevices();
+  const kept = new KeptCalls(sessionStorage, Date.now);
   const softphone = new Softphone({
+    kept,
     credentials,
     register,
     createLine: sipLine,
@@ -24,7 +27,7 @@ export function createTelephone(
     now: Date.now,
     random: Math.random,
   });
-  // The other side is not to wait for a page that is closed in mid-call.
-  addEventListener("pagehide", () => softphone.hangUp());
+  // The server keeps the call's place for a page that is loaded again.
+  addEventListener("pagehide", () => kept.touch());
   return { softphone, audio };
 }

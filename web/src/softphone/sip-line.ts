@@ -12,6 +12,7 @@ import type { Credentials } from "./credentials.ts";
 import { DigestClient } from "./digest.ts";
 import { quotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, type SipRejection } from "./failure.ts";
+import type { DialogId } from "./kept-call.ts";
 import type {
   Line,
   LineCall,
@@ -101,6 +102,23 @@ class SipLine implements Line {
     const target = new URI("sip", number, this.credentials.domain);
     const inviter: Inviter = new OutgoingInvite(this.#agent, target, { earlyMedia: true });
     const call = new SipCall(inviter, this.credentials.domain, handlers);
+    call.invite(inviter, media);
+    return call;
+  }
+
+  comeBack(
+    { callId, localTag, remoteTag }: DialogId,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall {
+    // The server looks at the dialog that is named and not at the number.
+    const { username, domain } = this.credentials;
+    const target = new URI("sip", username, domain);
+    const replaces = `Replaces: ${callId};to-tag=${remoteTag};from-tag=${localTag}`;
+    const inviter = new OutgoingInvite(this.#agent, target, {
+      extraHeaders: [replaces, "Require: replaces"],
+    });
+    const call = new SipCall(inviter, domain, handlers);
     call.invite(inviter, media);
     return call;
   }

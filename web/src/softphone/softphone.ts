@@ -3,6 +3,7 @@ import type { Tones } from "./call-tones.ts";
 import type { CallCamera } from "./camera.ts";
 import { Connection, type ConnectionOptions, isFailure } from "./connection.ts";
 import { type Failure, failure } from "./failure.ts";
+import type { KeptCall, KeptCalls } from "./kept-call.ts";
 import type {
   IncomingLineCall,
   LineCall,
@@ -68,6 +69,8 @@ export type SoftphoneOptions = Omit<
   audio: CallAudio;
   camera: CallCamera;
   tones: Tones;
+  /** Where the call outlives the page. */
+  kept: KeptCalls;
 };
 
 const DTMF_DURATION_MS = 120;
@@ -104,8 +107,27 @@ export class Softphone {
     options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
   }
 
+  /** Connects, and goes on with the call that this page had before it was loaded anew. */
   start(): void {
     this.connection.start();
+    const kept = this.options.kept.find();
+    if (kept && !this.state.get().call) void this.#comeBack(kept);
+  }
+
+  async #comeBack(kept: KeptCall): Promise<void> {
+    const id = this.#begin(kept.direction, kept.number, kept.name, "microphone");
+    this.#patch(id, { answeredAt: kept.answeredAt });
+    this.#retried = true;
+    try {
+      this.#microphone = await this.#openMicrophone(id);
+      this.#patch(id, { phase: "dialling" });
+      const line = await this.connection.ready();
+      if (!this.#is(id)) return;
+      this.#line = line.comeBack(kept.dialog, this.#media(), this.#handlers(id));
+      this.#applyMicrophone();
+    } catch (reason) {
+      this.#end(id, { by: "local", failure: toFailure(reason) });
+    }
   }
 
   stop(): void {
@@ -351,8 +373,18 @@ export class Softphone {
   #onAnswered(id: number): void {
     if (!this.#is(id)) return;
     this.options.tones.stop();
-    this.#patch(id, { phase: "active", answeredAt: this.options.now() });
+    const answeredAt = this.state.get().call?.answeredAt ?? this.options.now();
+    this.#patch(id, { phase: "active", answeredAt });
     this.#applyMicrophone();
+    this.#keep();
+  }
+
+  #keep(): void {
+    const { call } = this.state.get();
+    const dialog = this.#line?.dialog();
+    if (!call || !dialog || call.answeredAt === null) return;
+    const { direction, number, name, answeredAt } = call;
+    this.options.kept.keep({ dialog, direction, number, name, answeredAt });
   }
 
   #onMedia(id: number, peer: RTCPeerConnection): void {
@@ -510,6 +542,7 @@ export class Softphone {
     const call = this.state.get().call;
     if (call?.id !== id) return;
     clearTimeout(this.#mediaDeadline);
+    this.options.kept.forget();
     this.options.tones.stop();
     if (end.failure?.kind === "busy") this.options.tones.start("busy");
     this.options.audio.stopRemote();
