@@ -96,7 +96,7 @@ const GUEST_MARGIN_MS = 120_000;
 let isFirstSession = true;
 
 /**
- * A guest's credentials. This tab keeps them for the page that is loaded next, since a call can only be
+ * A guest's credentials. This browser keeps them for the page that is loaded next, since a call can only be
  * gone on with by the guest who began it.
  */
 export async function guestSession(): Promise<Credentials> {
@@ -104,13 +104,13 @@ export async function guestSession(): Promise<Credentials> {
   isFirstSession = false;
   if (kept) return kept;
   const session = await request("POST", "/api/session/guest", {});
-  sessionStorage.setItem(GUEST_KEY, JSON.stringify(session));
+  localStorage.setItem(GUEST_KEY, JSON.stringify(session));
   return parseCredentials(session, location.href);
 }
 
 function keptGuest(): Credentials | null {
   try {
-    const text = sessionStorage.getItem(GUEST_KEY) ?? "null";
+    const text = localStorage.getItem(GUEST_KEY) ?? "null";
     const kept = parseCredentials(JSON.parse(text), location.href);
     const left = (kept.expiresAt?.getTime() ?? 0) - Date.now();
     return left > GUEST_MARGIN_MS ? kept : null;

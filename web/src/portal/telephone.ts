@@ -15,7 +15,7 @@ export function createTelephone(
   register: boolean,
 ): Telephone {
   const audio = new AudioDevices();
-  const kept = new KeptCalls(sessionStorage, Date.now);
+  const kept = new KeptCalls(localStorage, Date.now, navigator.locks);
   const softphone = new Softphone({
     kept,
     credentials,
@@ -28,6 +28,6 @@ export function createTelephone(
     random: Math.random,
   });
   // The server keeps the call's place for a page that is loaded again.
-  addEventListener("pagehide", () => kept.touch());
+  addEventListener("pagehide", () => softphone.leave());
   return { softphone, audio };
 }

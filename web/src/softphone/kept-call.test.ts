@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { testBench } from "./fakes.ts";
-import { KEPT_MS } from "./kept-call.ts";
+import { KEPT_MS, KeptCalls } from "./kept-call.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -65,5 +65,49 @@ describe("a call whose page is loaded again", () => {
     after.lines[0]?.calls[0]?.end({ failure: { kind: "call-lost", advice: "" } as never });
     expect(after.softphone.state.get().last?.outcome).toBe("failed");
     expect(after.stored.size).toBe(0);
+  });
+
+  it("is kept by a page that is loaded twice in a row", async () => {
+    const before = await talking();
+    before.softphone.leave();
+    const between = await loadedAgain(before.stored, before.nowMs);
+    between.softphone.leave();
+    const after = await loadedAgain(between.stored, before.nowMs);
+    expect(after.lines[0]?.dialled).toEqual(["replaces call"]);
+  });
+
+  it("is given up if nobody has answered it", async () => {
+    const bench = testBench();
+    bench.softphone.start();
+    await settle();
+    await bench.softphone.call("6000");
+    bench.softphone.leave();
+    expect(bench.lines[0]?.calls[0]?.done).toEqual(["hangUp"]);
+    expect(bench.stored.size).toBe(0);
+  });
+
+  it("is not taken from a page that stands beside it", async () => {
+    const storage = new Map([["offhook.call", JSON.stringify({ dialog: {}, seenAt: 1_000 })]]);
+    const request = () => Promise.reject(new DOMException("", "TimeoutError"));
+    const kept = new KeptCalls(
+      {
+        getItem: (key) => storage.get(key) ?? null,
+        setItem: (key, value) => void storage.set(key, value),
+        removeItem: (key) => void storage.delete(key),
+      },
+      () => 1_000,
+      { request } as unknown as LockManager,
+    );
+    expect(await kept.take()).toBeNull();
+    expect(storage.size).toBe(1);
+  });
+
+  it("is not gone on with by somebody else", async () => {
+    const before = await talking();
+    const [key, text] = [...before.stored][0] ?? ["", "{}"];
+    before.stored.set(key, JSON.stringify({ ...JSON.parse(text), account: "other" }));
+    const after = await loadedAgain(before.stored, before.nowMs);
+    expect(after.lines[0]?.dialled).toEqual([]);
+    expect(after.softphone.state.get().call).toBeNull();
   });
 });

@@ -110,11 +110,20 @@ export class Softphone {
   /** Connects, and goes on with the call that this page had before it was loaded anew. */
   start(): void {
     this.connection.start();
-    const kept = this.options.kept.find();
-    if (kept && !this.state.get().call) void this.#comeBack(kept);
+    void this.options.kept.take().then((kept) => {
+      if (kept && !this.state.get().call) void this.#comeBack(kept);
+    });
+  }
+
+  /** The page goes away: what has been answered is kept for the next one, and whoever rings goes on. */
+  leave(): void {
+    const { call } = this.state.get();
+    if (this.options.kept.has()) this.options.kept.touch();
+    else if (call?.direction === "outgoing") this.hangUp();
   }
 
   async #comeBack(kept: KeptCall): Promise<void> {
+    this.options.kept.keep(kept);
     const id = this.#begin(kept.direction, kept.number, kept.name, "microphone");
     this.#patch(id, { answeredAt: kept.answeredAt });
     this.#retried = true;
@@ -123,6 +132,7 @@ export class Softphone {
       this.#patch(id, { phase: "dialling" });
       const line = await this.connection.ready();
       if (!this.#is(id)) return;
+      if (this.#account() !== kept.account) throw failure("call-lost");
       this.#line = line.comeBack(kept.dialog, this.#media(), this.#handlers(id));
       this.#applyMicrophone();
     } catch (reason) {
@@ -384,7 +394,12 @@ export class Softphone {
     const dialog = this.#line?.dialog();
     if (!call || !dialog || call.answeredAt === null) return;
     const { direction, number, name, answeredAt } = call;
-    this.options.kept.keep({ dialog, direction, number, name, answeredAt });
+    const account = this.#account();
+    this.options.kept.keep({ dialog, account, direction, number, name, answeredAt });
+  }
+
+  #account(): string {
+    return this.connection.state.get().identity?.username ?? "";
   }
 
   #onMedia(id: number, peer: RTCPeerConnection): void {
