@@ -3,9 +3,13 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_model::{HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party};
+use offhook_model::{
+    HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party, RecordingCommand,
+    RecordingSource,
+};
 use offhook_sip::headers::NameAddr;
 use offhook_sip::message::{HeaderName, Message};
+use offhook_switch::Config;
 use offhook_testkit::ScriptedPeer;
 use std::time::Duration;
 
@@ -136,6 +140,34 @@ fn the_customer_talks_with_whom_the_agent_has_consulted() {
     assert_eq!(record.answered_by.as_deref(), Some("1001"));
     assert_eq!(record.legs.len(), 3);
     assert_eq!(peer.engine.switch.call_count(), 0);
+}
+
+#[test]
+fn the_recording_of_a_call_goes_on_when_its_caller_hands_it_over() {
+    let config = Config { record_calls: true, ..Config::default() };
+    let mut peer = ScriptedPeer::new(Desk::with(&config));
+    let (_, ok) = talking(&mut peer);
+    let out = consult(&mut peer, "1002");
+    peer.reply(&out, "200 OK", "target", &answered());
+    let [consulted, _ack] = response_first(&mut peer);
+    peer.say(&second(&within("ACK", 1, &consulted, "")));
+    peer.received();
+    let (caller, customer) = (LegId(1 << 16), LegId(1 << 16 | 1));
+    let recorded = |leg| {
+        move |command: &MediaCommand| {
+            let order =
+                |command: &RecordingCommand| matches!(command, RecordingCommand::Start { .. });
+            matches!(command, MediaCommand::Record { source: RecordingSource::Leg(at), command }
+                if *at == leg && order(command))
+        }
+    };
+    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(caller)(c)).count(), 1);
+    let target = refer_to(&consulted);
+    let contact = "Contact: <sip:1002@127.0.0.2:5062>";
+    peer.say(&within("REFER", 2, &ok, &format!("{contact}\nRefer-To: {target}\n")));
+    let lines = firsts(&peer.received());
+    assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 202")), "{lines:?}");
+    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(customer)(c)).count(), 1);
 }
 
 #[test]

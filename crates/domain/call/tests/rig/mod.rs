@@ -1,9 +1,7 @@
 //! A call between scripted parties: the media role answers at once, signalling is said by the test.
 #![allow(dead_code, reason = "each behaviour uses its own part of the rig")]
 
-use offhook_call::{
-    Action, Call, Incoming, LegAction, LegInput, PickUp, Placement, Reattach,
-};
+use offhook_call::{Action, Call, Incoming, LegAction, LegInput, PickUp, Placement, Reattach};
 use offhook_model::{
     Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
     MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,

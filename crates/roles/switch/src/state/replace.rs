@@ -1,7 +1,7 @@
 //! One leg or dialog in the place of another: attended transfer (RFC 5589 section 7), parties that come back
 //! with a dialog of their own, and pick-up (RFC 3891).
 
-use super::{Switch, signalling};
+use super::{Output, Switch, signalling};
 use crate::identity::{Caller, Replaced, dialled, policy_for};
 use bytes::Bytes;
 use offhook_call::{Call, Failure, PickUp, Reattach, Reply};
@@ -86,6 +86,12 @@ impl Switch {
         self.carry_all_out(&mut source, now);
         self.legs.move_to(party, serial);
         self.carry_all_out(&mut to, now);
+        if leg == to.caller()
+            && let Some(stays) = to.partner(party)
+        {
+            let commands = self.recordings.follow(&to, stays, now_ms);
+            self.outputs.extend(commands.into_iter().map(Output::Media));
+        }
         // An agent who goes over with the leg is not free in between.
         self.put_back(to, &to_engaged, now);
         self.put_back(source, &source_engaged, now);
