@@ -205,8 +205,13 @@ export class FakeLine implements Line {
     this.calls.push(call);
     return call;
   }
-  comeBack(dialog: DialogId, media: MediaStream, handlers: LineCallHandlers): LineCall {
-    return this.dial(`replaces ${dialog.callId}`, media, handlers);
+  comeBack(
+    dialog: DialogId,
+    number: string,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall {
+    return this.dial(`${number} replaces ${dialog.callId}`, media, handlers);
   }
   close(): void {
     this.closed = true;

@@ -31,7 +31,7 @@ describe("a call whose page is loaded again", () => {
   it("goes on by replacing its dialog, and keeps its time", async () => {
     const before = await talking();
     const after = await loadedAgain(before.stored, before.nowMs + 5_000);
-    expect(after.lines[0]?.dialled).toEqual(["replaces call"]);
+    expect(after.lines[0]?.dialled).toEqual(["6000 replaces call"]);
     after.lines[0]?.calls[0]?.answer();
     const { call } = after.softphone.state.get();
     expect(call).toMatchObject({ phase: "active", number: "6000", answeredAt: before.nowMs });
@@ -48,7 +48,7 @@ describe("a call whose page is loaded again", () => {
     before.nowMs += 600_000;
     await vi.advanceTimersByTimeAsync(10_000);
     const after = await loadedAgain(before.stored, before.nowMs + 5_000);
-    expect(after.lines[0]?.dialled).toEqual(["replaces call"]);
+    expect(after.lines[0]?.dialled).toEqual(["6000 replaces call"]);
   });
 
   it("is over when it has ended", async () => {
@@ -73,7 +73,7 @@ describe("a call whose page is loaded again", () => {
     const between = await loadedAgain(before.stored, before.nowMs);
     between.softphone.leave();
     const after = await loadedAgain(between.stored, before.nowMs);
-    expect(after.lines[0]?.dialled).toEqual(["replaces call"]);
+    expect(after.lines[0]?.dialled).toEqual(["6000 replaces call"]);
   });
 
   it("is given up if nobody has answered it", async () => {

@@ -14,7 +14,12 @@ export interface Line {
   /** `media` is the microphone, and the camera when the call begins with video. */
   dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall;
   /** Comes back to a call whose dialog an earlier page had (RFC 3891). */
-  comeBack(dialog: DialogId, media: MediaStream, handlers: LineCallHandlers): LineCall;
+  comeBack(
+    dialog: DialogId,
+    number: string,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall;
   /** Ends calls and registration as far as that is possible and closes the socket. */
   close(): void;
 }

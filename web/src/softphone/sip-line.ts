@@ -108,12 +108,12 @@ class SipLine implements Line {
 
   comeBack(
     { callId, localTag, remoteTag }: DialogId,
+    number: string,
     media: MediaStream,
     handlers: LineCallHandlers,
   ): LineCall {
-    // The server looks at the dialog that is named and not at the number.
-    const { username, domain } = this.credentials;
-    const target = new URI("sip", username, domain);
+    const { domain } = this.credentials;
+    const target = new URI("sip", number, domain);
     const replaces = `Replaces: ${callId};to-tag=${remoteTag};from-tag=${localTag}`;
     const inviter = new OutgoingInvite(this.#agent, target, {
       extraHeaders: [replaces, "Require: replaces"],

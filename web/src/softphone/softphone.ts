@@ -133,7 +133,9 @@ export class Softphone {
       const line = await this.connection.ready();
       if (!this.#is(id)) return;
       if (this.#account() !== kept.account) throw failure("call-lost");
-      this.#line = line.comeBack(kept.dialog, this.#media(), this.#handlers(id));
+      // The dialog says which call it is; the number only has to be one that may be dialled.
+      const number = kept.direction === "outgoing" ? kept.number : kept.account;
+      this.#line = line.comeBack(kept.dialog, number, this.#media(), this.#handlers(id));
       this.#applyMicrophone();
     } catch (reason) {
       this.#end(id, { by: "local", failure: toFailure(reason) });

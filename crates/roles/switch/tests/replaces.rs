@@ -258,6 +258,27 @@ fn nobody_else_takes_a_party_s_place() {
     assert_eq!(peer.engine.switch.call_count(), 1);
 }
 
+#[test]
+fn a_guest_comes_back_under_its_own_name_only() {
+    let mut peer = Desk::peer();
+    peer.say(&invite("9196", None, Some(SDP)));
+    peer.expect("SIP/2.0 100");
+    let ok = peer.expect("SIP/2.0 200");
+    peer.say(&within("ACK", 1, &ok, ""));
+    let again = replacing(&ok, "1002", "caller").replace("sip:1002@offhook", "sip:9196@offhook");
+    let again: Vec<_> = again.lines().filter(|line| !line.starts_with("P-Asserted")).collect();
+    let again = again.join("\n");
+    let other = again.replace("From: \"Bo\" <sip:9196@", "From: \"Bo\" <sip:other@");
+    peer.say(&other);
+    peer.expect("SIP/2.0 100");
+    peer.expect("SIP/2.0 403");
+    let own = again.replace("From: \"Bo\" <sip:9196@", "From: \"Bo\" <sip:somebody@");
+    peer.say(&own.replace("call-9", "call-8").replace("z9hG4bK", "z9hG4bK8"));
+    let lines = firsts(&peer.received());
+    assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 200")), "{lines:?}");
+    assert_eq!(peer.engine.switch.call_count(), 1);
+}
+
 fn lose(peer: &mut ScriptedPeer<Desk>, leg: LegId) {
     let what = MediaTrouble::IceFailed;
     peer.engine.media(MediaEvent::Trouble { leg, what });

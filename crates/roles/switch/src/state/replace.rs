@@ -148,13 +148,16 @@ impl Switch {
         let leg = self.legs.leg(old).ok_or(none)?;
         let serial = self.legs.call_of(leg);
         let call = self.calls.get(&serial).ok_or(none)?;
-        let account = Caller::of(request).account.ok_or(StatusCode::FORBIDDEN)?;
+        let by = Caller::of(request);
         if !call.has_up(leg) {
             let rung = call.number(leg).filter(|number| call.rings_at(number)).ok_or(none)?;
             let rung = rung.to_owned();
+            let account = by.account.ok_or(StatusCode::FORBIDDEN)?;
             return self.pick_up(handle, (serial, &rung), account, request, sdp, now);
         }
-        if call.account(leg) != Some(account.as_str()) {
+        // A guest proves no account: it is known by its name and by the tags, which nobody else was told.
+        let is_own = call.account(leg) == by.account.as_deref();
+        if !is_own || call.number(leg) != Some(by.number.as_str()) {
             return Err(StatusCode::FORBIDDEN);
         }
         let offer = sdp.map(signalling::text).ok_or(StatusCode::NOT_ACCEPTABLE_HERE)?;
