@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { Api } from "./lib/api.mjs";
-import { dial, hangUp, hearsTone, launch, listenUntil, open, phase, ready, signIn } from "./lib/browser.mjs";
+import { dial, hangUp, hearsTone, idle, launch, listenUntil, open, phase, ready, signIn } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { phoneTest, server } from "./lib/phones.mjs";
 
@@ -60,6 +60,45 @@ describe("a page in a queue's call", () => {
     assert.equal(history.items[0].answered_by, "2001");
     const { today } = (await admin.get("queues/reception")).live;
     assert.equal(today.answered, 1);
+  });
+
+  phoneTest("crashes, and the tab that is opened in its place goes on with the call", async () => {
+    const agent = await open(agents.browser, `${server.portal}agent`);
+    await signIn(agent.page, "2001", "demo-2001");
+    const customer = await open(customers.browser, server.portal);
+    await ready(customer.page);
+    await dial(customer.page, "6000");
+    await phase(agent.page, "incoming", 30_000);
+    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
+    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+    const crashed = agent.page.waitForEvent("crash");
+    agent.page.goto("chrome://crash").catch(() => undefined);
+    await crashed;
+    const page = await agent.context.newPage();
+    await page.goto(`${server.portal}agent`);
+    const loaded = Date.now();
+    await Promise.all([
+      listenUntil(page, hearsTone(CUSTOMER_HZ), "the customer after the crash"),
+      listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent after the crash"),
+    ]);
+    console.log(`audio both ways ${Date.now() - loaded} ms after the load of the new tab`);
+    await hangUp(customer.page);
+    await idle(page);
+  });
+
+  phoneTest("is loaded again while it rings, and rings again", async () => {
+    const agent = await open(agents.browser, `${server.portal}agent`);
+    await signIn(agent.page, "2001", "demo-2001");
+    const customer = await open(customers.browser, `${server.portal}agent`);
+    await signIn(customer.page, "2003", "demo-2003");
+    await dial(customer.page, "2001");
+    await phase(agent.page, "incoming");
+    await agent.page.reload();
+    await phase(agent.page, "incoming");
+    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
+    await listenUntil(agent.page, hearsTone(CUSTOMER_HZ), "the caller's tone");
+    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the callee's tone");
+    await hangUp(customer.page);
   });
 
   phoneTest("is closed for good, and the call ends with the cause", async () => {
