@@ -206,7 +206,7 @@ impl Switch {
     pub(super) fn signal(&mut self, call: &mut Call, leg: LegId, action: LegAction, now: Instant) {
         if let LegAction::Invite { route, caller, caller_name, offer, offered } = action {
             let shown = (caller.as_str(), caller_name.as_deref());
-            self.place(call, leg, &route, shown, offer, offered.as_ref(), now);
+            self.place(call, leg, &route, shown, (offer, offered.as_ref()), now);
             return;
         }
         let Some(handle) = self.legs.handle(leg) else { return };
@@ -264,8 +264,7 @@ impl Switch {
         leg: LegId,
         to: &Route,
         (number, name): (&str, Option<&str>),
-        offer: String,
-        offered: Option<&Offered>,
+        (offer, offered): (String, Option<&Offered>),
         now: Instant,
     ) {
         let host = &self.directory.domain;
