@@ -16,7 +16,10 @@ use offhook_ng_door::NgDoor;
 use offhook_sealed::KeyRing;
 use offhook_snapshots::SnapshotWriter;
 use offhook_speech::Speech;
-use offhook_store::{ACTIVE_CALLS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls};
+use offhook_store::{
+    ACTIVE_CALLS_PERIOD, DAY_COUNTS_PERIOD, RecordWriter, SecretName, Store, mirror_active_calls,
+    mirror_day_counts, write_queue_log,
+};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -65,9 +68,10 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         records: records.0,
         shared: shared.clone(),
     };
-    let mut switch = offhook_switch::start(&config.switch, setup(&shared)?, links);
+    let mut switch = offhook_switch::start(&config.switch, setup(&shared, &store).await?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
-    let mirror = mirror(&store, &shared);
+    let mut mirrors = vec![mirror(&store, &shared), mirror_day(&store, &shared)];
+    mirrors.extend(queue_log(&config, &store, &shared));
     let drains = Arc::new(AtomicBool::new(false));
     let parts = offhook_api::Parts {
         store: store.clone(),
@@ -81,7 +85,9 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         recording_keys,
         fork_hosts: config.media.fork.allowed_hosts,
     };
-    let api = offhook_api::router(offhook_api::ApiState::new(config.api, parts));
+    let state = offhook_api::ApiState::new(config.api, parts);
+    mirrors.push(tokio::spawn(offhook_api::deliver_webhooks(state.clone())));
+    let api = offhook_api::router(state);
     let gateway = offhook_gateway::start(
         &config.gateway,
         offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
@@ -96,7 +102,8 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     gateway.stop().await;
     edge.stop().await;
     media.stop().await;
-    mirror.abort();
+    mirrors.iter().for_each(JoinHandle::abort);
+    store.set_day_counts(today_ms(), &shared.centre().day_counts()).await.ok();
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
     store.close().await;
@@ -120,7 +127,10 @@ impl MediaSide {
         events: Outbox<MediaEvent>,
         keys: KeyRing,
     ) -> anyhow::Result<Self> {
-        let (media_config, recordings) = with_folders(config);
+        let (mut media_config, recordings) = with_folders(config);
+        if media_config.numbers_file.is_none() && config.ng.enabled {
+            media_config.numbers_file = kept::numbers_file(&config.shared_state, store).await?;
+        }
         let (to_door, media_events) = queue(MEDIA_QUEUE_MAX);
         let events = MediaEvents::from(events).with_door(to_door);
         let (identity, speech) = (kept::identity(store).await?, speech(config)?);
@@ -167,6 +177,33 @@ fn mirror(store: &Store, shared: &Shared) -> JoinHandle<()> {
     let live = shared.clone();
     let calls = move || live.live_calls();
     tokio::spawn(mirror_active_calls(store.clone(), calls, ACTIVE_CALLS_PERIOD))
+}
+
+/// Keeps the day's counts in the database, so that the next process goes on counting.
+fn mirror_day(store: &Store, shared: &Shared) -> JoinHandle<()> {
+    let centre = shared.centre().clone();
+    let counts = move || (today_ms(), centre.day_counts());
+    tokio::spawn(mirror_day_counts(store.clone(), counts, DAY_COUNTS_PERIOD))
+}
+
+/// Adds what happens in queues to a file, where one is configured.
+fn queue_log(config: &Config, store: &Store, shared: &Shared) -> Option<JoinHandle<()>> {
+    let path = config.api.queue_log_file.clone()?;
+    let shared = shared.clone();
+    let directory = move || shared.directory();
+    Some(tokio::spawn(write_queue_log(store.clone(), path, directory, now_ms)))
+}
+
+/// Milliseconds of Unix time.
+fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// The first moment of the day, milliseconds of Unix time.
+fn today_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since.as_secs() / 86_400 * 86_400_000
 }
 
 /// The media role's settings with its folders, which are in the data folder unless configured otherwise, and
@@ -226,7 +263,7 @@ async fn share(store: &Store) -> anyhow::Result<Shared> {
     Ok(Shared::new(store.directory().await?, guest_key))
 }
 
-fn setup(shared: &Shared) -> anyhow::Result<offhook_switch::Setup> {
+async fn setup(shared: &Shared, store: &Store) -> anyhow::Result<offhook_switch::Setup> {
     let mut seed = [0; 32];
     getrandom::fill(&mut seed).context("the operating system has no randomness")?;
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?;
@@ -235,6 +272,7 @@ fn setup(shared: &Shared) -> anyhow::Result<offhook_switch::Setup> {
         start: Instant::now(),
         unix_ms: u64::try_from(unix.as_millis())?,
         directory: shared.directory(),
+        today: store.day_counts(today_ms()).await?,
     })
 }
 

@@ -1,6 +1,7 @@
 import {
   AudioDevices,
   browserCamera,
+  CALLS_MAX,
   CallTones,
   type Credentials,
   KeptCalls,
@@ -9,7 +10,7 @@ import {
 } from "../softphone/index.ts";
 import type { Telephone } from "../softphone/use-softphone.ts";
 
-/** Builds the telephone of a page from its browser parts. */
+/** Builds the telephone of a page from its browser parts; one that is registered has several calls at a time. */
 export function createTelephone(
   credentials: () => Promise<Credentials>,
   register: boolean,
@@ -20,6 +21,7 @@ export function createTelephone(
     kept,
     credentials,
     register,
+    callsMax: register ? CALLS_MAX : 1,
     createLine: sipLine,
     audio,
     camera: browserCamera,

@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// [`Acd::handle_timeout`] at [`Acd::poll_timeout`]. Inputs about what is not there (an offer that is over, a
 /// caller who has left) change nothing, since both sides act at once.
 ///
-/// Serialised, it can be carried to another process, with the outputs that were not taken yet.
+/// Serialised, it can be carried to another process, with the outputs that were not taken yet. There, say
+/// which calls are still there ([`Acd::keep_calls`]), what the configuration is and who can be reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Saved", into = "Saved")]
 pub struct Acd {
@@ -105,6 +106,25 @@ impl Acd {
             self.changed_agents.insert(ix);
         }
         self.settle();
+    }
+
+    /// Goes on counting where an earlier process stopped in the same day, right after the first
+    /// configuration. Those who waited then wait no longer and do not count.
+    pub fn restore_day(&mut self, counts: &crate::DayCounts) {
+        for (id, counts) in &counts.agents {
+            let row = self.agent_ids.get(id).and_then(|ix| self.agents.get_mut(ix));
+            row.into_iter().for_each(|row| row.today = *counts);
+        }
+        for (id, counts) in &counts.queues {
+            let Some(queue) = self.queue_ids.get(id).and_then(|ix| self.queues.get_mut(ix)) else {
+                continue;
+            };
+            let waiting = u64::try_from(queue.order.len()).unwrap_or(u64::MAX);
+            queue.today = crate::QueueCounts { joined: counts.accounted() + waiting, ..*counts };
+        }
+        self.changed_agents.extend(self.agents.keys());
+        self.changed_queues.extend(self.queues.keys());
+        self.tell_changes();
     }
 
     pub(crate) fn now_ms(&self) -> u64 {

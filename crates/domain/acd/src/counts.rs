@@ -1,4 +1,15 @@
+use offhook_model::{AgentId, QueueId};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The counts of a day.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct DayCounts {
+    /// Of each agent.
+    pub agents: BTreeMap<AgentId, AgentCounts>,
+    /// Of each queue.
+    pub queues: BTreeMap<QueueId, QueueCounts>,
+}
 
 /// What happened in a queue since the day began. Durations are in milliseconds.
 ///
@@ -44,6 +55,16 @@ pub struct QueueCounts {
 }
 
 impl QueueCounts {
+    /// Callers whose wait is over, however it ended.
+    #[must_use]
+    pub fn accounted(&self) -> u64 {
+        self.answered
+            + self.abandoned
+            + self.short_abandoned
+            + self.overflowed
+            + self.transferred_out
+    }
+
     /// Callers who count: all who came but those who left at once.
     #[must_use]
     pub fn offered(&self) -> u64 {

@@ -10,7 +10,7 @@
 //!
 //! What holds after every input: an agent has at most one live offer; nobody is reserved without one; no
 //! caller waits beside an agent who could take it; a caller who has left is offered to nobody; each caller has
-//! exactly one outcome. `tests/simulation.rs` checks this against a simple model.
+//! exactly one outcome. `tests/simulation` checks this against a simple model.
 
 mod acd;
 mod agent;
@@ -28,6 +28,8 @@ mod input;
 mod offers;
 mod output;
 mod queue;
+mod record;
+mod restart;
 mod rng;
 mod saved;
 mod timeouts;
@@ -36,7 +38,7 @@ mod view;
 mod views;
 
 pub use acd::Acd;
-pub use counts::{AgentCounts, QueueCounts};
+pub use counts::{AgentCounts, DayCounts, QueueCounts};
 pub use event::{OfferEnd, QueueEvent};
 pub use ids::{CallKey, EntryId, OfferId};
 pub use input::{Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent};

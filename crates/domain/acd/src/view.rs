@@ -127,3 +127,32 @@ pub enum Violation {
     #[error("queue {queue}: {joined} have joined, {accounted} are accounted for")]
     Unaccounted { queue: QueueId, joined: u64, accounted: u64 },
 }
+
+impl Violation {
+    /// The words of [`Violation::kind`].
+    pub const KINDS: [&'static str; 8] = [
+        "stray_offer",
+        "offer_without_caller",
+        "no_timer",
+        "late_timer",
+        "idle_agent",
+        "too_many_calls",
+        "wrong_index",
+        "unaccounted",
+    ];
+
+    /// What kind it is of.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::StrayOffer { .. } => "stray_offer",
+            Self::OfferWithoutCaller { .. } => "offer_without_caller",
+            Self::NoTimer { .. } => "no_timer",
+            Self::LateTimer { .. } => "late_timer",
+            Self::IdleAgent { .. } => "idle_agent",
+            Self::TooManyCalls { .. } => "too_many_calls",
+            Self::WrongIndex { .. } => "wrong_index",
+            Self::Unaccounted { .. } => "unaccounted",
+        }
+    }
+}

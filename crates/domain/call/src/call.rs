@@ -1,3 +1,4 @@
+use crate::dial::Otherwise;
 use crate::leg::{Describing, Leg, Signalling};
 use crate::script::Script;
 use crate::video::Section;
@@ -71,6 +72,8 @@ pub struct Call {
     /// How often the served leg was sent on without anything else happening.
     #[serde(skip)]
     pub(crate) sent_on: u8,
+    /// How often it was forwarded.
+    pub(crate) forwarded: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
     placed_to: Option<String>,
     /// How long a party whose device is lost may come back, milliseconds.
@@ -103,6 +106,7 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            forwarded: 0,
             placed_to: None,
             reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
@@ -113,6 +117,7 @@ impl Call {
                 call.turn_away(&Failure::new(cause, &reason), Party::System, now_ms);
             }
             decision @ (Decision::Extension { .. }
+            | Decision::Forward { .. }
             | Decision::Service { .. }
             | Decision::Menu { .. }
             | Decision::Queue { .. }
@@ -144,6 +149,7 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            forwarded: 0,
             placed_to: Some(placement.extension.clone()),
             reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
@@ -211,12 +217,27 @@ impl Call {
         both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)).then_some(both)
     }
 
+    /// Whether its caller has been answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered_at_ms.is_some()
+    }
+
+    /// The menu in which a party of the call is.
+    #[must_use]
+    pub fn menu(&self) -> Option<&str> {
+        match &self.script {
+            Script::Menu(menu) => Some(menu),
+            _ => None,
+        }
+    }
+
     /// The accounts that take part in the call: whoever placed it and those who have answered. Whoever is
-    /// only being rung does not.
-    pub fn engaged(&self) -> impl Iterator<Item = &str> {
+    /// only being rung does not. With each, whether it has put the call on hold.
+    pub fn engaged(&self) -> impl Iterator<Item = (&str, bool)> {
         let parts =
             self.legs.values().filter(|leg| leg.is_up() || leg.signalling == Signalling::Incoming);
-        parts.filter_map(|leg| leg.account.as_deref())
+        parts.filter_map(|leg| Some((leg.account.as_deref()?, leg.is_holding)))
     }
 
     /// Notes SIP's Call-ID of an outgoing leg, for the record.
@@ -372,8 +393,12 @@ impl Call {
     /// The caller's media is described: carries out what routing decided.
     pub(crate) fn begin(&mut self, now_ms: u64) {
         match self.decision.take() {
-            Some(Decision::Extension { number, ring_timeout_ms }) => {
-                self.dial_for_caller(number, ring_timeout_ms, now_ms);
+            Some(Decision::Extension { number, ring_timeout_ms, forward }) => {
+                let until_ms = now_ms + ring_timeout_ms;
+                self.dial(number, forward, Otherwise::TurnAway, until_ms);
+            }
+            Some(Decision::Forward { target, .. }) => {
+                self.forward(target, Otherwise::TurnAway, now_ms);
             }
             Some(Decision::Service { number, service }) => {
                 self.answered_by = Some(number);

@@ -31,6 +31,15 @@ impl Call {
         matches!(self.script, Script::Over(_))
     }
 
+    /// Who ended the call, once it is over.
+    #[must_use]
+    pub fn ended_by(&self) -> Option<Party> {
+        match &self.script {
+            Script::Over(ending) => Some(ending.by),
+            _ => None,
+        }
+    }
+
     /// Turns an unanswered caller away, or ends the call when it was answered after all.
     pub(crate) fn turn_away(&mut self, failure: &Failure, by: Party, now_ms: u64) {
         let caller = self.caller;

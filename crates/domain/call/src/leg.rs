@@ -79,6 +79,8 @@ pub struct Leg {
     pub(crate) offered: bool,
     /// Both sides' SDP is in force.
     pub(crate) agreed: bool,
+    /// The party's last offer says that it does not want to hear the other.
+    pub(crate) is_holding: bool,
     /// The media role knows the leg and has not released it.
     pub(crate) has_media: bool,
     /// The media role was asked to release the leg.
@@ -130,6 +132,7 @@ impl Leg {
             policy: None,
             offered: false,
             agreed: false,
+            is_holding: false,
             has_media: false,
             releasing: false,
             report: None,

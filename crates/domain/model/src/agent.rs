@@ -51,7 +51,9 @@ impl AgentStatus {
 }
 
 /// What an agent does at this moment.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize,
+)]
 #[serde(rename_all = "snake_case")]
 pub enum AgentState {
     /// Has signed out, or none of the agent's devices can be reached.

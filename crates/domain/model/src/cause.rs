@@ -38,6 +38,8 @@ causes! {
     SUBSCRIBER_ABSENT = 20, "SUBSCRIBER_ABSENT";
     /// The callee, or a rule, rejected the call.
     CALL_REJECTED = 21, "CALL_REJECTED";
+    /// The call was sent from one place to the next too often.
+    EXCHANGE_ROUTING_ERROR = 25, "EXCHANGE_ROUTING_ERROR";
     /// Another device of the callee has answered.
     NON_SELECTED_USER_CLEARING = 26, "NON_SELECTED_USER_CLEARING";
     /// The destination is out of order: the device cannot be reached, or is gone.
@@ -110,6 +112,7 @@ impl HangupCause {
             Self::NO_ANSWER | Self::SUBSCRIBER_ABSENT => 480,
             Self::CALL_REJECTED => 603,
             Self::DESTINATION_OUT_OF_ORDER => 502,
+            Self::EXCHANGE_ROUTING_ERROR => 483,
             Self::INVALID_NUMBER_FORMAT => 484,
             Self::OUTGOING_CALL_BARRED => 403,
             Self::INCOMPATIBLE_DESTINATION => 488,

@@ -18,11 +18,14 @@ mod ids;
 mod media;
 mod menu;
 mod queue;
+mod queue_log;
+mod queue_record;
 mod record;
 mod recording;
 mod supervisor;
 mod target;
 mod verdict;
+mod webhook_url;
 
 pub use agent::{Agent, AgentId, AgentState, AgentStatus};
 pub use aor::{Aor, Binding, InvalidAor, Transport};
@@ -31,7 +34,7 @@ pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, JoinRefusal,
     LiveConference, LiveMember, MemberRole,
 };
-pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
+pub use directory::{Directory, Extension, Forwarding, GuestPolicy, RecordPolicy, Secret, Service};
 pub use fork::{
     FORKS_PER_LEG_MAX, ForkChannels, ForkCommand, ForkCounts, ForkEnd, ForkEvent, ForkFailure,
     ForkHeaders, ForkId, ForkParty, ForkRate, ForkRequest, ForkState, LiveFork, UnsupportedRate,
@@ -45,6 +48,8 @@ pub use media::{
 };
 pub use menu::{Collect, Hours, Menu, MenuAction, Opening};
 pub use queue::{Announcements, Queue, QueueId, Strategy, Tier, WhenEmpty};
+pub use queue_log::{QueueLogContext, queue_log_lines};
+pub use queue_record::{OfferOutcome, OverflowCause, QueueRecord, QueueStep};
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,
     Party, StreamReport,
@@ -57,3 +62,4 @@ pub use recording::{
 pub use supervisor::{CallSide, SupervisorMode};
 pub use target::Target;
 pub use verdict::AudioVerdict;
+pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};

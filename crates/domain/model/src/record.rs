@@ -1,6 +1,6 @@
 use crate::{
-    AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, RecordingId, RecordingRecord,
-    SupervisorMode,
+    AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, QueueRecord, RecordingId,
+    RecordingRecord, SupervisorMode,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -36,6 +36,13 @@ impl Party {
             Self::Callee => "callee",
             Self::System => "system",
         }
+    }
+
+    /// Reads the word.
+    #[must_use]
+    pub fn parse(word: &str) -> Option<Self> {
+        let all = [Self::Caller, Self::Callee, Self::System];
+        all.into_iter().find(|party| party.as_str() == word)
     }
 }
 
@@ -147,6 +154,8 @@ pub enum LogEntry {
         /// When, milliseconds of Unix time.
         at_ms: u64,
     },
+    /// Something happened in a queue or to an agent.
+    Queue(Box<QueueRecord>),
 }
 
 impl CallRecord {

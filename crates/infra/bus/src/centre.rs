@@ -1,6 +1,6 @@
 //! The call centre as it stands, for those who watch it.
 
-use offhook_acd::{AgentView, QueueView, WaitingView};
+use offhook_acd::{AgentView, DayCounts, QueueView, Violation, WaitingView};
 use offhook_model::{AgentId, AgentStatus, CallRef, QueueId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -45,18 +45,28 @@ pub enum AgentOrder {
     ExtendWrapUp(u64),
 }
 
+/// What was wrong with the queues when they were looked through last, and must never be.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct QueueAudit {
+    /// When, milliseconds of Unix time.
+    pub at_ms: u64,
+    /// What was found.
+    pub found: Vec<Violation>,
+}
+
 /// Agents and queues as they stand. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Centre {
     agents: Arc<Mutex<BTreeMap<AgentId, LiveAgent>>>,
     queues: Arc<Mutex<BTreeMap<QueueId, LiveQueue>>>,
+    audit: Arc<Mutex<Option<QueueAudit>>>,
     changes: Arc<watch::Sender<u64>>,
 }
 
 impl Default for Centre {
     fn default() -> Self {
         let changes = Arc::new(watch::Sender::new(0));
-        Self { agents: Arc::default(), queues: Arc::default(), changes }
+        Self { agents: Arc::default(), queues: Arc::default(), audit: Arc::default(), changes }
     }
 }
 
@@ -107,6 +117,25 @@ impl Centre {
     #[must_use]
     pub fn queues(&self) -> Vec<LiveQueue> {
         crate::shared::lock(&self.queues).values().cloned().collect()
+    }
+
+    /// Puts what was found in the place of what was found before.
+    pub fn set_audit(&self, audit: QueueAudit) {
+        *crate::shared::lock(&self.audit) = Some(audit);
+    }
+
+    /// What was found last; `None` before the queues were looked through.
+    #[must_use]
+    pub fn audit(&self) -> Option<QueueAudit> {
+        crate::shared::lock(&self.audit).clone()
+    }
+
+    /// What was counted of the day so far.
+    #[must_use]
+    pub fn day_counts(&self) -> DayCounts {
+        let agents = self.agents().into_iter().map(|agent| (agent.view.id, agent.view.today));
+        let queues = self.queues().into_iter().map(|queue| (queue.view.id, queue.view.today));
+        DayCounts { agents: agents.collect(), queues: queues.collect() }
     }
 
     /// Tells whenever an agent or a queue is other than it was.

@@ -8,12 +8,14 @@
 //! This implementation is in process. It opens no socket and decides nothing.
 
 mod centre;
+mod events;
 mod media_events;
 mod queue;
 mod shared;
 mod snapshots;
 
-pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting};
+pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting, QueueAudit};
+pub use events::{Cursor, EVENT_BATCH_MAX, EVENTS_MAX, Event, Events, Gone, Happening};
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, JoinRefusal, MemberRole,

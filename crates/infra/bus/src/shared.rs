@@ -1,4 +1,4 @@
-use crate::Centre;
+use crate::{Centre, Events};
 use offhook_model::{Aor, Binding, CallRef, Directory, LiveCall, LiveConference, LiveFork};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -24,6 +24,7 @@ pub struct Shared {
     live_conferences: Arc<Mutex<BTreeMap<String, LiveConference>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
     centre: Centre,
+    events: Events,
     /// Addresses-of-record that became reachable or unreachable since they were asked for.
     reachable: Arc<Mutex<BTreeSet<Aor>>>,
     reachability: Arc<watch::Sender<()>>,
@@ -41,6 +42,7 @@ impl Shared {
             live_conferences: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
             centre: Centre::default(),
+            events: Events::default(),
             reachable: Arc::default(),
             reachability: Arc::new(watch::Sender::new(())),
             guest_key,
@@ -51,6 +53,12 @@ impl Shared {
     #[must_use]
     pub fn centre(&self) -> &Centre {
         &self.centre
+    }
+
+    /// What happens.
+    #[must_use]
+    pub fn events(&self) -> &Events {
+        &self.events
     }
 
     /// The bindings of an address-of-record, those that have expired among them: the reader knows the time.

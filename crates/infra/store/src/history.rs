@@ -1,6 +1,6 @@
 use crate::store::{from_sql, to_sql};
 use crate::{Store, StoreError};
-use offhook_model::{CallRef, Direction, LegId, LegRecord, StreamReport};
+use offhook_model::{AgentId, CallRef, Direction, LegId, LegRecord, StreamReport};
 use sqlx::{FromRow, QueryBuilder, Sqlite};
 
 /// The most calls on one page.
@@ -61,6 +61,16 @@ pub struct CallRow {
     /// What to change.
     pub verdict_advice: Option<String>,
     recordings: String,
+    /// The queue of its last stay in one.
+    pub queue: Option<String>,
+    /// Who has answered there.
+    pub agent: Option<String>,
+    /// How long it waited there.
+    pub wait_seconds: Option<f64>,
+    /// What the agent wrote of it.
+    pub notes: Option<String>,
+    /// What came of it.
+    pub disposition: Option<String>,
 }
 
 impl CallRow {
@@ -102,6 +112,15 @@ impl std::fmt::Display for HistoryCursor {
     }
 }
 
+/// Somebody who takes calls.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Person {
+    /// The agent, where it is one.
+    pub agent: Option<AgentId>,
+    /// The extension, where it has one.
+    pub extension: Option<String>,
+}
+
 /// Which calls are asked for; what is `None` does not narrow.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct HistoryFilter {
@@ -115,6 +134,8 @@ pub struct HistoryFilter {
     pub dialled: Option<String>,
     /// Calls that were answered, or those that were not.
     pub answered: Option<bool>,
+    /// Calls in which this person took part.
+    pub person: Option<Person>,
     /// Calls before this place.
     pub cursor: Option<HistoryCursor>,
 }
@@ -189,6 +210,38 @@ impl Store {
         Ok(Some(CallDetail { call, legs: legs.into_iter().map(LegRow::into_record).collect() }))
     }
 
+    /// Whether a person took part in a call that ended, or took it from a queue.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn took_part(&self, call: &CallRef, person: &Person) -> Result<bool, StoreError> {
+        let took = sqlx::query_scalar(
+            "SELECT EXISTS (SELECT 1 FROM call_logs WHERE id = ?1 AND (caller = ?2 OR answered_by = ?2))
+             OR EXISTS (SELECT 1 FROM call_queue_steps WHERE call_id = ?1 AND agent = ?3)",
+        )
+        .bind(call.as_str())
+        .bind(&person.extension)
+        .bind(person.agent.as_ref().map(|agent| &agent.0))
+        .fetch_one(self.pool())
+        .await?;
+        Ok(took)
+    }
+
+    /// The call that an agent took from a queue last.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn last_call_of(&self, agent: &AgentId) -> Result<Option<CallRef>, StoreError> {
+        let last: Option<String> = sqlx::query_scalar(
+            "SELECT call_id FROM queue_events WHERE agent = ? AND step = 'answered'
+             ORDER BY position DESC LIMIT 1",
+        )
+        .bind(&agent.0)
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(last.as_deref().and_then(CallRef::parse))
+    }
+
     /// What the calls since a moment (milliseconds of Unix time) amount to.
     ///
     /// # Errors
@@ -225,10 +278,22 @@ fn narrow(query: &mut QueryBuilder<Sqlite>, filter: &HistoryFilter) {
         Some(false) => query.push(" AND answered_at IS NULL"),
         None => query,
     };
+    if let Some(person) = &filter.person {
+        narrow_to(query, person);
+    }
     if let Some(cursor) = &filter.cursor {
         query.push(" AND (started_at, id) < (").push_bind(cursor.started_at_ms);
         query.push(", ").push_bind(cursor.id.clone()).push(")");
     }
+}
+
+/// Calls that the person placed or answered, or took from a queue.
+fn narrow_to(query: &mut QueryBuilder<Sqlite>, person: &Person) {
+    let agent = person.agent.as_ref().map(|agent| agent.0.clone());
+    query.push(" AND (caller = ").push_bind(person.extension.clone());
+    query.push(" OR answered_by = ").push_bind(person.extension.clone());
+    query.push(" OR id IN (SELECT call_id FROM call_queue_steps WHERE agent = ").push_bind(agent);
+    query.push("))");
 }
 
 #[derive(FromRow)]

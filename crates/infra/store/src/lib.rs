@@ -1,4 +1,4 @@
-//! The SQL store: settings, extensions, users, services and call records on SQLite.
+//! The SQL store: settings, extensions, users, services, menus and call records on SQLite.
 //!
 //! All SQL of Offhook is here, behind typed methods of [`Store`]; the migrations are embedded and run when
 //! the store is opened.
@@ -11,30 +11,44 @@
 
 mod active;
 mod agents;
+mod centre_settings;
+mod day_counts;
 mod error;
 mod extensions;
 mod history;
+mod menus;
+mod notes;
 mod passwords;
+mod queue_log;
+mod queue_records;
 mod queues;
 mod recordings;
 mod records;
 mod seed;
+mod seed_menus;
 mod services;
 mod sessions;
 mod settings;
 mod snapshots;
 mod store;
 mod users;
+mod webhooks;
 mod writer;
 
 pub use active::{ACTIVE_CALLS_PERIOD, mirror_active_calls};
 pub use agents::AGENTS_MAX;
+pub use centre_settings::NotReadyReason;
+pub use day_counts::{DAY_COUNTS_PERIOD, mirror_day_counts};
 pub use error::StoreError;
 pub use extensions::{EXTENSIONS_MAX, RING_TIMEOUT_S_DEFAULT};
 pub use history::{
     CallDetail, CallRow, DayFigures, HISTORY_LIMIT_MAX, HistoryCursor, HistoryFilter, HistoryPage,
+    Person,
 };
+pub use notes::CallNotes;
 pub use passwords::{PASSWORD_BYTES_MAX, random_password};
+pub use queue_log::{QUEUE_LOG_PERIOD, queue_log_text, write_queue_log};
+pub use queue_records::{QUEUE_RECORDS_PAGE_MAX, QueueRecordRow, QueueStay};
 pub use queues::QUEUES_MAX;
 pub use recordings::{RecordingFilter, RecordingRow};
 pub use seed::Administrator;
@@ -43,4 +57,5 @@ pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::SecretName;
 pub use store::{BUSY_TIMEOUT, Store};
 pub use users::{NewUser, Role, USERS_MAX, User, UserChange};
+pub use webhooks::{Delivery, WEBHOOK_DELIVERIES_MAX, WEBHOOKS_MAX, Webhook, WebhookState};
 pub use writer::{FLUSH_TIME_MAX, Flushed, RECORD_BATCH_MAX, RecordWriter};

@@ -1,4 +1,5 @@
 use crate::agents::write_status;
+use crate::queue_records::{show_in_call, write_queue_record};
 use crate::recordings::{expire_recordings, upsert_recording};
 use crate::store::to_sql;
 use crate::{Store, StoreError};
@@ -59,6 +60,7 @@ impl Store {
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
                 }
+                LogEntry::Queue(record) => write_queue_record(&mut transaction, record).await?,
                 LogEntry::AgentStatus { agent, status, reason, at_ms } => {
                     let reason = reason.as_deref();
                     write_status(&mut transaction, agent, *status, reason, *at_ms).await?;
@@ -87,6 +89,7 @@ async fn write_call(
         for (position, leg) in record.legs.iter().enumerate() {
             insert_leg(transaction, record, position, leg).await?;
         }
+        show_in_call(transaction, &record.call).await?;
     }
     Ok(())
 }

@@ -58,6 +58,7 @@ impl Store {
         let store = Self::Sqlite(pool);
         store.empty_active_calls().await?;
         store.end_interrupted_recordings().await?;
+        store.end_interrupted_stays().await?;
         Ok(store)
     }
 

@@ -171,13 +171,18 @@ impl Ice {
             self.agent.set_ice_lite(false);
             self.agent.set_controlling(true);
         }
-        self.agent.set_remote_credentials(remote.credentials.to_creds());
+        let theirs = remote.credentials.to_creds();
+        let is_same = self.agent.remote_credentials().is_some_and(|current| *current == theirs);
+        self.agent.set_remote_credentials(theirs);
         for address in &remote.candidates {
             if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
                 self.agent.add_remote_candidate(candidate);
             }
         }
-        self.checking_since.get_or_insert(now);
+        // The same credentials again, as with a hold, leave a path in force that no check has to find anew.
+        if !is_same || self.nominated.is_none() {
+            self.checking_since.get_or_insert(now);
+        }
         self.recover();
         self.advance(now);
     }

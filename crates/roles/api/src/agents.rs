@@ -2,10 +2,10 @@
 
 use crate::context::ApiState;
 use crate::extract::{Asked, Body, OptionalBody, SignedIn};
-use crate::moment;
 use crate::page::{self, Page, PageQuery};
 use crate::problem::{Problem, ProblemBody};
 use crate::validate::Check;
+use crate::{moment, notes};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use offhook_acd::AgentCounts;
 use offhook_bus::{AgentOrder, LiveAgent, SwitchOrder};
 use offhook_model::{Agent, AgentId, AgentState, AgentStatus, Directory};
-use offhook_store::Role;
+use offhook_store::{CallNotes, Role};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -210,7 +210,14 @@ pub(crate) struct WrapUpExtension {
 /// What came of a call.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub(crate) struct WrapUpEnd {}
+pub(crate) struct WrapUpEnd {
+    /// What came of the call: one of `/api/settings/dispositions`.
+    disposition: Option<String>,
+    /// What the agent writes of it, at most 4,000 characters.
+    notes: Option<String>,
+    /// The call; the one that the agent took from a queue last when absent.
+    call: Option<String>,
+}
 
 /// The agents, by name, with how each of them stands: the directory of those who take calls.
 #[utoipa::path(
@@ -406,6 +413,7 @@ pub(crate) async fn set_status(
         (status = 403, description = "Somebody else's, and not a supervisor", body = ProblemBody),
         (status = 404, description = "There is no such agent", body = ProblemBody),
         (status = 409, description = "The agent is not working after a call", body = ProblemBody),
+        (status = 422, description = "A value is not allowed", body = ProblemBody),
         (status = 503, description = "The switch is too busy", body = ProblemBody),
     ),
     security(("token" = []), ("cookie" = [])),
@@ -414,11 +422,15 @@ pub(crate) async fn finish_wrap_up(
     State(state): State<ApiState>,
     who: SignedIn,
     Path(id): Path<String>,
-    OptionalBody(_end): OptionalBody<WrapUpEnd>,
+    OptionalBody(end): OptionalBody<WrapUpEnd>,
 ) -> Result<Json<AgentView>, Problem> {
     let id = AgentId(id);
     may_steer(&state, &who, &id)?;
     demand_wrap_up(&state, &id)?;
+    if let Some(end) = end {
+        let written = CallNotes { notes: end.notes, disposition: end.disposition };
+        notes::write_of_wrap_up(&state, &who, &id, end.call.as_deref(), written).await?;
+    }
     let is_done = |live: &LiveAgent| live.view.wrap_up_until_ms.is_none();
     carry_out(&state, &who, &id, AgentOrder::FinishWrapUp, is_done).await
 }

@@ -2,16 +2,17 @@ use crate::context::ApiState;
 use crate::extract::{Asked, SignedIn};
 use crate::page::{self, Page};
 use crate::problem::{Problem, ProblemBody};
-use crate::{csv, moment};
+use crate::{csv, moment, notes};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use offhook_bus::SwitchOrder;
 use offhook_model::{
-    CallRef, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor,
+    AgentId, CallRecord, CallRef, CallState, Direction, LegRecord, LiveCall, LiveRecording,
+    LiveSupervisor,
 };
-use offhook_store::{CallDetail, CallRow, HistoryCursor, HistoryFilter, Role};
+use offhook_store::{CallDetail, CallRow, HistoryCursor, HistoryFilter, Person, QueueStay, Role};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -113,6 +114,47 @@ pub(crate) struct Call {
     verdict: Option<Verdict>,
     /// Its recordings, in the order in which they began; those that were deleted among them.
     recordings: Vec<String>,
+    /// The queue of its last stay in one.
+    queue: Option<String>,
+    /// The agent who has answered there.
+    agent: Option<String>,
+    /// How long it waited there.
+    wait_seconds: Option<f64>,
+    /// What the agent wrote of it.
+    notes: Option<String>,
+    /// What came of it.
+    disposition: Option<String>,
+}
+
+/// A stay of the caller in a queue. Durations are in seconds.
+#[derive(Serialize, ToSchema)]
+pub(crate) struct QueueStep {
+    /// The queue.
+    queue: String,
+    /// When the caller joined.
+    #[schema(format = DateTime)]
+    joined_at: String,
+    /// Its position at that moment, from 1.
+    joined_position: Option<i64>,
+    /// How often it was offered to an agent.
+    offers: i64,
+    /// Whether the caller was called back.
+    is_callback: bool,
+    /// `answered`, `abandoned`, `overflowed`, `transferred_out`, or `interrupted` when Offhook ended
+    /// meanwhile; null while it waits.
+    outcome: Option<String>,
+    /// Why it was sent on; `short` when it hung up at once.
+    reason: Option<String>,
+    /// Who has answered.
+    agent: Option<String>,
+    /// How long it waited.
+    waited_s: Option<f64>,
+    /// How long the agent was rung who has answered.
+    rang_s: Option<f64>,
+    /// How long the agent talked.
+    talk_s: Option<f64>,
+    /// How long the agent had the caller on hold.
+    hold_s: Option<f64>,
 }
 
 /// Why a party was not heard.
@@ -139,6 +181,8 @@ pub(crate) struct CallWithLegs {
     call: Call,
     /// Its legs, the caller's first.
     legs: Vec<Leg>,
+    /// The caller's stays in queues, in order.
+    queue_steps: Vec<QueueStep>,
 }
 
 /// One party's part of a call.
@@ -199,6 +243,8 @@ pub(crate) struct HistoryQuery {
     caller: Option<String>,
     /// Calls to this number.
     dialled: Option<String>,
+    /// Calls in which this agent took part; `me` for one's own, which is all that agents may ask for.
+    agent: Option<String>,
     /// `true` for calls that were answered, `false` for the others.
     answered: Option<bool>,
     /// Calls on the page, 1 to 1000; 50 when absent. With `format=csv`, all when absent.
@@ -280,7 +326,7 @@ pub(crate) fn live(state: &ApiState, id: &str) -> Result<LiveCall, Problem> {
     live.ok_or_else(|| Problem::not_found("call in progress"))
 }
 
-/// The calls that ended, the latest first. For supervisors.
+/// The calls that ended, the latest first. For supervisors; agents see their own.
 #[utoipa::path(
     get, path = "/api/calls/history", tag = "calls", operation_id = "callHistory", params(HistoryQuery),
     responses(
@@ -298,8 +344,7 @@ pub(crate) async fn history(
     who: SignedIn,
     Asked(query): Asked<HistoryQuery>,
 ) -> Result<Response, Problem> {
-    who.demand(Role::Supervisor)?;
-    let filter = filter(&query)?;
+    let filter = HistoryFilter { person: person(&state, &who, &query)?, ..filter(&query)? };
     let limit = page::limit(query.limit)?;
     if query.format == Some(Format::Csv) {
         return Ok(csv::calls(state.store.clone(), filter, query.limit));
@@ -310,7 +355,7 @@ pub(crate) async fn history(
     Ok(Json(Page::<Call> { items, next_cursor }).into_response())
 }
 
-/// One call that ended, with its legs. For supervisors.
+/// One call that ended, with its legs. For supervisors; agents see their own.
 #[utoipa::path(
     get, path = "/api/calls/{id}", tag = "calls", operation_id = "call",
     params(("id" = String, Path, description = "The call")),
@@ -327,11 +372,14 @@ pub(crate) async fn one(
     who: SignedIn,
     Path(id): Path<String>,
 ) -> Result<Json<CallWithLegs>, Problem> {
-    who.demand(Role::Supervisor)?;
     let call = CallRef::parse(&id).ok_or_else(|| Problem::not_found("call"))?;
+    notes::may_read(&state, &who, &call).await?;
+    let stays = state.store.queue_stays(&call).await?;
     let found: Option<CallDetail> = state.store.call(&call).await?;
     let CallDetail { call, legs } = found.ok_or_else(|| Problem::not_found("call"))?;
-    Ok(Json(CallWithLegs { call: view(call), legs: legs.into_iter().map(view_leg).collect() }))
+    let queue_steps = stays.into_iter().map(view_stay).collect();
+    let legs = legs.into_iter().map(view_leg).collect();
+    Ok(Json(CallWithLegs { call: view(call), legs, queue_steps }))
 }
 
 /// Reads a moment that limits a list.
@@ -358,12 +406,13 @@ fn filter(query: &HistoryQuery) -> Result<HistoryFilter, Problem> {
         caller: query.caller.clone(),
         dialled: query.dialled.clone(),
         answered: query.answered,
+        person: None,
         cursor,
     })
 }
 
 #[allow(clippy::cast_precision_loss)]
-fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
+pub(crate) fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
     ActiveCall {
         id: call.call.to_string(),
         caller: call.caller,
@@ -381,11 +430,72 @@ fn view_active(call: LiveCall, now_ms: u64) -> ActiveCall {
     }
 }
 
+/// A call that has ended, as far as it is known at once.
+pub(crate) fn ended_view(record: &CallRecord) -> serde_json::Value {
+    serde_json::json!({
+        "id": record.call.to_string(),
+        "caller": record.caller,
+        "caller_name": record.caller_name,
+        "dialled": record.dialled,
+        "answered_by": record.answered_by,
+        "started_at": moment::print(record.started_at_ms),
+        "answered_at": record.answered_at_ms.map(moment::print),
+        "ended_at": moment::print(record.ended_at_ms),
+        "ring_seconds": record.ring_ms as f64 / 1_000.0,
+        "talk_seconds": record.talk_ms as f64 / 1_000.0,
+        "hangup_cause": record.cause.code(),
+        "hangup_cause_name": record.cause.name(),
+        "sip_status": record.sip_status,
+        "hung_up_by": record.hung_up_by.as_str(),
+        "recordings": record.recordings.iter().map(ToString::to_string).collect::<Vec<_>>(),
+    })
+}
+
 fn view_supervisor(supervisor: LiveSupervisor) -> ActiveSupervisor {
     ActiveSupervisor {
         extension: supervisor.extension,
         mode: supervisor.mode.as_str(),
         ringing: supervisor.is_ringing,
+    }
+}
+
+/// Whose calls are asked for; agents may ask for their own.
+fn person(
+    state: &ApiState,
+    who: &SignedIn,
+    query: &HistoryQuery,
+) -> Result<Option<Person>, Problem> {
+    let Some(name) = query.agent.as_deref() else {
+        who.demand(Role::Supervisor)?;
+        return Ok(None);
+    };
+    let own = notes::person_of(state, who);
+    if name == "me" || own.agent.as_ref().is_some_and(|agent| agent.0 == name) {
+        return Ok(Some(own));
+    }
+    who.demand(Role::Supervisor)?;
+    let directory = state.shared.directory();
+    let known = directory.agents.get(&AgentId(name.to_owned()));
+    let known = known.ok_or_else(|| Problem::field("agent", "me, or the name of an agent"))?;
+    let (agent, extension) = (Some(known.id.clone()), Some(known.extension.clone()));
+    Ok(Some(Person { agent, extension }))
+}
+
+fn view_stay(stay: QueueStay) -> QueueStep {
+    let seconds = |ms: Option<i64>| ms.map(|ms| ms as f64 / 1_000.0);
+    QueueStep {
+        queue: stay.queue,
+        joined_at: moment::print_stored(stay.joined_at_ms),
+        joined_position: stay.joined_position,
+        offers: stay.offers,
+        is_callback: stay.is_callback,
+        outcome: stay.outcome,
+        reason: stay.reason,
+        agent: stay.agent,
+        waited_s: seconds(stay.waited_ms),
+        rang_s: seconds(stay.rang_ms),
+        talk_s: seconds(stay.talk_ms),
+        hold_s: seconds(stay.hold_ms),
     }
 }
 
@@ -412,6 +522,11 @@ fn view(row: CallRow) -> Call {
         loss_percent: row.loss_percent,
         jitter_ms: row.jitter_ms,
         mos: row.mos,
+        queue: row.queue,
+        agent: row.agent,
+        wait_seconds: row.wait_seconds,
+        notes: row.notes,
+        disposition: row.disposition,
         verdict: row.verdict.map(|code| Verdict {
             code,
             leg: row.verdict_leg.unwrap_or_default(),

@@ -1,3 +1,4 @@
+use crate::events::FOLLOWERS_MAX;
 use crate::extract::SignedIn;
 use crate::problem::Problem;
 use crate::throttle::Throttle;
@@ -12,7 +13,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 /// Addresses or names of which a throttle keeps count.
 const THROTTLE_KEYS_MAX: usize = 16_384;
@@ -84,6 +85,11 @@ pub struct Inner {
     pub(crate) failures_by_address: Mutex<Throttle<IpAddr>>,
     pub(crate) failures_by_user: Mutex<Throttle<String>>,
     pub(crate) logins_waiting: Semaphore,
+    /// Held while a menu is checked and then written, so that two changes cannot make a circle together.
+    pub(crate) menu_change: tokio::sync::Mutex<()>,
+    pub(crate) followers: Arc<Semaphore>,
+    /// A webhook was made, changed or removed.
+    pub(crate) webhooks_changed: Notify,
     directory_change: tokio::sync::Mutex<()>,
 }
 
@@ -129,6 +135,9 @@ impl ApiState {
             failures_by_address: Mutex::new(by_address),
             failures_by_user: Mutex::new(by_user),
             logins_waiting: Semaphore::new(LOGINS_WAITING_MAX),
+            menu_change: tokio::sync::Mutex::new(()),
+            webhooks_changed: Notify::new(),
+            followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             directory_change: tokio::sync::Mutex::new(()),
         }))
     }

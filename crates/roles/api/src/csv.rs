@@ -1,3 +1,5 @@
+mod cdr;
+
 use crate::moment;
 use axum::body::Body;
 use axum::http::header;
@@ -10,7 +12,8 @@ use offhook_store::{
 
 const COLUMNS: &str = "id,caller,caller_name,dialled,answered_by,started_at,answered_at,ended_at,\
     ring_seconds,talk_seconds,hangup_cause,hangup_cause_name,sip_status,hung_up_by,caller_codec,\
-    callee_codec,packets_lost,loss_percent,jitter_ms,mos,verdict,verdict_evidence,recordings\r\n";
+    callee_codec,packets_lost,loss_percent,jitter_ms,mos,verdict,verdict_evidence,recordings,\
+    queue,agent,wait_seconds,disposition,notes\r\n";
 
 const RECORDING_COLUMNS: &str = "id,call,conference,caller,dialled,started_at,state,failure,seconds,\
     bytes,pauses,frames_dropped,encrypted,path\r\n";
@@ -52,6 +55,23 @@ impl Table for Calls {
     }
 }
 
+/// Calls in other makers' columns, by how a line is written.
+struct Cdr {
+    calls: Calls,
+    line: fn(&CallRow) -> String,
+}
+
+impl Table for Cdr {
+    const DISPOSITION: &str = "attachment; filename=\"Master.csv\"";
+    const COLUMNS: &str = "";
+
+    async fn next_page(&mut self, limit: u32) -> Result<(String, bool), StoreError> {
+        let page = self.calls.store.history(&self.calls.filter, limit).await?;
+        self.calls.filter.cursor = page.next;
+        Ok((page.calls.iter().map(self.line).collect(), self.calls.filter.cursor.is_some()))
+    }
+}
+
 struct Recordings {
     store: Store,
     filter: RecordingFilter,
@@ -73,6 +93,16 @@ pub(crate) fn calls(store: Store, filter: HistoryFilter, wanted: Option<u32>) ->
     table(Calls { store, filter }, wanted)
 }
 
+/// The calls in Asterisk's columns.
+pub(crate) fn asterisk(store: Store, filter: HistoryFilter) -> Response {
+    table(Cdr { calls: Calls { store, filter }, line: cdr::asterisk }, None)
+}
+
+/// The calls in FreeSWITCH's columns.
+pub(crate) fn freeswitch(store: Store, filter: HistoryFilter) -> Response {
+    table(Cdr { calls: Calls { store, filter }, line: cdr::freeswitch }, None)
+}
+
 /// The recordings as CSV (RFC 4180), fetched page by page while they are sent.
 pub(crate) fn recordings(store: Store, filter: RecordingFilter, wanted: Option<u32>) -> Response {
     table(Recordings { store, filter }, wanted)
@@ -88,7 +118,11 @@ fn table<T: Table>(table: T, wanted: Option<u32>) -> Response {
         let (progress, text) = next_page(progress, heading).await?;
         Ok(Some((text, (progress, String::new()))))
     });
-    let kind = (header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present");
+    let kind = match T::COLUMNS {
+        "" => "text/csv; charset=utf-8; header=absent",
+        _ => "text/csv; charset=utf-8; header=present",
+    };
+    let kind = (header::CONTENT_TYPE, kind);
     let name = (header::CONTENT_DISPOSITION, T::DISPOSITION);
     ([kind, name], Body::from_stream(rows)).into_response()
 }
@@ -154,6 +188,11 @@ fn line(call: &CallRow) -> String {
         text(&call.verdict),
         text(&call.verdict_evidence),
         field(&call.recordings().collect::<Vec<_>>().join(" ")),
+        text(&call.queue),
+        text(&call.agent),
+        number(call.wait_seconds),
+        text(&call.disposition),
+        text(&call.notes),
     ];
     format!("{}\r\n", fields.join(","))
 }

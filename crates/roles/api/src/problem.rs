@@ -24,6 +24,7 @@ pub(crate) enum Kind {
     NotFound,
     MethodNotAllowed,
     Conflict,
+    Gone,
     TooLarge,
     RateLimited,
     Unavailable,
@@ -31,7 +32,7 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::InvalidRequest,
         Self::InvalidField,
         Self::NotSignedIn,
@@ -40,6 +41,7 @@ impl Kind {
         Self::NotFound,
         Self::MethodNotAllowed,
         Self::Conflict,
+        Self::Gone,
         Self::TooLarge,
         Self::RateLimited,
         Self::Unavailable,
@@ -69,6 +71,7 @@ impl Kind {
                 "The method is not allowed here",
             ),
             Self::Conflict => ("conflict", StatusCode::CONFLICT, "It cannot be done as things are"),
+            Self::Gone => ("gone", StatusCode::GONE, "It is not kept any more"),
             Self::TooLarge => {
                 ("too-large", StatusCode::PAYLOAD_TOO_LARGE, "The request is too long")
             }

@@ -444,6 +444,7 @@ fn check_queue(check: &mut Check, queue: &Queue, state: &ApiState) {
     let id = &queue.id.0;
     let good = (1..=64).contains(&id.len()) && id.chars().all(is_name);
     check.demand(good, "id", "1 to 64 letters, digits and - _ .");
+    check.demand(id != "audit", "id", "any but `audit`");
     check.display_name("display_name", &queue.display_name);
     check.ring_timeout("ring_timeout_s", queue.ring_timeout_s);
     check.demand(queue.wrap_up_s <= 3_600, "wrap_up_s", "0 to 3600");
@@ -463,7 +464,7 @@ fn check_queue(check: &mut Check, queue: &Queue, state: &ApiState) {
     }
 }
 
-fn view(state: &ApiState, queue: Queue) -> QueueView {
+pub(crate) fn view(state: &ApiState, queue: Queue) -> QueueView {
     let live = state.shared.centre().queue(&queue.id);
     let live = live_view(live, agents(state, &queue));
     QueueView { id: queue.id.0.clone(), settings: QueueSettings::of(queue), live }

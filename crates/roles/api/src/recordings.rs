@@ -5,7 +5,7 @@ use crate::context::ApiState;
 use crate::extract::{Asked, SignedIn};
 use crate::page::{self, Page};
 use crate::problem::{Problem, ProblemBody};
-use crate::{csv, moment, recording_audio};
+use crate::{csv, moment, notes, recording_audio};
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
@@ -199,9 +199,9 @@ pub(crate) async fn audio_of_call(
     Path(id): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
-    who.demand(Role::Supervisor)?;
     let missing = || Problem::not_found("recording");
     let call = CallRef::parse(&id).ok_or_else(missing)?;
+    notes::may_read(&state, &who, &call).await?;
     let rows = state.store.recordings_of(&call).await?;
     let row = rows.into_iter().find(|row| !row.is_deleted()).ok_or_else(missing)?;
     tracing::info!(recording = row.id, by = who.user.username, "a recording is listened to");

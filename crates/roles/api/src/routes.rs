@@ -1,8 +1,9 @@
 use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
-    agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, queues,
-    recording_orders, recordings, registrations, services, session, supervise, system, users,
+    agents, auth, calls, conferences, dashboard, docs, events, exports, extensions, forks, health,
+    menus, notes, queue_audit, queues, recording_orders, recordings, registrations, services,
+    session, settings, supervise, system, users, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -34,8 +35,13 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "recordings", description = "What was said in calls"),
         (name = "agents", description = "Who takes calls, and what they do"),
         (name = "queues", description = "Where callers wait for an agent"),
+        (name = "events", description = "What happens, as it happens"),
+        (name = "exports", description = "Records in the forms of other makers"),
+        (name = "webhooks", description = "Others who are told of events"),
+        (name = "settings", description = "What the house has agreed on for its agents"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
+        (name = "ivr", description = "The menus that callers hear"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
         (name = "dashboard", description = "How the house stands"),
@@ -85,6 +91,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(calls::hang_up))
         .routes(routes!(calls::history))
         .routes(routes!(calls::one))
+        .routes(routes!(notes::write))
         .routes(routes!(recording_orders::start, recording_orders::stop))
         .routes(routes!(recording_orders::pause))
         .routes(routes!(recording_orders::resume))
@@ -109,6 +116,15 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::one, queues::change, queues::delete))
         .routes(routes!(queues::move_caller))
+        .routes(routes!(queue_audit::audit))
+        .routes(routes!(events::follow))
+        .routes(routes!(settings::reasons, settings::set_reasons))
+        .routes(routes!(settings::dispositions, settings::set_dispositions))
+        .routes(routes!(settings::screen_pop, settings::set_screen_pop))
+        .routes(routes!(exports::queue_log))
+        .routes(routes!(exports::cdr))
+        .routes(routes!(webhooks::list, webhooks::create))
+        .routes(routes!(webhooks::one, webhooks::change, webhooks::delete))
         .routes(routes!(services::list))
         .routes(routes!(services::change))
         .routes(routes!(forks::start, forks::list, forks::stop_all))
@@ -117,6 +133,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::one, menus::replace, menus::change, menus::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change, users::delete))
         .routes(routes!(registrations::list))

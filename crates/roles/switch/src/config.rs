@@ -1,4 +1,4 @@
-use offhook_model::{RecordingFormat, RecordingLayout};
+use offhook_model::{AllowedHost, RecordingFormat, RecordingLayout};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What an operator can set for the switch.
@@ -23,6 +23,17 @@ pub struct Config {
     pub recording_layout: RecordingLayout,
     /// Whether those who are recorded hear a short tone in the beginning and every 15 seconds.
     pub recording_tone: bool,
+    /// The webhooks that menus ask.
+    pub webhook: WebhookConfig,
+}
+
+/// Which webhooks menus may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// The hosts that may be asked; none unless configured, so that nobody who may change a menu can make
+    /// this server connect to wherever they like.
+    pub allowed_hosts: Vec<AllowedHost>,
 }
 
 impl Default for Config {
@@ -36,6 +47,7 @@ impl Default for Config {
             recording_format: RecordingFormat::Wav,
             recording_layout: RecordingLayout::Stereo,
             recording_tone: false,
+            webhook: WebhookConfig::default(),
         }
     }
 }

@@ -1,15 +1,24 @@
 //! One task that owns the switch: reads the bus, hands everything to the state, carries outputs out.
 
-use crate::{Config, Output, Setup, Switch};
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
-use offhook_model::{CallRecord, Directory, LogEntry};
+mod webhooks;
+
+use crate::queue_metrics::{QueueMetrics, note_record};
+use crate::{Config, Output, Setup, Switch, happenings};
+use offhook_bus::{
+    Happening, Inbox, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink, SwitchOrder,
+};
+use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
+use webhooks::{Answer, Webhooks};
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
+/// How often the queues are looked through for what must never be.
+const AUDIT_PERIOD: Duration = Duration::from_secs(10);
 
 /// What the switch is connected to.
 #[derive(Debug)]
@@ -71,23 +80,34 @@ pub const STOP_WAIT: Duration = Duration::from_secs(3);
 pub fn start(config: &Config, mut setup: Setup, links: Links) -> Running {
     setup.directory = links.shared.directory();
     let switch = Switch::new(config, setup);
+    let (webhooks, answers) = Webhooks::new(&config.webhook);
     let (stop, stopped) = watch::channel(false);
     let (count, calls) = watch::channel(0);
-    let task = tokio::spawn(run(Driver { switch, links, count }, stopped));
+    let queue_metrics = QueueMetrics::default();
+    let driver = Driver { switch, links, webhooks, count, queue_metrics };
+    let task = tokio::spawn(run(driver, answers, stopped));
     Running { stop, calls, task }
 }
 
 struct Driver {
     switch: Switch,
     links: Links,
+    webhooks: Webhooks,
     count: watch::Sender<usize>,
+    queue_metrics: QueueMetrics,
 }
 
-async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
+async fn run(
+    mut driver: Driver,
+    mut answers: mpsc::Receiver<Answer>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut directory = driver.links.shared.watch_directory();
     let mut reachability = driver.links.shared.watch_reachability();
     driver.note_devices();
     driver.carry_out();
+    let mut audits = tokio::time::interval(AUDIT_PERIOD);
+    audits.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut stopping = false;
     loop {
         // Timers wait for no queue: messages that keep coming would put them off without end.
@@ -102,6 +122,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
                 driver.switch.handle_sip(message, Instant::now());
             }
             Some(order) = driver.links.orders.recv() => driver.obey(order),
+            Some(answer) = answers.recv() => driver.hand_over(answer),
             Ok(()) = directory.changed() => driver.take_directory(&directory),
             Ok(()) = reachability.changed() => driver.take_reachability(),
             _ = stopped.changed(), if !stopping => {
@@ -109,6 +130,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
                 driver.switch.drain();
                 driver.switch.hang_up_all(Instant::now());
             }
+            _ = audits.tick() => driver.audit(),
             () = tokio::time::sleep_until(wait.into()) => {}
         }
         driver.carry_out();
@@ -170,6 +192,11 @@ impl Driver {
         }
     }
 
+    fn hand_over(&mut self, answer: Answer) {
+        let Answer { leg, number, target } = answer;
+        self.switch.handle_answer(leg, number, target, Instant::now());
+    }
+
     fn take_directory(&mut self, directory: &watch::Receiver<Arc<Directory>>) {
         let latest = directory.borrow().clone();
         self.switch.set_directory(latest, Instant::now());
@@ -210,28 +237,76 @@ impl Driver {
                     bindings.retain(|binding| binding.expires_at * 1_000 > now_ms);
                     self.switch.handle_bindings(&call, &extension, &bindings, Instant::now());
                 }
+                Output::Ask(question) => {
+                    if let Some(answer) = self.webhooks.ask(question) {
+                        self.hand_over(answer);
+                    }
+                }
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);
                 }
-                Output::Live(call) => self.links.shared.set_live_call(call),
-                Output::Agent(agent) => self.links.shared.centre().set_agent(*agent),
-                Output::AgentGone(agent) => self.links.shared.centre().remove_agent(&agent),
-                Output::Queue(queue) => self.links.shared.centre().set_queue(*queue),
-                Output::QueueGone(queue) => self.links.shared.centre().remove_queue(&queue),
-                Output::QueueEvent(event) => tracing::debug!(?event, "in a queue"),
-                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
-                Output::Log(entry) => {
-                    if let LogEntry::Call(record) = &entry {
-                        self.finish(record);
-                    }
-                    count_full("records", &self.links.records.send(entry));
+                Output::Live(call) => self.show_call(call),
+                Output::Agent(agent) => {
+                    let id = agent.view.id.clone();
+                    self.queue_metrics.note_agent(&agent);
+                    self.links.shared.centre().set_agent(*agent);
+                    self.tell(Happening::AgentChanged(id));
                 }
+                Output::AgentGone(agent) => {
+                    self.queue_metrics.forget_agent(&agent);
+                    self.links.shared.centre().remove_agent(&agent);
+                }
+                Output::Queue(queue) => {
+                    let id = queue.view.id.clone();
+                    self.queue_metrics.note_queue(&queue, unix_ms());
+                    self.links.shared.centre().set_queue(*queue);
+                    self.tell(Happening::QueueChanged(id));
+                }
+                Output::QueueGone(queue) => {
+                    self.queue_metrics.forget_queue(&queue);
+                    self.links.shared.centre().remove_queue(&queue);
+                }
+                Output::Forks(call, forks) => self.links.shared.set_forks(&call, forks),
+                Output::Log(entry) => self.write_down(entry),
             }
         }
         let count = self.switch.call_count();
         self.count.send_if_modified(|known| std::mem::replace(known, count) != count);
         #[expect(clippy::cast_precision_loss, reason = "a gauge of at most some thousands")]
         metrics::gauge!("offhook_calls").set(count as f64);
+    }
+
+    fn show_call(&self, call: LiveCall) {
+        let before = self.links.shared.live_call(&call.call);
+        let happening = happenings::of_live(before.as_ref(), &call);
+        self.links.shared.set_live_call(call);
+        happening.into_iter().for_each(|what| self.tell(what));
+    }
+
+    fn write_down(&mut self, entry: LogEntry) {
+        match &entry {
+            LogEntry::Call(record) => self.finish(record),
+            LogEntry::Queue(record) => note_record(record),
+            LogEntry::Recording(_)
+            | LogEntry::RecordingsExpired(_)
+            | LogEntry::AgentStatus { .. } => {}
+        }
+        happenings::of_entry(&entry).into_iter().for_each(|what| self.tell(what));
+        count_full("records", &self.links.records.send(entry));
+    }
+
+    /// Shows what must never be in the queues and is.
+    fn audit(&mut self) {
+        let found = self.switch.audit_queues(Instant::now());
+        for violation in &found {
+            tracing::error!(%violation, "the queues are not as they must be");
+        }
+        self.queue_metrics.note_audit(&found, unix_ms());
+        self.links.shared.centre().set_audit(QueueAudit { at_ms: unix_ms(), found });
+    }
+
+    fn tell(&self, what: Happening) {
+        self.links.shared.events().publish(what, unix_ms());
     }
 
     fn finish(&mut self, record: &CallRecord) {

@@ -4,6 +4,8 @@ mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
+mod menus;
+mod progress;
 mod queues;
 mod recordings;
 mod replace;
@@ -18,6 +20,8 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
+use menus::Menus;
+pub use menus::Question;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
@@ -29,6 +33,7 @@ use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
+use progress::Watchers;
 use queues::Queues;
 use recordings::{Recordings, Usual};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -54,6 +59,8 @@ pub enum Output {
         /// The extension.
         extension: String,
     },
+    /// Ask a webhook what is next for a caller in a menu, and call [`Switch::handle_answer`].
+    Ask(Question),
     /// How a call stands.
     Live(LiveCall),
     /// How the audio forks of a call stand.
@@ -68,9 +75,7 @@ pub enum Output {
     Queue(Box<LiveQueue>),
     /// A queue is no more.
     QueueGone(QueueId),
-    /// What happened in a queue or to an agent.
-    QueueEvent(offhook_acd::QueueEvent),
-    /// A call is over, or a recording began or ended: what is to be written down.
+    /// A call is over, a recording began or ended, something happened in a queue: what is to be written down.
     Log(LogEntry),
 }
 
@@ -85,6 +90,8 @@ pub struct Setup {
     pub unix_ms: u64,
     /// The directory, until another is put in force.
     pub directory: Arc<Directory>,
+    /// What was counted of the day so far, by an earlier process.
+    pub today: offhook_acd::DayCounts,
 }
 
 /// The edge as the user agent's only peer: messages come from it and go to it.
@@ -109,6 +116,8 @@ pub struct Switch {
     conferences: Conferences,
     queues: Queues,
     forks: Forks,
+    menus: Menus,
+    watchers: Watchers,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -136,8 +145,9 @@ impl Switch {
             ..SessionTimerConfig::default()
         });
         let boot = u64::from_le_bytes(setup.seed[..8].try_into().expect("eight bytes"));
-        let mut queues = Queues::new(boot.rotate_left(31));
+        let mut queues = Queues::new(boot.rotate_left(31), setup.unix_ms);
         queues.configure(&Directory::default(), &setup.directory, setup.unix_ms);
+        queues.restore_day(&setup.today);
         Self {
             agent: UserAgent::new(agent_config, setup.seed),
             calls: HashMap::new(),
@@ -146,6 +156,8 @@ impl Switch {
             conferences: Conferences::default(),
             queues,
             forks: Forks::default(),
+            menus: Menus::default(),
+            watchers: Watchers::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -219,6 +231,7 @@ impl Switch {
             self.queues.key(*leg, *digit, now_ms);
         }
         let wanted = self.conferences.handle_media(&event);
+        self.handle_menu_media(&event, now);
         if let Some(leg) = event.leg() {
             self.step(self.legs.call_of(leg), now, |call| call.handle_media(event, now_ms));
         }
@@ -325,6 +338,8 @@ impl Switch {
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
         self.run_queue_timers(now);
+        self.tell_positions(now);
+        self.handle_menu_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
@@ -332,8 +347,10 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
-        let due = call.into_iter().chain(self.queues.poll_timeout()).min();
-        agent.into_iter().chain(due.map(|due| self.instant(due))).min()
+        let waiting = [self.menus.poll_timeout(), self.watchers.poll_timeout()];
+        let waiting = waiting.into_iter().flatten().chain([self.queues.poll_timeout()]);
+        let own = call.into_iter().chain(waiting).min();
+        agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
@@ -373,6 +390,7 @@ impl Switch {
         let mut call = Call::new(incoming, self.unix_ms(now));
         call.set_reattach_ms(self.reattach_ms);
         self.legs.insert(call.caller(), handle);
+        self.watchers.note(call.caller(), request);
         let engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, &[], &engaged, self.unix_ms(now));
         self.calls.insert(serial, call);
@@ -435,7 +453,7 @@ impl Switch {
     }
 
     /// Takes a call out for a step, with the agents who take part in it.
-    fn take(&mut self, serial: u32) -> Option<(Call, Vec<AgentId>)> {
+    fn take(&mut self, serial: u32) -> Option<(Call, Vec<(AgentId, bool)>)> {
         let call = self.calls.remove(&serial)?;
         if let Some(due) = call.poll_timeout() {
             self.deadlines.remove(&(due, serial));
@@ -451,15 +469,17 @@ impl Switch {
     }
 
     /// Puts a call back after its step, or forgets it when it is over.
-    fn put_back(&mut self, call: Call, engaged: &[AgentId], now: Instant) {
+    fn put_back(&mut self, call: Call, engaged: &[(AgentId, bool)], now: Instant) {
         let serial = serial_of(call.caller());
         let still_engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, engaged, &still_engaged, self.unix_ms(now));
         if call.is_finished() {
             self.forks.forget(call.reference());
+            self.watchers.forget(call.caller());
             self.legs.forget(serial);
             self.stop_supervising(serial, now);
         } else {
+            self.tell_progress(&call, now);
             if let Some(due) = call.poll_timeout() {
                 self.deadlines.insert((due, serial));
             }
@@ -488,7 +508,6 @@ impl Switch {
                 let decision = resolve(&target, &self.directory);
                 call.handle_decision(decision, self.unix_ms(now));
             }
-            Action::EnterMenu { .. } | Action::LeaveMenu { .. } => {}
             Action::JoinQueue { leg, queue } => {
                 let music = self.directory.queues.get(&queue).map(|queue| queue.music.clone());
                 music.into_iter().for_each(|music| call.handle_joined(music));
@@ -498,6 +517,8 @@ impl Switch {
             Action::Offer(offer, report) => {
                 self.queues.report(offer, &report, self.unix_ms(now));
             }
+            Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
+            Action::LeaveMenu { leg } => self.menus.leave(leg),
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
@@ -543,6 +564,10 @@ impl Switch {
         if let MediaCommand::Release { leg } = command {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
+            self.menus.forget(leg);
+        }
+        if let MediaCommand::Bridge { a, b } = command {
+            [a, b].into_iter().for_each(|leg| self.menus.forget(leg));
         }
         if let MediaCommand::Release { leg } | MediaCommand::Unbridge { leg } = command {
             was_supervised = self.leave_supervised(leg, now);

@@ -3,11 +3,10 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_acd::QueueEvent;
 use offhook_bus::AgentOrder;
 use offhook_model::{
-    Agent, AgentId, AgentState, AgentStatus, Directory, LogEntry, MediaCommand, Queue, QueueId,
-    Service, Target, Tier,
+    Agent, AgentId, AgentState, AgentStatus, Directory, LogEntry, MediaCommand, Party, Queue,
+    QueueId, QueueStep, Service, Target, Tier,
 };
 use offhook_sip::message::Message;
 use offhook_testkit::ScriptedPeer;
@@ -91,8 +90,32 @@ fn a_caller_is_offered_to_a_ready_agent_and_they_talk() {
     assert_eq!(peer.engine.records[0].answered_by.as_deref(), Some("2001"));
     peer.advance(Duration::from_secs(11));
     assert_eq!(state(&peer), AgentState::Ready);
-    let happened = |event: &QueueEvent| matches!(event, QueueEvent::Answered { .. });
-    assert_eq!(peer.engine.queue_events.iter().filter(|event| happened(event)).count(), 1);
+    let call = &peer.engine.records[0].call;
+    let of_call =
+        peer.engine.queue_records.iter().filter(|record| record.call.as_ref() == Some(call));
+    let steps: Vec<_> = of_call.map(|record| record.step.as_str()).collect();
+    assert_eq!(steps, ["joined", "offered", "offer_ended", "answered", "completed"]);
+    let completed =
+        |step: &QueueStep| matches!(step, QueueStep::Completed { by: Some(Party::Caller), .. });
+    assert!(peer.engine.queue_records.iter().any(|record| completed(&record.step)));
+    let mut ids: Vec<_> = peer.engine.queue_records.iter().map(|record| &record.id).collect();
+    ids.dedup();
+    assert_eq!(ids.len(), peer.engine.queue_records.len());
+}
+
+#[test]
+fn todays_counts_start_again_at_midnight() {
+    let mut peer = desk();
+    let (ok, out) = ringing(&mut peer);
+    answer(&mut peer, &out);
+    peer.say(&within("BYE", 2, &ok, ""));
+    let answered = |peer: &ScriptedPeer<Desk>| {
+        peer.engine.queues[&QueueId("sales".into())].view.today.answered
+    };
+    peer.advance(Duration::from_secs(60));
+    assert_eq!(answered(&peer), 1);
+    peer.advance(Duration::from_secs(86_400));
+    assert_eq!(answered(&peer), 0);
 }
 
 #[test]
@@ -176,4 +199,28 @@ fn announcements_are_played_to_who_waits_and_the_music_goes_on() {
         _ => None,
     });
     assert_eq!(last, Some(vec!["tts:You are next in line.".to_owned()]));
+}
+
+#[test]
+fn a_caller_who_can_show_it_is_told_how_its_call_stands() {
+    let mut peer = desk();
+    let text = invite("6000", None, Some(SDP));
+    peer.say(&text.replace("Max-Forwards", "Recv-Info: offhook-call\nMax-Forwards"));
+    peer.expect("SIP/2.0 100");
+    let messages = peer.received();
+    let out = messages.iter().find(|m| m.as_bytes().starts_with(b"INVITE")).expect("a ring");
+    let ok = messages.iter().find(|m| m.as_bytes().starts_with(b"SIP/2.0 200")).expect("an answer");
+    peer.say(&within("ACK", 1, ok, ""));
+    answer(&mut peer, &out.clone());
+    let told: Vec<_> = messages.iter().chain(&peer.received()).filter_map(told).collect();
+    assert!(
+        told.iter().any(|text| text.contains(r#""state":"queued","queue":"sales","position":1"#))
+    );
+    assert!(told.last().is_some_and(|text| text.contains(r#""state":"talking","with":"2001""#)));
+}
+
+fn told(message: &Message) -> Option<String> {
+    let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
+    let is_told = text.starts_with("INFO") && text.contains("Info-Package: offhook-call\r\n");
+    is_told.then(|| text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
 }

@@ -3,8 +3,8 @@
 
 use offhook_call::{Action, Call, Incoming, LegAction, LegInput, PickUp, Placement, Reattach};
 use offhook_model::{
-    Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
-    MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
+    Binding, CallRecord, CallRef, Forwarding, HangupCause, IceRole, LegId, MediaCommand,
+    MediaEvent, MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
 };
 use offhook_routing::Decision;
 use offhook_sdp::{
@@ -16,7 +16,8 @@ pub const START_MS: u64 = 1_000_000;
 pub const CALLER: LegId = LegId(7 << 16);
 
 pub fn extension(number: &str) -> Decision {
-    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000 }
+    let forward = Forwarding::default();
+    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000, forward }
 }
 
 pub fn binding(contact: &str, transport: Transport) -> Binding {
@@ -47,6 +48,8 @@ pub struct Rig {
     pub waiting: Vec<Action>,
     pub supervising: Vec<LegId>,
     pub media_is_slow: bool,
+    /// Where the calls go of extensions to which a party is sent on.
+    pub forward: Forwarding,
     pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
     gone: Vec<LegId>,
@@ -185,6 +188,7 @@ impl Rig {
             waiting: Vec::new(),
             supervising: Vec::new(),
             media_is_slow,
+            forward: Forwarding::default(),
             has_video_ports: true,
             held_back: VecDeque::new(),
             gone: Vec::new(),
@@ -225,7 +229,11 @@ impl Rig {
                 }
                 Action::GoTo(target) => {
                     let decision = match target {
-                        Target::Extension(number) => extension(&number),
+                        Target::Extension(number) => Decision::Extension {
+                            number,
+                            ring_timeout_ms: 20_000,
+                            forward: self.forward.clone(),
+                        },
                         Target::Queue(queue) => Decision::Queue { queue },
                         Target::Menu(menu) => Decision::Menu { menu },
                         Target::Play(prompt) => Decision::Service {

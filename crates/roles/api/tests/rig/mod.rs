@@ -108,6 +108,24 @@ impl Rig {
         Answer { status: parts.status, headers: parts.headers, text }
     }
 
+    /// The routes, for a socket.
+    pub fn app(&self) -> axum::Router {
+        self.app.clone()
+    }
+
+    /// A stream, which does not end by itself.
+    pub async fn open(&self, path: &str, token: &str) -> Body {
+        let request = Request::builder().uri(path);
+        let request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        let mut request = request.body(Body::empty()).expect("a request");
+        let from: SocketAddr = HERE.parse().expect("an address");
+        request.extensions_mut().insert(ConnectInfo(from));
+        let response = self.app.clone().oneshot(request).await.expect("infallible");
+        assert_eq!(response.status(), StatusCode::OK);
+        assert_eq!(response.headers()[header::CONTENT_TYPE], "text/event-stream");
+        response.into_body()
+    }
+
     /// A request with the token, when one is given, and the body, when it is not null.
     pub async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> Answer {
         let mut request = Request::builder().method(method).uri(path);

@@ -1,15 +1,20 @@
 //! Queues: callers wait in the ACD, which says which agents are rung for them.
 
 use super::{Output, Switch, serial_in, serial_of};
-use offhook_acd::{Acd, CallKey, Join, Left, OfferFailure, Output as Wish, WithdrawReason};
+use offhook_acd::{
+    Acd, CallKey, DayCounts, Join, Left, OfferFailure, Output as Wish, QueueEvent, WithdrawReason,
+};
 use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting};
 use offhook_call::{Call, Failure, OfferReport, Offered};
 use offhook_model::{
-    AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, QueueId,
-    Target,
+    AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, Party,
+    QueueId, QueueStep, Target,
 };
 use std::collections::{BTreeSet, HashMap};
 use std::time::Instant;
+
+/// A day in milliseconds. Days begin at midnight UTC.
+const DAY_MS: u64 = 86_400_000;
 
 /// The queues of this node, and what the ACD is not told of them.
 #[derive(Debug)]
@@ -23,10 +28,14 @@ pub(super) struct Queues {
     is_hearing: bool,
     changed_agents: BTreeSet<AgentId>,
     changed_queues: BTreeSet<QueueId>,
+    /// Things that happened in queues so far.
+    record_count: u64,
+    /// The day whose counts are kept.
+    day: u64,
 }
 
 impl Queues {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64, now_ms: u64) -> Self {
         Self {
             acd: Acd::new(seed),
             by_extension: HashMap::new(),
@@ -34,7 +43,14 @@ impl Queues {
             is_hearing: false,
             changed_agents: BTreeSet::new(),
             changed_queues: BTreeSet::new(),
+            record_count: 0,
+            day: now_ms / DAY_MS,
         }
+    }
+
+    /// Goes on counting where an earlier process stopped.
+    pub(super) fn restore_day(&mut self, counts: &DayCounts) {
+        self.acd.restore_day(counts);
     }
 
     /// Takes what the directory says of queues and agents.
@@ -47,28 +63,57 @@ impl Queues {
         self.changed_agents.extend(before.agents.keys().chain(directory.agents.keys()).cloned());
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<u64> {
-        self.acd.poll_timeout()
+    /// The parties who wait in a queue, and the position of each, from 1.
+    pub(super) fn places(&self, queue: &QueueId) -> Vec<(LegId, usize)> {
+        let waiting = self.acd.waiting(queue).into_iter();
+        waiting.filter_map(|waiting| Some((waiting.caller?, waiting.position))).collect()
     }
 
-    /// The agents who take part in a call.
-    pub(super) fn agents_in(&self, call: &Call) -> Vec<AgentId> {
-        call.engaged().filter_map(|account| self.by_extension.get(account)).cloned().collect()
+    /// How long a caller who joined the queue at this moment would probably wait, seconds.
+    pub(super) fn expected_wait_s(&self, queue: &QueueId) -> Option<u64> {
+        self.acd.queue(queue)?.expected_wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000))
     }
 
-    /// Somebody has come into the call, or gone.
+    /// When the queues' timers are due; at the latest when the next day begins.
+    pub(super) fn poll_timeout(&self) -> u64 {
+        let midnight_ms = (self.day + 1) * DAY_MS;
+        self.acd.poll_timeout().map_or(midnight_ms, |due_ms| due_ms.min(midnight_ms))
+    }
+
+    /// Today's counts start again when the day is another.
+    fn turn_day(&mut self, now_ms: u64) {
+        let today = now_ms / DAY_MS;
+        if today > self.day {
+            self.day = today;
+            self.acd.start_day(now_ms);
+        }
+    }
+
+    /// The agents who take part in a call, and whether each has it on hold.
+    pub(super) fn agents_in(&self, call: &Call) -> Vec<(AgentId, bool)> {
+        let agents = call.engaged().filter_map(|(account, is_holding)| {
+            self.by_extension.get(account).map(|agent| (agent.clone(), is_holding))
+        });
+        agents.collect()
+    }
+
+    /// Somebody has come into the call, has gone, or has put it on hold or taken it up again.
     pub(super) fn note_engaged(
         &mut self,
         call: u32,
-        before: &[AgentId],
-        after: &[AgentId],
+        before: &[(AgentId, bool)],
+        after: &[(AgentId, bool)],
         now_ms: u64,
     ) {
-        for agent in before.iter().filter(|agent| !after.contains(agent)) {
+        let is_in = |all: &[(AgentId, bool)], agent: &AgentId| all.iter().any(|(a, _)| a == agent);
+        for (agent, _) in before.iter().filter(|(agent, _)| !is_in(after, agent)) {
             self.acd.end_call(agent, CallKey(call), now_ms);
         }
-        for agent in after.iter().filter(|agent| !before.contains(agent)) {
-            self.acd.begin_call(agent, CallKey(call), now_ms);
+        for now @ (agent, is_holding) in after.iter().filter(|now| !before.contains(now)) {
+            if !is_in(before, agent) {
+                self.acd.begin_call(agent, CallKey(call), now_ms);
+            }
+            self.acd.hold(&now.0, CallKey(call), *is_holding, now_ms);
         }
     }
 
@@ -183,6 +228,7 @@ impl Switch {
 
     pub(super) fn run_queue_timers(&mut self, now: Instant) {
         let now_ms = self.unix_ms(now);
+        self.queues.turn_day(now_ms);
         self.queues.acd.handle_timeout(now_ms);
         self.drain_queues(now);
     }
@@ -225,13 +271,15 @@ impl Switch {
                 self.queues.changed_agents.insert(agent);
             }
             Wish::QueueChanged(queue) => {
+                let now_ms = self.unix_ms(now);
+                self.watchers.note_moved(&queue, now_ms);
                 self.queues.changed_queues.insert(queue);
             }
             Wish::StatusChanged { agent, status, reason } => {
                 let now_ms = self.unix_ms(now);
                 self.write_status_down(agent, status, reason, now_ms);
             }
-            Wish::Event(event) => self.outputs.push_back(Output::QueueEvent(event)),
+            Wish::Event(event) => self.write_event_down(&event, now),
             Wish::Offer { caller: None, .. }
             | Wish::Withdraw { caller: None, .. }
             | Wish::Connect { .. }
@@ -251,6 +299,20 @@ impl Switch {
         let offered =
             Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
         self.step(self.legs.call_of(caller), now, |call| call.handle_offer(extension, offered));
+    }
+
+    fn write_event_down(&mut self, event: &QueueEvent, now: Instant) {
+        self.queues.record_count += 1;
+        let id = u128::from(self.boot) << 64 | u128::from(self.queues.record_count);
+        let call = event.call();
+        let reference = call.map(|call| self.reference(call.0));
+        let mut record = event.record(format!("{id:032x}"), reference, self.unix_ms(now));
+        if let QueueStep::Completed { by, .. } = &mut record.step {
+            // An agent who leaves a call that goes on has ended its own part.
+            let call = call.and_then(|call| self.calls.get(&call.0));
+            *by = call.map(|call| call.ended_by().unwrap_or(Party::Callee));
+        }
+        self.outputs.push_back(Output::Log(LogEntry::Queue(Box::new(record))));
     }
 
     fn write_status_down(

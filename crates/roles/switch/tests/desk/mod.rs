@@ -2,15 +2,14 @@
 #![allow(dead_code, reason = "each behaviour uses its own part of the desk")]
 
 use bytes::Bytes;
-use offhook_acd::QueueEvent;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
-    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy,
-    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
-    QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service, StreamReport,
-    Transport,
+    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
+    GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent,
+    MediaRefusal, QueueId, QueueRecord, RecordPolicy, RecordingRecord, RecordingSource, Secret,
+    Service, StreamReport, Transport,
 };
-use offhook_switch::{Config, Output, Setup, Switch};
+use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -38,9 +37,11 @@ pub struct Desk {
     pub statuses: Vec<LogEntry>,
     pub agents: BTreeMap<AgentId, LiveAgent>,
     pub queues: BTreeMap<QueueId, LiveQueue>,
-    pub queue_events: Vec<QueueEvent>,
+    pub queue_records: Vec<QueueRecord>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
+    /// What webhooks were asked.
+    pub questions: Vec<Question>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -61,6 +62,7 @@ impl Desk {
             start: now,
             unix_ms: 1_000_000,
             directory: Arc::new(directory()),
+            today: offhook_acd::DayCounts::default(),
         };
         Self {
             switch: Switch::new(config, setup),
@@ -75,8 +77,9 @@ impl Desk {
             statuses: Vec::new(),
             agents: BTreeMap::new(),
             queues: BTreeMap::new(),
-            queue_events: Vec::new(),
+            queue_records: Vec::new(),
             conference: None,
+            questions: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -110,12 +113,14 @@ impl Desk {
                     let bindings = self.bindings.clone();
                     self.switch.handle_bindings(&call, &extension, &bindings, self.now);
                 }
+                Output::Ask(question) => self.questions.push(question),
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
                 Output::LiveConference(live) => self.conference = Some(live),
                 Output::Log(LogEntry::Call(record)) => self.records.push(*record),
                 Output::Log(LogEntry::Recording(record)) => self.recordings.push(*record),
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
+                Output::Log(LogEntry::Queue(record)) => self.queue_records.push(*record),
                 Output::Log(entry @ LogEntry::AgentStatus { .. }) => self.statuses.push(entry),
                 Output::Agent(agent) => {
                     self.agents.insert(agent.view.id.clone(), *agent);
@@ -129,7 +134,6 @@ impl Desk {
                 Output::QueueGone(queue) => {
                     self.queues.remove(&queue);
                 }
-                Output::QueueEvent(event) => self.queue_events.push(event),
             }
         }
     }
@@ -253,6 +257,7 @@ fn directory() -> Directory {
         secret: Secret::Password("secret".into()),
         ring_timeout_s: 20,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });
