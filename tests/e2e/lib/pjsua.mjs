@@ -72,6 +72,14 @@ export class Pjsua {
   update() {
     return this.command("update");
   }
+  /** Calls somebody else while the first call is held. */
+  consult(target) {
+    return this.command("consult", target);
+  }
+  /** Lets the two talk with whom the phone has its two calls (REFER with Replaces). */
+  transferToConsulted() {
+    return this.command("transferToConsulted");
+  }
   transfer(target) {
     return this.command("transfer", target);
   }

@@ -69,6 +69,7 @@ class Phone:
     def __init__(self, config):
         self.config = config
         self.call = None
+        self.held = None
         self.gone = []
         self.endpoint = pj.Endpoint()
         self.endpoint.libCreate()
@@ -135,6 +136,8 @@ class Phone:
     def ended(self, call):
         # The library still uses the call on the way out of its callback.
         self.gone.append(call)
+        if self.held is call:
+            self.held = None
         if self.call is call:
             self.call = None
 
@@ -171,6 +174,12 @@ class Phone:
             keys.method = pj.PJSUA_DTMF_METHOD_SIP_INFO
             keys.digits = argument
             self.call.sendDtmf(keys)
+        elif name == "consult":
+            self.held = self.call
+            self.call = Call(self)
+            self.call.makeCall(argument, parameters)
+        elif name == "transferToConsulted":
+            self.held.xferReplaces(self.call, parameters)
         elif name == "transfer":
             self.call.xfer(argument, parameters)
         else:
@@ -178,6 +187,7 @@ class Phone:
 
     def close(self):
         self.call = None
+        self.held = None
         self.gone.clear()
         del self.player, self.recorder
         self.account.shutdown()

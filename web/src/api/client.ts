@@ -79,8 +79,33 @@ export async function me(): Promise<Me> {
   return (await request("GET", "/api/auth/me")) as Me;
 }
 
+const GUEST_KEY = "offhook.guest";
+/** Kept credentials that run out sooner than this are of no use for a call. */
+const GUEST_MARGIN_MS = 120_000;
+let isFirstSession = true;
+
+/**
+ * A guest's credentials. This browser keeps them for the page that is loaded next, since a call can only be
+ * gone on with by the guest who began it.
+ */
 export async function guestSession(): Promise<Credentials> {
-  return parseCredentials(await request("POST", "/api/session/guest", {}), location.href);
+  const kept = isFirstSession ? keptGuest() : null;
+  isFirstSession = false;
+  if (kept) return kept;
+  const session = await request("POST", "/api/session/guest", {});
+  localStorage.setItem(GUEST_KEY, JSON.stringify(session));
+  return parseCredentials(session, location.href);
+}
+
+function keptGuest(): Credentials | null {
+  try {
+    const text = localStorage.getItem(GUEST_KEY) ?? "null";
+    const kept = parseCredentials(JSON.parse(text), location.href);
+    const left = (kept.expiresAt?.getTime() ?? 0) - Date.now();
+    return left > GUEST_MARGIN_MS ? kept : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Credentials of the signed-in person's extension; throws a `Failure` when there is none. */

@@ -4,6 +4,7 @@ import {
   CALLS_MAX,
   CallTones,
   type Credentials,
+  KeptCalls,
   Softphone,
   sipLine,
 } from "../softphone/index.ts";
@@ -15,7 +16,9 @@ export function createTelephone(
   register: boolean,
 ): Telephone {
   const audio = new AudioDevices();
+  const kept = new KeptCalls(localStorage, Date.now, navigator.locks);
   const softphone = new Softphone({
+    kept,
     credentials,
     register,
     callsMax: register ? CALLS_MAX : 1,
@@ -26,7 +29,7 @@ export function createTelephone(
     now: Date.now,
     random: Math.random,
   });
-  // The other side is not to wait for a page that is closed in mid-call.
-  addEventListener("pagehide", () => softphone.hangUpAll());
+  // The server keeps the call's place for a page that is loaded again.
+  addEventListener("pagehide", () => softphone.leave());
   return { softphone, audio };
 }

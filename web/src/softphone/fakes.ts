@@ -2,6 +2,7 @@ import type { CallAudio } from "./audio-devices.ts";
 import type { CallCamera } from "./camera.ts";
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
+import { type DialogId, KeptCalls } from "./kept-call.ts";
 import type {
   IncomingLineCall,
   Line,
@@ -158,6 +159,9 @@ export class FakeCall implements IncomingLineCall {
   rejectBusy(): void {
     this.done.push("rejectBusy");
   }
+  dialog(): DialogId | null {
+    return { callId: "call", localTag: "ours", remoteTag: "theirs" };
+  }
   hangUp(): void {
     this.done.push("hangUp");
   }
@@ -221,6 +225,14 @@ export class FakeLine implements Line {
     this.calls.push(call);
     return call;
   }
+  comeBack(
+    dialog: DialogId,
+    number: string,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall {
+    return this.dial(`${number} replaces ${dialog.callId}`, media, handlers);
+  }
   close(): void {
     this.closed = true;
   }
@@ -247,11 +259,18 @@ export function testBench({ register = false, callsMax = 1 } = {}) {
     lines: [] as FakeLine[],
     tones: [] as string[],
     nowMs: 1_000_000,
+    stored: new Map<string, string>(),
     fetches: 0,
     credentials: () => Promise.resolve(testCredentials()),
     prepareLine: (_line: FakeLine) => {},
   };
+  const storage = {
+    getItem: (key: string) => bench.stored.get(key) ?? null,
+    setItem: (key: string, value: string) => void bench.stored.set(key, value),
+    removeItem: (key: string) => void bench.stored.delete(key),
+  };
   const softphone = new Softphone({
+    kept: new KeptCalls(storage, () => bench.nowMs),
     register,
     callsMax,
     credentials: () => {

@@ -10,6 +10,7 @@ export { browserCamera } from "./camera.ts";
 export type { ConnectionState } from "./connection.ts";
 export { type Credentials, isAllowed } from "./credentials.ts";
 export { type Failure, failure, failureFromApi } from "./failure.ts";
+export { KeptCalls } from "./kept-call.ts";
 export { DTMF_KEYS, isDtmfKey, readNumber, typedNumber } from "./number.ts";
 export type { Progress } from "./progress.ts";
 export { type Quality, type QualitySample, readQuality } from "./quality.ts";

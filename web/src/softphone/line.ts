@@ -1,5 +1,6 @@
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
+import type { DialogId } from "./kept-call.ts";
 import type { Progress } from "./progress.ts";
 
 /**
@@ -13,6 +14,13 @@ export interface Line {
   register(): void;
   /** `media` is the microphone, and the camera when the call begins with video. */
   dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall;
+  /** Comes back to a call whose dialog an earlier page had (RFC 3891). */
+  comeBack(
+    dialog: DialogId,
+    number: string,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall;
   /** Ends calls and registration as far as that is possible and closes the socket. */
   close(): void;
 }
@@ -56,6 +64,8 @@ export interface LineCallEnd {
 }
 
 export interface LineCall {
+  /** Null before there is one. */
+  dialog(): DialogId | null;
   /** Cancels, rejects or ends the call, whichever fits. */
   hangUp(): void;
   /** Resolves when the other side has agreed. */

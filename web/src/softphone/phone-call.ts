@@ -4,6 +4,7 @@ import type { CallTone, Tones } from "./call-tones.ts";
 import type { CallCamera } from "./camera.ts";
 import { type Connection, isFailure } from "./connection.ts";
 import { type Failure, failure } from "./failure.ts";
+import type { KeptCall } from "./kept-call.ts";
 import type {
   IncomingLineCall,
   LineCall,
@@ -25,6 +26,7 @@ export interface PhoneCallHost {
   onChanged(): void;
   /** Sound of the other side began to come. */
   onRemoteSound(call: PhoneCall): void;
+  onAnswered(call: PhoneCall): void;
   onEnded(call: PhoneCall, ended: EndedCall): void;
 }
 
@@ -102,6 +104,36 @@ export class PhoneCall {
     } catch (reason) {
       this.#end({ by: "local", failure: toFailure(reason) });
     }
+  }
+
+  /** Goes on with a call that an earlier page had. */
+  async comeBack(kept: KeptCall): Promise<void> {
+    this.#retried = true;
+    try {
+      this.#microphone = await this.#openMicrophone();
+      this.patch({ phase: "dialling" });
+      const line = await this.host.connection.ready();
+      if (this.#over) return;
+      if (this.#account() !== kept.account) throw failure("call-lost");
+      // The dialog says which call it is; the number only has to be one that may be dialled.
+      const number = kept.direction === "outgoing" ? kept.number : kept.account;
+      this.#line = line.comeBack(kept.dialog, number, this.#media(), this.#handlers());
+      this.#applyMicrophone();
+    } catch (reason) {
+      this.#end({ by: "local", failure: toFailure(reason) });
+    }
+  }
+
+  /** What a later page needs to go on with the call; null before it is answered. */
+  kept(): KeptCall | null {
+    const dialog = this.#line?.dialog();
+    const { phase, direction, number, name, answeredAt } = this.#state;
+    if (!dialog || phase !== "active" || answeredAt === null) return null;
+    return { dialog, account: this.#account(), direction, number, name, answeredAt };
+  }
+
+  #account(): string {
+    return this.host.connection.state.get().identity?.username ?? "";
   }
 
   /** Takes what rings at the line. */
@@ -353,8 +385,10 @@ export class PhoneCall {
   }
 
   #onAnswered(): void {
-    this.patch({ phase: "active", answeredAt: this.host.now() });
+    const answeredAt = this.#state.answeredAt ?? this.host.now();
+    this.patch({ phase: "active", answeredAt });
     this.#applyMicrophone();
+    if (!this.#over) this.host.onAnswered(this);
   }
 
   #onMedia(peer: RTCPeerConnection): void {

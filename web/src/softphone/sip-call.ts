@@ -10,6 +10,7 @@ import {
 } from "sip.js";
 import { unquotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, parseReason } from "./failure.ts";
+import type { DialogId } from "./kept-call.ts";
 import type {
   IncomingLineCall,
   LineCall,
@@ -73,6 +74,13 @@ export class SipCall implements LineCall {
         },
       })
       .catch((error: unknown) => this.#onSetupError(error));
+  }
+
+  dialog(): DialogId | null {
+    const { dialog } = this.session;
+    return dialog
+      ? { callId: dialog.callId, localTag: dialog.localTag, remoteTag: dialog.remoteTag }
+      : null;
   }
 
   hangUp(): void {

@@ -12,6 +12,7 @@ import type { Credentials } from "./credentials.ts";
 import { DigestClient } from "./digest.ts";
 import { quotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, type SipRejection } from "./failure.ts";
+import type { DialogId } from "./kept-call.ts";
 import type {
   Line,
   LineCall,
@@ -105,6 +106,23 @@ class SipLine implements Line {
       extraHeaders: [RECV_INFO],
     });
     const call = new SipCall(inviter, this.credentials.domain, handlers);
+    call.invite(inviter, media);
+    return call;
+  }
+
+  comeBack(
+    { callId, localTag, remoteTag }: DialogId,
+    number: string,
+    media: MediaStream,
+    handlers: LineCallHandlers,
+  ): LineCall {
+    const { domain } = this.credentials;
+    const target = new URI("sip", number, domain);
+    const replaces = `Replaces: ${callId};to-tag=${remoteTag};from-tag=${localTag}`;
+    const inviter = new OutgoingInvite(this.#agent, target, {
+      extraHeaders: [replaces, "Require: replaces"],
+    });
+    const call = new SipCall(inviter, domain, handlers);
     call.invite(inviter, media);
     return call;
   }

@@ -4,6 +4,7 @@ import type { CallTone, Tones } from "./call-tones.ts";
 import type { CallCamera } from "./camera.ts";
 import { Connection, type ConnectionOptions } from "./connection.ts";
 import { failure } from "./failure.ts";
+import type { KeptCall, KeptCalls } from "./kept-call.ts";
 import type { IncomingLineCall } from "./line.ts";
 import { readNumber } from "./number.ts";
 import { PhoneCall, type PhoneCallHost } from "./phone-call.ts";
@@ -27,6 +28,8 @@ export type SoftphoneOptions = Omit<
   audio: CallAudio;
   camera: CallCamera;
   tones: Tones;
+  /** Where the call outlives the page. */
+  kept: KeptCalls;
   /** Calls at a time; 1 makes a telephone that is busy during its call. */
   callsMax: number;
 };
@@ -42,6 +45,8 @@ export class Softphone {
   #callCount = 0;
   #tone: CallTone | null = null;
   #playing: PhoneCall | null = null;
+  /** The call that a page which takes this one's place goes on with. */
+  #kept: PhoneCall | null = null;
 
   constructor(private readonly options: SoftphoneOptions) {
     this.connection = new Connection({
@@ -55,8 +60,36 @@ export class Softphone {
     options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
   }
 
+  /** Connects, and goes on with the call that this page had before it was loaded anew. */
   start(): void {
     this.connection.start();
+    void this.options.kept.take().then((kept) => {
+      if (kept && this.#calls.length === 0) this.#comeBack(kept);
+    });
+  }
+
+  #comeBack(kept: KeptCall): void {
+    const { direction, number, name, answeredAt } = kept;
+    this.options.kept.keep(kept);
+    const call = this.#begin({ direction, number, name, answeredAt, phase: "microphone" });
+    this.#kept = call;
+    void call.comeBack(kept);
+  }
+
+  /** The page goes away: one call that was answered is kept for the next page, and whoever rings goes on. */
+  leave(): void {
+    this.options.kept.touch();
+    this.#each((call) => {
+      if (call !== this.#kept && call.state.phase !== "incoming") call.hangUp();
+    });
+  }
+
+  /** The page's next goes on with the call that was answered last. */
+  #keep(call: PhoneCall): void {
+    const kept = call.kept();
+    if (!kept) return;
+    this.#kept = call;
+    this.options.kept.keep(kept);
   }
 
   stop(): void {
@@ -201,6 +234,7 @@ export class Softphone {
       onRemoteSound: (call) => {
         if (call === this.#current) this.#play(call);
       },
+      onAnswered: (call) => this.#keep(call),
       onEnded: (call, last) => this.#onEnded(call, last),
     };
   }
@@ -231,6 +265,11 @@ export class Softphone {
   #onEnded(call: PhoneCall, last: EndedCall): void {
     this.#calls = this.#calls.filter((one) => one !== call);
     this.#last = last;
+    if (this.#kept === call) {
+      this.#kept = null;
+      this.options.kept.forget();
+      this.#each((other) => this.#keep(other));
+    }
     if (this.#current === call) this.#current = this.#next();
     this.#publish();
     if (last.failure?.kind === "busy") this.options.tones.start("busy");

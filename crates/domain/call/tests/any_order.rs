@@ -50,6 +50,10 @@ enum Step {
     Leg(u64, LegInput),
     Refer(u64),
     Trouble(u64),
+    Connected(u64),
+    Back(u64, String),
+    PickUp(bool),
+    Registered,
     Advance(u64),
     Slow(bool),
     CatchUp,
@@ -61,11 +65,20 @@ fn step() -> impl Strategy<Value = Step> {
         6 => (0..10u64, input()).prop_map(|(leg, input)| Step::Leg(leg, input)),
         1 => (0..10u64).prop_map(Step::Refer),
         1 => (0..10u64).prop_map(Step::Trouble),
+        1 => (0..10u64).prop_map(Step::Connected),
+        1 => (0..10u64, back()).prop_map(|(leg, offer)| Step::Back(leg, offer)),
+        1 => any::<bool>().prop_map(Step::PickUp),
+        1 => Just(Step::Registered),
         1 => (0..30_000u64).prop_map(Step::Advance),
         1 => any::<bool>().prop_map(Step::Slow),
         1 => Just(Step::CatchUp),
         1 => any::<bool>().prop_map(Step::VideoPorts),
     ]
+}
+
+/// What a party that comes back offers.
+fn back() -> impl Strategy<Value = String> {
+    prop_oneof![Just("offer".to_owned()), video_port().prop_map(sdp)]
 }
 
 fn carry_out(rig: &mut Rig, step: Step) {
@@ -78,6 +91,15 @@ fn carry_out(rig: &mut Rig, step: Step) {
         Step::Trouble(leg) => {
             let leg = LegId(CALLER.0 + leg);
             rig.media(MediaEvent::Trouble { leg, what: MediaTrouble::IceFailed });
+        }
+        Step::Connected(leg) => rig.media(MediaEvent::Connected { leg: LegId(CALLER.0 + leg) }),
+        Step::Back(leg, offer) => rig.come_back(LegId(CALLER.0 + leg), &offer),
+        Step::PickUp(has_offer) => {
+            rig.pick_up("1001", has_offer.then_some("offer"));
+        }
+        Step::Registered => {
+            rig.call.handle_registered("1001");
+            rig.run();
         }
         Step::Advance(ms) => rig.advance(ms),
         Step::Slow(slow) => rig.media_is_slow = slow,

@@ -270,8 +270,7 @@ impl Switch {
         let now_ms = self.unix_ms(now);
         let known = self.calls.get(&serial_in(call)).filter(|known| known.reference() == call);
         let Some(known) = known else { return false };
-        let leg = known.caller();
-        let source = RecordingSource::Leg(leg);
+        let source = self.recordings.source_of(known);
         let command = match order {
             RecordingOrder::Start(form) => self.recordings.start(known, form, now_ms),
             RecordingOrder::Pause => self.recordings.change(source, RecordingCommand::Pause),
@@ -280,7 +279,7 @@ impl Switch {
         };
         let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
-        self.step(self.legs.call_of(leg), now, Call::publish);
+        self.step(serial_in(call), now, Call::publish);
         true
     }
 
@@ -529,7 +528,7 @@ impl Switch {
                 if live.state == CallState::Answered {
                     self.record_answered(call, &live, now);
                 }
-                live.recording = self.recordings.live(RecordingSource::Leg(call.caller()));
+                live.recording = self.recordings.live(self.recordings.source_of(call));
                 live.supervisors = self.supervisions.live(serial_of(call.caller()));
                 self.outputs.push_back(Output::Live(live));
             }
@@ -553,7 +552,7 @@ impl Switch {
 
     /// Writes the record of a call down, with its recordings.
     fn finish(&mut self, call: &Call, mut record: CallRecord) {
-        record.recordings = self.recordings.forget(RecordingSource::Leg(call.caller()));
+        record.recordings = self.recordings.forget(call);
         self.outputs.push_back(Output::Log(LogEntry::Call(Box::new(record))));
     }
 

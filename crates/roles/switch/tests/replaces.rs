@@ -3,9 +3,13 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_model::{HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party};
+use offhook_model::{
+    HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party, RecordingCommand,
+    RecordingSource,
+};
 use offhook_sip::headers::NameAddr;
 use offhook_sip::message::{HeaderName, Message};
+use offhook_switch::Config;
 use offhook_testkit::ScriptedPeer;
 use std::time::Duration;
 
@@ -139,6 +143,34 @@ fn the_customer_talks_with_whom_the_agent_has_consulted() {
 }
 
 #[test]
+fn the_recording_of_a_call_goes_on_when_its_caller_hands_it_over() {
+    let config = Config { record_calls: true, ..Config::default() };
+    let mut peer = ScriptedPeer::new(Desk::with(&config));
+    let (_, ok) = talking(&mut peer);
+    let out = consult(&mut peer, "1002");
+    peer.reply(&out, "200 OK", "target", &answered());
+    let [consulted, _ack] = response_first(&mut peer);
+    peer.say(&second(&within("ACK", 1, &consulted, "")));
+    peer.received();
+    let (caller, customer) = (LegId(1 << 16), LegId(1 << 16 | 1));
+    let recorded = |leg| {
+        move |command: &MediaCommand| {
+            let order =
+                |command: &RecordingCommand| matches!(command, RecordingCommand::Start { .. });
+            matches!(command, MediaCommand::Record { source: RecordingSource::Leg(at), command }
+                if *at == leg && order(command))
+        }
+    };
+    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(caller)(c)).count(), 1);
+    let target = refer_to(&consulted);
+    let contact = "Contact: <sip:1002@127.0.0.2:5062>";
+    peer.say(&within("REFER", 2, &ok, &format!("{contact}\nRefer-To: {target}\n")));
+    let lines = firsts(&peer.received());
+    assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 202")), "{lines:?}");
+    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(customer)(c)).count(), 1);
+}
+
+#[test]
 fn a_target_that_still_rings_is_rung_for_the_customer() {
     let mut peer = Desk::peer();
     let (out, _) = talking(&mut peer);
@@ -226,6 +258,27 @@ fn nobody_else_takes_a_party_s_place() {
     assert_eq!(peer.engine.switch.call_count(), 1);
 }
 
+#[test]
+fn a_guest_comes_back_under_its_own_name_only() {
+    let mut peer = Desk::peer();
+    peer.say(&invite("9196", None, Some(SDP)));
+    peer.expect("SIP/2.0 100");
+    let ok = peer.expect("SIP/2.0 200");
+    peer.say(&within("ACK", 1, &ok, ""));
+    let again = replacing(&ok, "1002", "caller").replace("sip:1002@offhook", "sip:9196@offhook");
+    let again: Vec<_> = again.lines().filter(|line| !line.starts_with("P-Asserted")).collect();
+    let again = again.join("\n");
+    let other = again.replace("From: \"Bo\" <sip:9196@", "From: \"Bo\" <sip:other@");
+    peer.say(&other);
+    peer.expect("SIP/2.0 100");
+    peer.expect("SIP/2.0 403");
+    let own = again.replace("From: \"Bo\" <sip:9196@", "From: \"Bo\" <sip:somebody@");
+    peer.say(&own.replace("call-9", "call-8").replace("z9hG4bK", "z9hG4bK8"));
+    let lines = firsts(&peer.received());
+    assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 200")), "{lines:?}");
+    assert_eq!(peer.engine.switch.call_count(), 1);
+}
+
 fn lose(peer: &mut ScriptedPeer<Desk>, leg: LegId) {
     let what = MediaTrouble::IceFailed;
     peer.engine.media(MediaEvent::Trouble { leg, what });
@@ -245,9 +298,14 @@ fn a_party_that_is_lost_is_waited_for() {
     peer.advance(Duration::from_secs(20));
     assert_eq!(peer.engine.switch.call_count(), 1);
     peer.say(&replacing(&ok, "1002", "caller"));
+    let said = peer.received();
+    let again = said.iter().find(|m| m.as_bytes().starts_with(b"SIP/2.0 200")).expect("a 200");
+    peer.say(
+        &within("ACK", 1, again, "").replace("call-1", "call-9").replace("tag=caller", "tag=again"),
+    );
     peer.advance(Duration::from_secs(60));
     assert_eq!(last_bridge(&peer.engine), Some((caller, callee)));
-    assert!(peer.engine.records.iter().all(|record| record.hung_up_by != Party::System));
+    assert_eq!(peer.engine.switch.call_count(), 1);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! A call between scripted parties: the media role answers at once, signalling is said by the test.
 #![allow(dead_code, reason = "each behaviour uses its own part of the rig")]
 
-use offhook_call::{Action, Call, Incoming, LegAction, LegInput, Placement};
+use offhook_call::{Action, Call, Incoming, LegAction, LegInput, PickUp, Placement, Reattach};
 use offhook_model::{
     Binding, CallRecord, CallRef, Forwarding, HangupCause, IceRole, LegId, MediaCommand,
     MediaEvent, MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
@@ -139,6 +139,30 @@ impl Rig {
         self.held_back.extend::<VecDeque<_>>(gone);
         self.run();
         Some(party)
+    }
+
+    /// The party of a leg comes back with another dialog and this offer.
+    pub fn come_back(&mut self, leg: LegId, offer: &str) {
+        let policy =
+            OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of: None };
+        let back = Reattach { offer: offer.into(), policy };
+        self.call.reattach(leg, back, self.now_ms);
+        self.run();
+    }
+
+    /// 1004 picks up what rings at this extension.
+    pub fn pick_up(&mut self, extension: &str, offer: Option<&str>) -> Option<LegId> {
+        let policy =
+            OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of: None };
+        let by = PickUp {
+            account: "1004".into(),
+            sip_call_id: "ghi".into(),
+            offer: offer.map(str::to_owned),
+            policy,
+        };
+        let leg = self.call.pick_up(extension, by);
+        self.run();
+        leg
     }
 
     /// A call that we place to a supervisor's extension.

@@ -17,9 +17,9 @@ use crate::session_timer::IntervalTooSmall;
 use crate::transaction::{SendError, TransactionKey, TransactionLayer, Transmit};
 use crate::uri::Uri;
 
-/// Option tags that a user agent understands (RFC 3262, 4028). Of Replaces (RFC 3891) it finds the leg;
-/// whether that is replaced is its owner's affair, so it is not promised.
-pub(super) const SUPPORTED: [&str; 2] = ["100rel", "timer"];
+/// Option tags that a user agent understands (RFC 3262, 3891, 4028). Of Replaces it finds the leg; its owner
+/// puts the new one in its place, or rejects it.
+pub(super) const SUPPORTED: [&str; 3] = ["100rel", "replaces", "timer"];
 
 /// Header fields that the user agent writes itself, so that they cannot be given as extra ones.
 const OWN_HEADERS: [HeaderName; 16] = [

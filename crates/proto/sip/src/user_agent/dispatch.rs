@@ -9,6 +9,7 @@ use super::incoming::Ringing;
 use super::leg::{Leg, State};
 use super::{UserAgent, merged_key, outgoing, sdp};
 use crate::dialog::{Dialog, DialogError, DialogId};
+use crate::headers::Replaces;
 use crate::message::{Defect, HeaderName, Message, Method, StatusCode};
 use crate::transaction::{self, LayerOutput, TransactionKey};
 
@@ -170,12 +171,25 @@ impl<P: Peer> UserAgent<P> {
             return Ok(None);
         };
         let found = self.find_dialog(replaces.call_id, replaces.to_tag(), replaces.from_tag());
-        let handle = found.ok_or(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)?;
+        let handle = found.ok_or_else(|| self.without_dialog(&replaces))?;
         let state = self.legs.get(&handle).map(|leg| &leg.state);
         if replaces.is_early_only() && matches!(state, Some(State::Confirmed)) {
             return Err(StatusCode::BUSY_HERE.into());
         }
         Ok(Some(handle))
+    }
+
+    /// How an INVITE is refused that replaces a dialog that has ended, or never was.
+    fn without_dialog(&self, replaces: &Replaces<'_>) -> StatusCode {
+        let id = DialogId {
+            call_id: replaces.call_id.to_owned(),
+            local_tag: replaces.to_tag().to_owned(),
+            remote_tag: replaces.from_tag().to_owned(),
+        };
+        match self.core.by_dialog.contains_key(&id) {
+            true => StatusCode::DECLINE,
+            false => StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST,
+        }
     }
 
     fn bind(&mut self, leg: &Leg<P>) {

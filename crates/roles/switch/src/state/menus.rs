@@ -1,6 +1,6 @@
 //! Callers in menus: one session each, from its first prompt until somebody talks with it.
 
-use super::{Output, Switch, serial_of};
+use super::{Output, Switch};
 use offhook_call::Call;
 use offhook_ivr::{Output as Wanted, Session};
 use offhook_model::{
@@ -178,7 +178,7 @@ impl Switch {
         let now_ms = self.unix_ms(now);
         for wanted in wanted {
             if let Some(change) = self.carry_out_for_menu(leg, wanted) {
-                self.step(serial_of(leg), now, |call| change.apply(call, now_ms));
+                self.step(self.legs.call_of(leg), now, |call| change.apply(call, now_ms));
             }
         }
     }
@@ -201,7 +201,7 @@ impl Switch {
                 None
             }
             Wanted::Ask { question, url, menu, variables } => {
-                let call = self.calls.get(&serial_of(leg))?;
+                let call = self.calls.get(&self.legs.call_of(leg))?;
                 self.outputs.push_back(Output::Ask(Question {
                     leg,
                     number: question,

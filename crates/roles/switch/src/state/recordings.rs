@@ -1,6 +1,6 @@
 use offhook_call::Call;
 use offhook_model::{
-    CallRef, ConferenceId, LiveRecording, MediaCommand, RecordingCommand, RecordingEvent,
+    CallRef, ConferenceId, LegId, LiveRecording, MediaCommand, RecordingCommand, RecordingEvent,
     RecordingForm, RecordingFormat, RecordingId, RecordingLayout, RecordingRecord, RecordingSource,
     RecordingState, RecordingSummary, recording_path,
 };
@@ -26,6 +26,8 @@ pub(super) struct Usual {
 pub(super) struct Recordings {
     usual: Usual,
     of_source: HashMap<RecordingSource, OfSource>,
+    /// Where calls are recorded whose caller has transferred them away.
+    followed: HashMap<LegId, LegId>,
     /// By what is recorded, in the order in which they began.
     unfinished: BTreeMap<RecordingSource, Vec<Unfinished>>,
 }
@@ -49,7 +51,37 @@ struct Unfinished {
 
 impl Recordings {
     pub(super) fn new(usual: Usual) -> Self {
-        Self { usual, of_source: HashMap::new(), unfinished: BTreeMap::new() }
+        Self {
+            usual,
+            of_source: HashMap::new(),
+            followed: HashMap::new(),
+            unfinished: BTreeMap::new(),
+        }
+    }
+
+    /// Where a call is recorded: at its caller's leg, or whom the caller has left behind.
+    pub(super) fn source_of(&self, call: &Call) -> RecordingSource {
+        let caller = call.caller();
+        RecordingSource::Leg(self.followed.get(&caller).copied().unwrap_or(caller))
+    }
+
+    /// The leg at which the call is recorded leaves it, and this one stays: another recording of the call goes
+    /// on there.
+    pub(super) fn follow(&mut self, call: &Call, stays: LegId, now_ms: u64) -> Vec<MediaCommand> {
+        let Some(mut known) = self.of_source.remove(&self.source_of(call)) else {
+            return Vec::new();
+        };
+        let was = known.live.take();
+        let source = RecordingSource::Leg(stays);
+        self.of_source.insert(source, known);
+        self.followed.insert(call.caller(), stays);
+        let Some(was) = was else { return Vec::new() };
+        let mut commands: Vec<_> =
+            self.start(call, RecordingForm::default(), now_ms).into_iter().collect();
+        if was == LiveRecording::Paused {
+            commands.extend(self.change(source, RecordingCommand::Pause));
+        }
+        commands
     }
 
     /// Begins a recording, unless one runs.
@@ -59,17 +91,20 @@ impl Recordings {
         form: RecordingForm,
         now_ms: u64,
     ) -> Option<MediaCommand> {
-        let leg = call.caller();
-        let known = self.of_source.entry(RecordingSource::Leg(leg)).or_default();
+        let source = self.source_of(call);
+        let known = self.of_source.entry(source).or_default();
         let id = RecordingId::new(call.reference(), known.begun + 1);
         let record = RecordingRecord {
             call: Some(call.reference().clone()),
-            leg: Some(leg),
+            leg: match source {
+                RecordingSource::Leg(leg) => Some(leg),
+                RecordingSource::Conference(_) => None,
+            },
             caller: Some(call.caller_number().to_owned()),
             dialled: Some(call.dialled().to_owned()),
             ..begun(id, now_ms)
         };
-        self.begin(RecordingSource::Leg(leg), record, form, call.started_at_ms())
+        self.begin(source, record, form, call.started_at_ms())
     }
 
     /// Begins a recording of a conference, unless one runs; `name` is used for no other.
@@ -110,7 +145,7 @@ impl Recordings {
 
     /// Begins a recording that nobody asked for, once in the life of a call.
     pub(super) fn start_automatically(&mut self, call: &Call, now_ms: u64) -> Option<MediaCommand> {
-        let known = self.of_source.entry(RecordingSource::Leg(call.caller())).or_default();
+        let known = self.of_source.entry(self.source_of(call)).or_default();
         if std::mem::replace(&mut known.is_automatic, true) {
             return None;
         }
@@ -206,7 +241,9 @@ impl Recordings {
     }
 
     /// Forgets a call that has ended, and says which recordings it has. The end of the last may be told later.
-    pub(super) fn forget(&mut self, source: RecordingSource) -> Vec<RecordingId> {
+    pub(super) fn forget(&mut self, call: &Call) -> Vec<RecordingId> {
+        let source = self.source_of(call);
+        self.followed.remove(&call.caller());
         self.of_source.remove(&source).map(|known| known.ids).unwrap_or_default()
     }
 

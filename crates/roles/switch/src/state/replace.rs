@@ -1,7 +1,7 @@
 //! One leg or dialog in the place of another: attended transfer (RFC 5589 section 7), parties that come back
 //! with a dialog of their own, and pick-up (RFC 3891).
 
-use super::{Switch, signalling};
+use super::{Output, Switch, signalling};
 use crate::identity::{Caller, Replaced, dialled, policy_for};
 use bytes::Bytes;
 use offhook_call::{Call, Failure, PickUp, Reattach, Reply};
@@ -86,6 +86,12 @@ impl Switch {
         self.carry_all_out(&mut source, now);
         self.legs.move_to(party, serial);
         self.carry_all_out(&mut to, now);
+        if leg == to.caller()
+            && let Some(stays) = to.partner(party)
+        {
+            let commands = self.recordings.follow(&to, stays, now_ms);
+            self.outputs.extend(commands.into_iter().map(Output::Media));
+        }
         // An agent who goes over with the leg is not free in between.
         self.put_back(to, &to_engaged, now);
         self.put_back(source, &source_engaged, now);
@@ -142,13 +148,16 @@ impl Switch {
         let leg = self.legs.leg(old).ok_or(none)?;
         let serial = self.legs.call_of(leg);
         let call = self.calls.get(&serial).ok_or(none)?;
-        let account = Caller::of(request).account.ok_or(StatusCode::FORBIDDEN)?;
+        let by = Caller::of(request);
         if !call.has_up(leg) {
             let rung = call.number(leg).filter(|number| call.rings_at(number)).ok_or(none)?;
             let rung = rung.to_owned();
+            let account = by.account.ok_or(StatusCode::FORBIDDEN)?;
             return self.pick_up(handle, (serial, &rung), account, request, sdp, now);
         }
-        if call.account(leg) != Some(account.as_str()) {
+        // A guest proves no account: it is known by its name and by the tags, which nobody else was told.
+        let is_own = call.account(leg) == by.account.as_deref();
+        if !is_own || call.number(leg) != Some(by.number.as_str()) {
             return Err(StatusCode::FORBIDDEN);
         }
         let offer = sdp.map(signalling::text).ok_or(StatusCode::NOT_ACCEPTABLE_HERE)?;

@@ -209,8 +209,7 @@ impl Switch {
     pub(super) fn signal(&mut self, call: &mut Call, leg: LegId, action: LegAction, now: Instant) {
         if let LegAction::Invite { route, caller, caller_name, offer, offered } = action {
             let shown = (caller.as_str(), caller_name.as_deref());
-            let about = about(call, offered.as_ref());
-            self.place(call, leg, (&route, shown), (offer, about), now);
+            self.place(call, leg, &route, shown, (offer, offered.as_ref()), now);
             return;
         }
         let Some(handle) = self.legs.handle(leg) else { return };
@@ -268,8 +267,9 @@ impl Switch {
         &mut self,
         call: &mut Call,
         leg: LegId,
-        (to, (number, name)): (&Route, (&str, Option<&str>)),
-        (offer, about): (String, Vec<(String, String)>),
+        to: &Route,
+        (number, name): (&str, Option<&str>),
+        (offer, offered): (String, Option<&Offered>),
         now: Instant,
     ) {
         let host = &self.directory.domain;
@@ -281,7 +281,7 @@ impl Switch {
             InviteRequest::new(to.contact.clone(), from, Edge { reliable: to.reliable }).sdp(offer);
         request.to = format!("<{}>", to.contact);
         request.route.push(to.route.clone());
-        request.headers = about;
+        request.headers = about(call, offered);
         match self.agent.invite(request, now) {
             Ok(handle) => self.legs.insert(leg, handle),
             Err(error) => {
