@@ -333,23 +333,3 @@ fn talk_hold_and_work_after_a_call_are_counted() {
     });
     assert_eq!(completed, Some((4_000, 50_000, 10_000)));
 }
-
-#[test]
-fn a_day_goes_on_after_a_restart_without_those_who_waited() {
-    let mut before = busy();
-    before.join("sales", 1);
-    before.join("sales", 2);
-    before.leave(1, Left::HungUp);
-    let today = before.acd.queue(&queue_id("sales")).unwrap().today;
-    let agent = before.acd.agent(&agent_id("a")).unwrap().today;
-    let counts = offhook_acd::DayCounts {
-        agents: [(agent_id("a"), agent)].into(),
-        queues: [(queue_id("sales"), today)].into(),
-    };
-    let mut after = rig(&["a"]);
-    after.acd.restore_day(&counts);
-    let restored = after.acd.queue(&queue_id("sales")).unwrap().today;
-    assert_eq!((restored.joined, restored.short_abandoned), (today.joined - 1, 1));
-    assert_eq!(after.acd.agent(&agent_id("a")).unwrap().today.offered, agent.offered);
-    assert_eq!(after.acd.audit(after.now_ms), []);
-}
