@@ -120,15 +120,17 @@ describe("two browsers", () => {
       .waitFor();
   });
 
-  it("a second caller finds the line busy", async () => {
+  it("a second caller rings beside the call, and is told when that is declined", async () => {
     await connected();
     const third = await open(caller.browser, `${proxy.url}agent`);
     await signIn(third.page, "2003", "demo-2003");
     await dial(third.page, "2002");
+    await bob.page.getByTestId("other-call").getByRole("button", { name: /^Reject/ }).click();
     const notice = third.page.getByTestId("failure");
     await notice.waitFor();
-    assert.equal(await notice.getAttribute("data-kind"), "busy");
+    assert.equal(await notice.getAttribute("data-kind"), "declined");
     await third.context.close();
+    await listenUntil(bob.page, hearsTone(440), "440 Hz still");
     await hangUp(alice.page);
     await over();
   });

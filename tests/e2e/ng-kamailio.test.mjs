@@ -15,6 +15,7 @@ import {
   ready,
   signIn,
 } from "./lib/browser.mjs";
+import { answerWithVideo, callWithVideo, film, seesColour } from "./lib/cameras.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { JsSipPage } from "./lib/jssip.mjs";
 import { Kamailio } from "./lib/kamailio.mjs";
@@ -313,15 +314,8 @@ describe("two browsers with cameras at such a Kamailio", () => {
       [caller, 2],
       [callee, 0],
     ]) {
-      const { codec } = await eventually(
-        () => page.evaluate(picture),
-        ({ frames, reportedLoss, pixel }) =>
-          frames > 20 &&
-          reportedLoss !== undefined &&
-          pixel.every((part, place) => (place === colour ? part > 180 : part < 80)),
-        (seen) => `too little is seen: ${JSON.stringify(seen)}`,
-        PATIENCE_MS,
-      );
+      const isReported = ({ frames, reportedLoss }) => frames > 20 && reportedLoss !== undefined;
+      const { codec } = await seesColour(page, colour, PATIENCE_MS, isReported);
       assert.equal(codec, "video/VP8");
     }
     const [callId] = await calls();
@@ -339,67 +333,6 @@ describe("two browsers with cameras at such a Kamailio", () => {
     await caller.hangUp();
     await noCallIsLeft(ng, door);
   });
-
-  /** Runs in the page: its camera shows one colour, in which something moves. */
-  async function film(colour) {
-    const canvas = document.createElement("canvas");
-    Object.assign(canvas, { width: 320, height: 240 });
-    const brush = canvas.getContext("2d");
-    let count = 0;
-    setInterval(() => {
-      brush.fillStyle = colour;
-      brush.fillRect(0, 0, 320, 240);
-      count += 1;
-      brush.fillStyle = "white";
-      brush.fillRect(count % 300, 0, 20, 20);
-    }, 40);
-    const sound = await navigator.mediaDevices.getUserMedia({ audio: true });
-    const tracks = [...sound.getTracks(), ...canvas.captureStream(25).getTracks()];
-    window.film = new MediaStream(tracks);
-  }
-
-  /** Runs in the page. */
-  function answerWithVideo() {
-    window.phone.on("newRTCSession", ({ originator, session }) => {
-      window.session = session;
-      if (originator === "remote") session.answer({ mediaStream: window.film });
-    });
-  }
-
-  /** Runs in the page. */
-  function callWithVideo(target) {
-    return new Promise((resolve, reject) => {
-      window.session = window.phone.call(target, {
-        mediaStream: window.film,
-        eventHandlers: {
-          confirmed: () => resolve(),
-          failed: ({ cause }) => reject(new Error(cause)),
-        },
-      });
-    });
-  }
-
-  /** Runs in the page: what it sees, and what the other page reports on the picture it is sent. */
-  async function picture() {
-    const { connection } = window.session;
-    const receiver = connection.getReceivers().find(({ track }) => track.kind === "video");
-    if (receiver && !window.view) {
-      window.view = document.createElement("video");
-      Object.assign(window.view, { muted: true, srcObject: new MediaStream([receiver.track]) });
-      await window.view.play();
-    }
-    const brush = document.createElement("canvas").getContext("2d");
-    if (window.view) brush.drawImage(window.view, 0, 0, 300, 150);
-    const stats = [...(await connection.getStats()).values()];
-    const of = (type) => stats.find((stat) => stat.type === type && stat.kind === "video");
-    const seen = of("inbound-rtp");
-    return {
-      pixel: [...brush.getImageData(150, 100, 1, 1).data].slice(0, 3),
-      frames: seen?.framesDecoded,
-      codec: stats.find(({ id }) => id === seen?.codecId)?.mimeType,
-      reportedLoss: of("remote-inbound-rtp")?.packetsLost,
-    };
-  }
 });
 
 describe("rtpengine-client", () => {

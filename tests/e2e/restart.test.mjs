@@ -12,8 +12,11 @@ import {
   phase,
   ready,
 } from "./lib/browser.mjs";
+import { answerWithVideo, callWithVideo, film, seesColour } from "./lib/cameras.mjs";
 import { eventually } from "./lib/eventually.mjs";
+import { JsSipPage } from "./lib/jssip.mjs";
 import { freeTcpPort, freeUdpPort, Kamailio } from "./lib/kamailio.mjs";
+import { PassedParty } from "./lib/passed.mjs";
 import { BARESIP_HZ, noCallIsLeft, PJSIP_HZ, withPhones } from "./lib/proxied-phones.mjs";
 import { Redis } from "./lib/redis.mjs";
 import { Server } from "./lib/server.mjs";
@@ -172,6 +175,36 @@ for (const store of ["the database", "Redis"]) {
       return page;
     }
 
+    callTest("two browsers with cameras, and their pictures", async () => {
+      const urls = { ws: kamailio.ws };
+      const phone = (number) => JsSipPage.open(chromium.browser, { portal: server.portal, urls }, number);
+      // Nobody else has these numbers, at which they stay registered.
+      const phones = [await phone("1005"), await phone("1006")];
+      const [caller, callee] = phones.map(({ page }) => page);
+      await caller.evaluate(film, "rgb(250, 0, 0)");
+      await callee.evaluate(film, "rgb(0, 0, 250)");
+      await callee.evaluate(answerWithVideo);
+      await caller.evaluate(callWithVideo, uri("1006"));
+      const isSteady = ({ frames }) => frames > 50;
+      await seesColour(caller, 2, PATIENCE_MS, isSteady);
+      await seesColour(callee, 0, PATIENCE_MS, isSteady);
+      // What is shown from here on can only come by the process that follows.
+      const filmGreen = (page) =>
+        page.evaluate(() => {
+          window.colour = "rgb(0, 250, 0)";
+        });
+      await restart(
+        crash,
+        [caller, callee].map((page) => async () => {
+          await filmGreen(page === caller ? callee : caller);
+          await seesColour(page, 1, AGAIN_MS);
+        }),
+      );
+      await caller.evaluate(() => window.session.terminate());
+      await noCallIsLeft(ng, door);
+      await Promise.all(phones.map(({ context }) => context.close()));
+    });
+
     // 1002 is spoken to in the browser's own codec or PCMU, 3002 in A-law, which is transcoded.
     for (const [number, codecs] of [
       ["1002", "PCMU"],
@@ -196,3 +229,74 @@ for (const store of ["the database", "Redis"]) {
     }
   });
 }
+
+describe("sections that pass as they are", () => {
+  let server;
+  let ng;
+  let door;
+  const env = {};
+
+  before(async () => {
+    env.OFFHOOK_NG__PORT = String(await freeUdpPort());
+    server = await Server.start({ env });
+    const [host, port] = server.urls.ng.split(":");
+    door = { host, port: Number(port) };
+    ng = new rtpengine.Client({ localAddress: "127.0.0.1", timeout: 5_000 });
+  });
+
+  after(async () => {
+    ng?.close();
+    await server?.stop();
+  });
+
+  async function ask(method, keys) {
+    const answer = await ng[method](door, keys);
+    assert.equal(answer.result, "ok", answer["error-reason"]);
+    return answer.sdp;
+  }
+
+  const ENDS = [
+    ["a crash", () => server.kill()],
+    ["an upgrade", () => server.stop({ keepData: true })],
+  ];
+
+  // A party that is plain on one side and encrypted on the other leaves the numbers to whoever sends.
+  for (const [what, kinds] of [
+    ["G.729 and a picture", ["audio", "video"]],
+    ["a call of nothing but G.729", ["audio"]],
+  ]) {
+    for (const isCallerEncrypted of [false, true]) {
+      const from = isCallerEncrypted ? "SRTP to RTP" : "RTP to SRTP";
+      it(`${what}, ${from}`, async () => {
+        const caller = await PassedParty.open("caller", { kinds, isEncrypted: isCallerEncrypted });
+        const callee = await PassedParty.open("callee", { kinds, isEncrypted: !isCallerEncrypted });
+        const parties = [caller, callee];
+        const both = (heard) => Promise.all(parties.map(heard));
+        try {
+          const keys = { "call-id": `${what} ${from}`, "from-tag": "a" };
+          const profile = isCallerEncrypted ? "RTP/AVP" : "RTP/SAVP";
+          const offer = { ...keys, sdp: caller.describe(), "transport-protocol": profile };
+          const offered = await ask("offer", offer);
+          const answer = { ...keys, "to-tag": "b", sdp: callee.describe() };
+          caller.speak(await ask("answer", answer), callee);
+          callee.speak(offered, caller);
+          for (const [, end] of ENDS) {
+            await both((party) => party.hears(120, PATIENCE_MS));
+            await end();
+            server = await Server.start({ env, dataDir: server.dataDir });
+            await both((party) => party.hears(20, AGAIN_MS));
+          }
+          assert.deepEqual([caller.faults, callee.faults], [[], []]);
+          assert.deepEqual((await ng.list(door)).calls, [keys["call-id"]]);
+          await ask("delete", { ...keys, "delete-delay": 0 });
+          await noCallIsLeft(ng, door);
+        } catch (error) {
+          error.message += `\n--- Offhook\n${server.log}`;
+          throw error;
+        } finally {
+          for (const party of parties) party.close();
+        }
+      });
+    }
+  }
+});

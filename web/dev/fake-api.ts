@@ -1,37 +1,52 @@
 import type { Plugin } from "vite";
+import { answerDesk } from "./fake-desk.ts";
 
 /** Maps the portals' paths to their pages in development, as the gateway does in production. */
 const PAGES: Record<string, string> = { "/agent": "/agent.html", "/admin": "/admin.html" };
 
 /**
  * Development only. Serves the portals under their production paths and, when `api` is set,
- * answers `POST /api/session/guest` so that the page can be worked on without a server.
- * The WebSocket stays unanswered, which shows the reconnecting state.
+ * answers guest sessions and the sign-in as agent 2001 so that the pages can be worked on without a server.
+ * The WebSocket stays unanswered, which shows the reconnecting state. `desk` answers what the agent portal
+ * asks of a call centre, beside a server or without one.
  */
-export function fakeApi({ api }: { api: boolean }): Plugin {
+export function fakeApi({ api, desk }: { api: boolean; desk: boolean }): Plugin {
   return {
     name: "offhook-fake-api",
     apply: "serve",
     configureServer(server) {
-      server.middlewares.use((request, response, next) => {
+      server.middlewares.use(async (request, response, next) => {
         const path = request.url?.split("?")[0] ?? "/";
         const page = PAGES[path];
         if (page) request.url = page;
-        if (!api || !path.startsWith("/api/")) return next();
-        const found = path === "/api/session/guest" && request.method === "POST";
-        response.statusCode = found ? 200 : 404;
-        response.setHeader("content-type", found ? "application/json" : "application/problem+json");
-        response.end(JSON.stringify(found ? guest() : NOT_FOUND));
+        if (!path.startsWith("/api/")) return next();
+        if (desk && (await answerDesk(request, response))) return;
+        if (!api) return next();
+        const answer = ANSWERS[`${request.method} ${path}`]?.();
+        response.statusCode = answer ? 200 : 404;
+        response.setHeader(
+          "content-type",
+          answer ? "application/json" : "application/problem+json",
+        );
+        response.end(JSON.stringify(answer ?? NOT_FOUND));
       });
     },
   };
 }
 
+const ANSWERS: Record<string, () => object> = {
+  "POST /api/session/guest": guest,
+  "GET /api/session/sip": () => ({ ...guest(), username: "2001", allowed: null }),
+  "POST /api/auth/login": () => ({ role: "supervisor", expires_at: guest().expires_at }),
+  "POST /api/auth/logout": () => ({}),
+  "GET /api/auth/me": () => ({ username: "2001", role: "supervisor", extension: "2001" }),
+};
+
 const NOT_FOUND = {
   type: "about:blank",
   title: "Not found",
   status: 404,
-  detail: "The development fake only answers guest sessions.",
+  detail: "The development fake does not answer this.",
 };
 
 function guest() {

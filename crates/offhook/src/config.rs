@@ -114,10 +114,13 @@ fn on_loopback() -> toml::Table {
     }
     let hosts =
         ["localhost", "127.0.0.1", "[::1]"].map(|host| toml::Value::String(host.to_owned()));
-    let keys = ["media", "fork", "allowed_hosts"];
-    let hosts = toml::Value::Array(hosts.into());
-    merge(&mut table, nest(&keys, hosts.clone()));
-    merge(&mut table, nest(&["api", "webhooks", "allowed_hosts"], hosts));
+    for keys in [
+        ["media", "fork", "allowed_hosts"],
+        ["switch", "webhook", "allowed_hosts"],
+        ["api", "webhooks", "allowed_hosts"],
+    ] {
+        merge(&mut table, nest(&keys, toml::Value::Array(hosts.to_vec())));
+    }
     table
 }
 

@@ -6,12 +6,15 @@ use offhook_media::Identity;
 use offhook_ng_door::{Kept, SNAPSHOT_AGE_MAX};
 use offhook_snapshots::{Backend, BackendError, Config, Redis, SnapshotWriter};
 use offhook_store::{SecretName, Store};
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A certificate that has fewer days left is replaced at a start.
 const CERTIFICATE_DAYS_MIN: i32 = 30;
 /// Bytes of an installation's number that go into the names of its keys.
 const NODE_BYTES: usize = 8;
+/// Where Linux keeps files in memory.
+const MEMORY_FOLDER: &str = "/dev/shm";
 
 /// Where calls are kept.
 enum SharedState {
@@ -42,11 +45,7 @@ impl SharedState {
         let Some(url) = &config.redis_url else { return Ok(Self::Embedded(store.clone())) };
         let prefix = match &config.key_prefix {
             Some(prefix) => prefix.clone(),
-            None => {
-                let node = store.secret(SecretName::NodeId).await?;
-                let node: String = node[..NODE_BYTES].iter().map(|b| format!("{b:02x}")).collect();
-                format!("offhook:{node}:call:")
-            }
+            None => format!("offhook:{}:call:", node(store).await?),
         };
         let redis = Redis::new(url, prefix, SNAPSHOT_AGE_MAX).context("shared_state.redis_url")?;
         Ok(Self::Redis(Box::new(redis)))
@@ -62,6 +61,24 @@ impl SharedState {
             }
         }
     }
+}
+
+/// The number of this installation.
+async fn node(store: &Store) -> anyhow::Result<String> {
+    let node = store.secret(SecretName::NodeId).await?;
+    Ok(node[..NODE_BYTES].iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// The file of numbers that media threads reserve, for the process after this one: in memory, where no disk
+/// makes them wait. `None` when no calls are kept.
+pub(crate) async fn numbers_file(
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<Option<PathBuf>> {
+    if !config.calls {
+        return Ok(None);
+    }
+    Ok(Some(Path::new(MEMORY_FOLDER).join(format!("offhook-{}-numbers", node(store).await?))))
 }
 
 /// Reads the calls of the process before this one, and begins to keep those of this one. Without what keeps

@@ -123,7 +123,10 @@ impl MediaSide {
         events: Outbox<MediaEvent>,
         keys: KeyRing,
     ) -> anyhow::Result<Self> {
-        let (media_config, recordings) = with_folders(config);
+        let (mut media_config, recordings) = with_folders(config);
+        if media_config.numbers_file.is_none() && config.ng.enabled {
+            media_config.numbers_file = kept::numbers_file(&config.shared_state, store).await?;
+        }
         let (to_door, media_events) = queue(MEDIA_QUEUE_MAX);
         let events = MediaEvents::from(events).with_door(to_door);
         let (identity, speech) = (kept::identity(store).await?, speech(config)?);

@@ -19,7 +19,10 @@ export class Pjsua {
   #inbox = new Inbox("PJSIP");
   #count = 0;
 
-  /** `security` is "" or "sdes" (the package is built without DTLS); `codecs` some of PCMU, PCMA, G722, GSM. */
+  /**
+   * `security` is "" or "sdes" (the package is built without DTLS); `codecs` some of PCMU, PCMA, G722, GSM;
+   * `microphone` a frequency in Hz (or several), or samples at 16 kHz, which are heard again and again.
+   */
   static async start({
     number,
     password,
@@ -39,7 +42,8 @@ export class Pjsua {
       ["microphone.wav", "recording.wav", "log"].map((name) => [name, join(phone.directory, name)]),
     );
     const options = { seconds: MICROPHONE_SECONDS, rate: MICROPHONE_RATE };
-    const sound = wav(tone(microphone, options), MICROPHONE_RATE);
+    const samples = microphone instanceof Float32Array ? microphone : tone(microphone, options);
+    const sound = wav(samples, MICROPHONE_RATE);
     await writeFile(phone.files["microphone.wav"], sound);
     phone.#run({
       ...{ number, password, server, transport, security, address, answer, ice, prack },

@@ -51,7 +51,10 @@ export class RtpParty {
 
   /** The sound of the last half second that came. */
   sound() {
-    return { samples: Float64Array.from(this.#heard.slice(-HEARD)), rate: RATE };
+    return {
+      samples: Float64Array.from(this.#heard.slice(-HEARD)),
+      rate: RATE,
+    };
   }
 
   /** Forgets what was heard, and waits until half a second of something else was. */
@@ -89,7 +92,9 @@ export class RtpParty {
   #hear(packet) {
     if (packet.length <= HEADER_BYTES || (packet[1] & 0x7f) !== 0) return;
     this.packets += 1;
-    for (const byte of packet.subarray(HEADER_BYTES)) this.#heard.push(linear(byte));
+    const samples = Array.from(packet.subarray(HEADER_BYTES), linear);
+    this.onPacket?.(Float64Array.from(samples));
+    this.#heard.push(...samples);
     if (this.#heard.length > 2 * RATE) this.#heard = this.#heard.slice(-RATE);
   }
 }

@@ -32,8 +32,10 @@ export class Server {
     const binary = process.env.OFFHOOK_BIN;
     if (!binary) throw new Error("OFFHOOK_BIN does not name the offhook binary");
     const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "offhook-e2e-")));
+    // It is in memory unless it is named, where it would stay behind.
+    const numbers = { OFFHOOK_MEDIA__NUMBERS_FILE: join(directory, "numbers") };
     const child = start(binary, ["serve", "--demo", "--data-dir", directory], {
-      env: { ...foreignEnvironment(), ...FREE_PORTS, ...env },
+      env: { ...foreignEnvironment(), ...FREE_PORTS, ...numbers, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });
     const server = new Server(child, directory);

@@ -1,4 +1,4 @@
-import { Button, Group, Loader, Stack, Text, Title } from "@mantine/core";
+import { Button, Group, Loader, Stack, Tabs, Text, Title } from "@mantine/core";
 import { IconRefresh } from "@tabler/icons-react";
 import { useCallback, useEffect, useState } from "react";
 import {
@@ -17,6 +17,7 @@ import { pageFailure, signedOutFailure } from "../portal/words.ts";
 import { type Failure, failureFromApi } from "../softphone/failure.ts";
 import { CallTable } from "./CallTable.tsx";
 import { HealthPanel } from "./HealthPanel.tsx";
+import { MenusPage } from "./MenusPage.tsx";
 
 const RECENT_CALLS = 50;
 const REFRESH_INTERVAL_MS = 10_000;
@@ -56,38 +57,49 @@ function Administration({ onSignedOut }: { onSignedOut: (why: Failure | null) =>
       size={1320}
       tools={<SignOutButton onClick={() => void leave()} />}
     >
-      <Stack gap="lg">
-        {failure && <FailureNotice failure={failure} />}
-        {overview && !failure && <HealthPanel health={overview.health} />}
-        <Group justify="space-between">
-          <Title order={1} size="h3">
-            Recent calls
-          </Title>
-          <Group gap="sm">
-            {overview && (
-              <Text size="sm" c="dimmed">
-                As of {overview.at.toLocaleTimeString()}
-              </Text>
+      <Tabs defaultValue="calls" keepMounted={false}>
+        <Tabs.List mb="lg">
+          <Tabs.Tab value="calls">Calls</Tabs.Tab>
+          <Tabs.Tab value="menus">Menus</Tabs.Tab>
+        </Tabs.List>
+        <Tabs.Panel value="calls">
+          <Stack gap="lg">
+            {failure && <FailureNotice failure={failure} />}
+            {overview && !failure && <HealthPanel health={overview.health} />}
+            <Group justify="space-between">
+              <Title order={1} size="h3">
+                Recent calls
+              </Title>
+              <Group gap="sm">
+                {overview && (
+                  <Text size="sm" c="dimmed">
+                    As of {overview.at.toLocaleTimeString()}
+                  </Text>
+                )}
+                <Button
+                  variant="default"
+                  size="sm"
+                  h={34}
+                  px="sm"
+                  loading={busy}
+                  leftSection={<IconRefresh size={16} aria-hidden />}
+                  onClick={() => void load(true)}
+                >
+                  Refresh
+                </Button>
+              </Group>
+            </Group>
+            {overview ? (
+              <CallTable calls={overview.calls} />
+            ) : (
+              !failure && <Loader aria-label="Loading" />
             )}
-            <Button
-              variant="default"
-              size="sm"
-              h={34}
-              px="sm"
-              loading={busy}
-              leftSection={<IconRefresh size={16} aria-hidden />}
-              onClick={() => void load(true)}
-            >
-              Refresh
-            </Button>
-          </Group>
-        </Group>
-        {overview ? (
-          <CallTable calls={overview.calls} />
-        ) : (
-          !failure && <Loader aria-label="Loading" />
-        )}
-      </Stack>
+          </Stack>
+        </Tabs.Panel>
+        <Tabs.Panel value="menus">
+          <MenusPage />
+        </Tabs.Panel>
+      </Tabs>
     </PortalShell>
   );
 }

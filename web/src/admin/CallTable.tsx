@@ -2,8 +2,8 @@ import { Box, Paper, Table, Text } from "@mantine/core";
 import { useMediaQuery } from "@mantine/hooks";
 import type { ReactNode } from "react";
 import type { CallRecord } from "../api/client.ts";
+import { CallRecordings } from "../portal/CallRecordings.tsx";
 import { guestName } from "../portal/words.ts";
-import { CallRecordings } from "./CallRecordings.tsx";
 import classes from "./CallTable.module.css";
 import { VerdictAlert } from "./VerdictAlert.tsx";
 

@@ -1,17 +1,22 @@
-import { Stack, VisuallyHidden } from "@mantine/core";
-import { useCallback, useEffect, useState } from "react";
-import { signOut, wasSignedIn } from "../api/client.ts";
-import { AudioSettings } from "../portal/AudioSettings.tsx";
-import { ConnectionBadge } from "../portal/ConnectionBadge.tsx";
-import { Phone } from "../portal/Phone.tsx";
+import { Center, Loader } from "@mantine/core";
+import { QueryClientProvider, useQuery } from "@tanstack/react-query";
+import { type ReactNode, useCallback, useEffect, useMemo, useState } from "react";
+import { me, signOut, wasSignedIn } from "../api/client.ts";
+import { offeredPaths, setStatus } from "../api/desk.ts";
+import { FailureNotice } from "../portal/FailureNotice.tsx";
 import { PortalShell } from "../portal/PortalShell.tsx";
 import { SignIn } from "../portal/SignIn.tsx";
-import { SignOutButton } from "../portal/SignOutButton.tsx";
-import { guestName, signedOutFailure } from "../portal/words.ts";
-import { type Failure, useSoftphone } from "../softphone/index.ts";
-import { RingHint } from "./RingHint.tsx";
+import { pageFailure, signedOutFailure } from "../portal/words.ts";
+import { type Failure, failureFromApi, useSoftphone } from "../softphone/index.ts";
+import { Desk } from "./Desk.tsx";
+import { DeskProvider, supervises } from "./desk-context.ts";
+import { createQueryClient } from "./desk-queries.ts";
+import { useLive } from "./use-live.ts";
 
-/** Sign-in and the telephone of the person's own extension. */
+/** After this long is asked again who has signed in, when the server did not say. */
+const ASK_AGAIN_MS = 5_000;
+
+/** Sign-in, and the desk of who has signed in. */
 export function AgentApp() {
   const [signedIn, setSignedIn] = useState(wasSignedIn);
   const [reason, setReason] = useState<Failure | null>(null);
@@ -19,7 +24,7 @@ export function AgentApp() {
     setReason(why && signedOutFailure(why));
     setSignedIn(false);
   }, []);
-  if (signedIn) return <AgentPhone onSignedOut={onSignedOut} />;
+  if (signedIn) return <SignedInDesk onSignedOut={onSignedOut} />;
   return (
     <PortalShell portal="Agent">
       <SignIn title="Agent sign-in" reason={reason} onSignedIn={() => setSignedIn(true)} />
@@ -27,8 +32,12 @@ export function AgentApp() {
   );
 }
 
-function AgentPhone({ onSignedOut }: { onSignedOut: (why: Failure | null) => void }) {
-  const { softphone, connection, call } = useSoftphone();
+function SignedInDesk({ onSignedOut }: { onSignedOut: (why: Failure | null) => void }) {
+  const { softphone, connection } = useSoftphone();
+  const client = useMemo(
+    () => createQueryClient((reason) => onSignedOut(failureFromApi(reason))),
+    [onSignedOut],
+  );
   useEffect(() => {
     softphone.start();
     return () => softphone.stop();
@@ -38,28 +47,56 @@ function AgentPhone({ onSignedOut }: { onSignedOut: (why: Failure | null) => voi
   useEffect(() => {
     if (phase === "waiting" && useless) onSignedOut(failure);
   }, [phase, useless, failure, onSignedOut]);
-  const leave = async () => {
+  const leave = async (agent: string | null) => {
     softphone.stop();
     // Signing out must work without a network too: the cookie then simply runs out.
+    if (agent !== null) await setStatus(agent, "offline", null).catch(() => undefined);
     await signOut().catch(() => undefined);
     onSignedOut(null);
   };
   return (
-    <PortalShell
-      portal="Agent"
-      tools={
-        <>
-          <ConnectionBadge registers />
-          <AudioSettings />
-          <SignOutButton inCall={call?.phase === "active"} onClick={() => void leave()} />
-        </>
-      }
-    >
-      <VisuallyHidden component="h1">Telephone</VisuallyHidden>
-      <Stack align="center">
-        <Phone nameOf={guestName} />
-        {connection.identity && <RingHint username={connection.identity.username} />}
-      </Stack>
+    <QueryClientProvider client={client}>
+      <KnownDesk>
+        <Desk onLeave={(agent) => void leave(agent)} />
+      </KnownDesk>
+    </QueryClientProvider>
+  );
+}
+
+/** Asks who has signed in and what the server can do, and follows its events. */
+function KnownDesk({ children }: { children: ReactNode }) {
+  const once = { staleTime: Number.POSITIVE_INFINITY, retry: false };
+  const again = (query: { state: { error: unknown } }) =>
+    query.state.error ? ASK_AGAIN_MS : false;
+  const who = useQuery({ queryKey: ["me"], queryFn: me, refetchInterval: again, ...once });
+  const paths = useQuery({
+    queryKey: ["paths"],
+    queryFn: offeredPaths,
+    refetchInterval: again,
+    ...once,
+  });
+  const offered = paths.data;
+  const live = useLive(offered?.has("/api/events") ?? false);
+  if (!who.data || !offered) return <Unknown error={who.error ?? paths.error} />;
+  const desk = {
+    me: who.data,
+    supervisor: supervises(who.data),
+    live,
+    offers: (path: string) => offered.has(path),
+  };
+  return <DeskProvider value={desk}>{children}</DeskProvider>;
+}
+
+function Unknown({ error }: { error: unknown }) {
+  return (
+    <PortalShell portal="Agent">
+      {error ? (
+        <FailureNotice failure={pageFailure(failureFromApi(error))} />
+      ) : (
+        <Center>
+          <Loader aria-label="Loading" />
+        </Center>
+      )}
     </PortalShell>
   );
 }

@@ -1,30 +1,8 @@
 import type { Credentials } from "../softphone/credentials.ts";
 import { parseCredentials } from "../softphone/credentials.ts";
 import { failure } from "../softphone/failure.ts";
-import { Problem, problemFrom, Unreachable } from "./problem.ts";
-
-/** The longest wait for an answer of the API. */
-const REQUEST_TIMEOUT_MS = 10_000;
-
-/** Asks the API; throws [`Problem`] for an error answer and [`Unreachable`] without one. */
-async function request(method: "GET" | "POST", path: string, body?: unknown): Promise<unknown> {
-  let response: Response;
-  try {
-    response = await fetch(path, {
-      method,
-      credentials: "same-origin",
-      headers: body === undefined ? {} : { "content-type": "application/json" },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-    });
-  } catch (cause) {
-    throw new Unreachable("The server does not answer.", { cause });
-  }
-  if (!response.ok && !(path === "/api/health" && response.status === 503)) {
-    throw await problemFrom(response);
-  }
-  return response.status === 204 ? null : response.json();
-}
+import { Problem } from "./problem.ts";
+import { request } from "./request.ts";
 
 export type Role = "admin" | "supervisor" | "agent";
 export interface SignedIn {
@@ -88,6 +66,17 @@ export interface Health {
   version: string;
   uptime_s: number;
   checks: Record<string, unknown>;
+}
+
+/** Who is signed in. */
+export interface Me {
+  username: string;
+  role: Role;
+  extension: string | null;
+}
+
+export async function me(): Promise<Me> {
+  return (await request("GET", "/api/auth/me")) as Me;
 }
 
 export async function guestSession(): Promise<Credentials> {

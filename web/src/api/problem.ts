@@ -1,3 +1,9 @@
+/** A value that is not allowed, by the field's name, and what is allowed there. */
+export interface FieldError {
+  field: string;
+  allowed: string;
+}
+
 /** An error answer of the API in the form of RFC 9457 (application/problem+json). */
 export class Problem extends Error {
   override readonly name = "Problem";
@@ -9,6 +15,8 @@ export class Problem extends Error {
     readonly type: string,
     /** Seconds to wait before another try, from Retry-After. */
     readonly retryAfterSeconds: number | null,
+    /** The values that are not allowed, and what is. */
+    readonly errors: FieldError[] = [],
   ) {
     super(detail ?? title);
   }
@@ -31,7 +39,14 @@ export async function problemFrom(response: Response): Promise<Problem> {
     text(fields.detail),
     text(fields.type) ?? "about:blank",
     Number.isFinite(retryAfter) && retryAfter > 0 ? retryAfter : null,
+    Array.isArray(fields.errors) ? fields.errors.flatMap(fieldError) : [],
   );
+}
+
+function fieldError(value: unknown): FieldError[] {
+  if (!isRecord(value)) return [];
+  const [field, allowed] = [text(value.field), text(value.allowed)];
+  return field && allowed ? [{ field, allowed }] : [];
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

@@ -43,13 +43,14 @@ export function AudioSettings() {
         </Tooltip>
       </Popover.Target>
       <Popover.Dropdown aria-label="Microphone and speaker">
-        <Settings audio={audio} />
+        <AudioChoices audio={audio} />
       </Popover.Dropdown>
     </Popover>
   );
 }
 
-function Settings({ audio }: { audio: AudioDevices }) {
+/** The choices themselves, for a page that has more of them. */
+export function AudioChoices({ audio }: { audio: AudioDevices }) {
   const state = useStore(audio.state);
   const letters = useStore(letterKeys);
   const choices = (devices: typeof state.microphones) => [

@@ -20,14 +20,23 @@ import { Keypad } from "./Keypad.tsx";
 import { LevelMeter } from "./LevelMeter.tsx";
 import { letterKeys } from "./letter-keys.ts";
 import classes from "./Phone.module.css";
-import type { NameOf } from "./Phone.tsx";
+import type { NameOf, PhoneParts } from "./Phone.tsx";
 import { TransferDialog } from "./TransferDialog.tsx";
 import { CALL_COLOUR, END_COLOUR } from "./theme.ts";
+import { isTypedInto } from "./use-phone-keys.ts";
 import { useSeconds } from "./use-seconds.ts";
 import { VideoStage } from "./VideoStage.tsx";
 import { callWords, clock } from "./words.ts";
 
-export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
+export function CallPanel({
+  call,
+  nameOf,
+  parts,
+}: {
+  call: Call;
+  nameOf: NameOf;
+  parts: PhoneParts;
+}) {
   const { softphone, audio, connection } = useSoftphone();
   const letters = useStore(letterKeys);
   const panel = useRef<HTMLDivElement>(null);
@@ -52,6 +61,7 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
       data-phase={call.phase}
     >
       <Caller call={call} nameOf={nameOf} />
+      {parts.Details && <parts.Details call={call} />}
       {(call.remoteVideo || call.ownVideo) && <VideoStage call={call} />}
       {notice && <FailureNotice failure={notice} onClose={dismiss} />}
       {active && connection.phase !== "connected" && (
@@ -64,7 +74,11 @@ export function CallPanel({ call, nameOf }: { call: Call; nameOf: NameOf }) {
         <AnswerButtons softphone={softphone} offersVideo={call.offersVideo} />
       ) : (
         <>
-          <CallActions call={call} softphone={softphone} />
+          <CallActions
+            call={call}
+            softphone={softphone}
+            Transfer={parts.Transfer ?? TransferDialog}
+          />
           <Button
             size="lg"
             color={END_COLOUR}
@@ -123,7 +137,10 @@ function Caller({ call, nameOf }: { call: Call; nameOf: NameOf }) {
 
 function AnswerButtons({ softphone, offersVideo }: { softphone: Softphone; offersVideo: boolean }) {
   const answer = useRef<HTMLButtonElement>(null);
-  useEffect(() => answer.current?.focus(), []);
+  useEffect(() => {
+    // Whoever is writing goes on writing: the next key is not to answer.
+    if (!isTypedInto(document.activeElement)) answer.current?.focus();
+  }, []);
   return (
     <div className={classes.answer}>
       <Button
@@ -159,7 +176,15 @@ function AnswerButtons({ softphone, offersVideo }: { softphone: Softphone; offer
   );
 }
 
-function CallActions({ call, softphone }: { call: Call; softphone: Softphone }) {
+function CallActions({
+  call,
+  softphone,
+  Transfer,
+}: {
+  call: Call;
+  softphone: Softphone;
+  Transfer: NonNullable<PhoneParts["Transfer"]>;
+}) {
   const [keypad, setKeypad] = useState(false);
   const [transfer, setTransfer] = useState(false);
   const active = call.phase === "active";
@@ -210,7 +235,7 @@ function CallActions({ call, softphone }: { call: Call; softphone: Softphone }) 
       <Collapse expanded={keypad}>
         <Keypad label="Keypad for this call" onKey={(key) => softphone.sendDigit(key)} />
       </Collapse>
-      <TransferDialog
+      <Transfer
         opened={transfer}
         onClose={() => setTransfer(false)}
         onTransfer={(number) => void softphone.transfer(number)}

@@ -1,9 +1,17 @@
 import { VisuallyHidden } from "@mantine/core";
-import { type RefObject, useCallback, useEffect, useRef, useState } from "react";
+import {
+  type ComponentType,
+  type RefObject,
+  useCallback,
+  useEffect,
+  useRef,
+  useState,
+} from "react";
 import { type Call, type EndedCall, useSoftphone } from "../softphone/index.ts";
 import { CallPanel } from "./CallPanel.tsx";
 import { DialPanel } from "./DialPanel.tsx";
 import classes from "./Phone.module.css";
+import type { TransferDialogProps } from "./TransferDialog.tsx";
 import { useCallGuard } from "./use-call-guard.ts";
 import { usePhoneKeys } from "./use-phone-keys.ts";
 import { callWords, endedWords } from "./words.ts";
@@ -11,9 +19,19 @@ import { callWords, endedWords } from "./words.ts";
 /** Names for numbers, for example those of the favourites. */
 export type NameOf = (number: string) => string | null;
 
+/** What a portal adds to its telephone. */
+export interface PhoneParts {
+  /** Shown below who the call is with. */
+  Details?: ComponentType<{ call: Call }>;
+  /** Asks where a call goes, in place of a number alone. */
+  Transfer?: ComponentType<TransferDialogProps>;
+}
+
+const NO_PARTS: PhoneParts = {};
+
 /** The telephone: a dial pad, or the call while there is one. */
-export function Phone({ nameOf }: { nameOf: NameOf }) {
-  const { softphone, call, last } = useSoftphone();
+export function Phone({ nameOf, parts = NO_PARTS }: { nameOf: NameOf; parts?: PhoneParts }) {
+  const { softphone, calls, call, last } = useSoftphone();
   const [number, setNumber] = useState("");
   const card = useRef<HTMLElement>(null);
   const field = useRef<HTMLInputElement>(null);
@@ -22,7 +40,7 @@ export function Phone({ nameOf }: { nameOf: NameOf }) {
     field.current?.focus();
   }, []);
   usePhoneKeys(softphone, type);
-  useCallGuard(call?.phase === "active");
+  useCallGuard(calls.some(({ phase }) => phase === "active"));
   useFocusKept(card, call, last);
   return (
     <section
@@ -34,7 +52,7 @@ export function Phone({ nameOf }: { nameOf: NameOf }) {
     >
       <Announcer nameOf={nameOf} />
       {call ? (
-        <CallPanel key={call.id} call={call} nameOf={nameOf} />
+        <CallPanel key={call.id} call={call} nameOf={nameOf} parts={parts} />
       ) : (
         <DialPanel number={number} setNumber={setNumber} field={field} nameOf={nameOf} />
       )}
@@ -59,18 +77,19 @@ function useFocusKept(
 
 /** Says the state of the call to screen readers, and the page's title shows it too. */
 function Announcer({ nameOf }: { nameOf: NameOf }) {
-  const { call, last } = useSoftphone();
+  const { calls, call, last } = useSoftphone();
+  const rings = calls.find(({ phase }) => phase === "incoming") ?? call;
   const subject = call ?? last;
   const name = subject ? (subject.name ?? nameOf(subject.number) ?? subject.number) : "";
   const words = call ? `${callWords(call)}: ${name}` : last ? endedWords(last, name) : "";
   const title = useRef(document.title);
   useEffect(() => {
     const plain = title.current;
-    document.title = call ? `${callWords(call)} – ${plain}` : plain;
+    document.title = rings ? `${callWords(rings)} – ${plain}` : plain;
     return () => {
       document.title = plain;
     };
-  }, [call]);
+  }, [rings]);
   return (
     <VisuallyHidden aria-live="polite" aria-atomic data-testid="call-state">
       {words}

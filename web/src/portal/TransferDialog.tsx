@@ -3,16 +3,14 @@ import { IconPhoneOutgoing } from "@tabler/icons-react";
 import { type FormEvent, useState } from "react";
 import { readNumber, typedNumber } from "../softphone/index.ts";
 
-/** Asks where the call is to go and hands it over without waiting for an answer. */
-export function TransferDialog({
-  opened,
-  onClose,
-  onTransfer,
-}: {
+export interface TransferDialogProps {
   opened: boolean;
   onClose: () => void;
   onTransfer: (number: string) => void;
-}) {
+}
+
+/** Asks where the call is to go and hands it over without waiting for an answer. */
+export function TransferDialog({ opened, onClose, onTransfer }: TransferDialogProps) {
   const [number, setNumber] = useState("");
   const submit = (event: FormEvent) => {
     event.preventDefault();

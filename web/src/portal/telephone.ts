@@ -1,6 +1,7 @@
 import {
   AudioDevices,
   browserCamera,
+  CALLS_MAX,
   CallTones,
   type Credentials,
   Softphone,
@@ -8,7 +9,7 @@ import {
 } from "../softphone/index.ts";
 import type { Telephone } from "../softphone/use-softphone.ts";
 
-/** Builds the telephone of a page from its browser parts. */
+/** Builds the telephone of a page from its browser parts; one that is registered has several calls at a time. */
 export function createTelephone(
   credentials: () => Promise<Credentials>,
   register: boolean,
@@ -17,6 +18,7 @@ export function createTelephone(
   const softphone = new Softphone({
     credentials,
     register,
+    callsMax: register ? CALLS_MAX : 1,
     createLine: sipLine,
     audio,
     camera: browserCamera,
@@ -25,6 +27,6 @@ export function createTelephone(
     random: Math.random,
   });
   // The other side is not to wait for a page that is closed in mid-call.
-  addEventListener("pagehide", () => softphone.hangUp());
+  addEventListener("pagehide", () => softphone.hangUpAll());
   return { softphone, audio };
 }

@@ -31,8 +31,12 @@ function handled(event: KeyboardEvent, act: () => void): void {
 }
 
 /** Whether the key belongs to what has the focus. */
-function isTaken(event: KeyboardEvent): boolean {
-  const target = event.target;
-  if (!(target instanceof Element)) return false;
-  return target.closest("input, textarea, select, [contenteditable], [role=dialog]") !== null;
+export function isTaken(event: KeyboardEvent): boolean {
+  return event.target instanceof Element && isTypedInto(event.target);
+}
+
+/** Whether keys mean something of their own there. */
+export function isTypedInto(element: Element | null): boolean {
+  const places = "input, textarea, select, [contenteditable], [role=dialog], [role=menu]";
+  return element?.closest(places) != null;
 }

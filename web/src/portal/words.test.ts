@@ -1,6 +1,13 @@
 import { expect, it } from "vitest";
 import { failure } from "../softphone/index.ts";
-import { clock, connectionFailure, guestName, signInFailure, spokenDuration } from "./words.ts";
+import {
+  clock,
+  connectionFailure,
+  guestName,
+  progressWords,
+  signInFailure,
+  spokenDuration,
+} from "./words.ts";
 
 it("writes durations", () => {
   expect([0, 9, 75, 3599, 3675].map(clock)).toEqual(["0:00", "0:09", "1:15", "59:59", "1:01:15"]);
@@ -25,4 +32,19 @@ it("speaks of calls in general when the connection is refused", () => {
 it("names a guest for people", () => {
   expect(guestName("guest-1795389547-cbb6f94cfcca7de8")).toBe("Guest 7de8");
   expect(guestName("2001")).toBeNull();
+});
+
+it("says how a call stands", () => {
+  const queued = {
+    state: "queued",
+    queue: "Sales",
+    position: 1,
+    expectedWaitSeconds: null,
+  } as const;
+  expect(progressWords(queued)).toBe("You are next in line for Sales");
+  const later = { ...queued, position: 3, expectedWaitSeconds: 130 };
+  expect(progressWords(later)).toBe("You are number 3 in line for Sales, about 3 minutes");
+  const talking = { state: "talking", with: "2001", name: "Agent 2001" } as const;
+  expect(progressWords(talking)).toBe("Agent 2001 is speaking with you");
+  expect(progressWords({ state: "connecting" })).toBeNull();
 });

@@ -3,6 +3,7 @@ import {
   type ConnectionState,
   type EndedCall,
   type Failure,
+  type Progress,
   type Quality,
   readNumber,
 } from "../softphone/index.ts";
@@ -32,7 +33,32 @@ function activeWords(call: Call): string {
   if (call.hold === "resuming") return "Resuming";
   if (call.media === "interrupted") return "Sound interrupted, reconnecting";
   if (call.remoteHold) return "The other side put you on hold";
-  return call.muted ? "Connected, microphone muted" : "Connected";
+  const state = progressWords(call.progress) ?? "Connected";
+  return call.muted ? `${state}, microphone muted` : state;
+}
+
+/** How the call stands at the server; null when that says no more than that it is up. */
+export function progressWords(progress: Progress | null): string | null {
+  switch (progress?.state) {
+    case "menu":
+      return "In the menu: press a key on the keypad";
+    case "queued":
+      return `${placeWords(progress.position)} for ${progress.queue}${waitWords(progress.expectedWaitSeconds)}`;
+    case "talking":
+      return `${progress.name ?? progress.with} is speaking with you`;
+    default:
+      return null;
+  }
+}
+
+function placeWords(position: number): string {
+  return position === 1 ? "You are next in line" : `You are number ${position} in line`;
+}
+
+function waitWords(seconds: number | null): string {
+  if (seconds === null) return "";
+  const minutes = Math.ceil(seconds / 60);
+  return minutes <= 1 ? ", less than a minute" : `, about ${minutes} minutes`;
 }
 
 export function endedWords(last: EndedCall, name: string): string {
@@ -122,7 +148,7 @@ export function connectionWords(state: ConnectionState, registers: boolean): str
 function registrationWords(state: ConnectionState): string {
   switch (state.registration) {
     case "registered":
-      return `Ready as ${state.identity?.username ?? ""}`;
+      return `Extension ${state.identity?.username ?? ""}`;
     case "registering":
       return "Registering";
     case "unregistered":

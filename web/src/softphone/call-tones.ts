@@ -1,5 +1,7 @@
+import { type RingSettings, type RingSound, ring } from "./ring.ts";
+
 /** What the telephone itself sounds while a call is being set up. */
-export type CallTone = "ringback" | "ring" | "busy";
+export type CallTone = "ringback" | "ring" | "waiting" | "busy";
 
 interface Cadence {
   frequencies: number[];
@@ -10,10 +12,19 @@ interface Cadence {
   times: number;
 }
 
-const CADENCES: Record<CallTone, Cadence> = {
+const CADENCES: Record<Exclude<CallTone, "ring">, Cadence> = {
   ringback: { frequencies: [425], gain: 0.06, on: 1, off: 4, times: Number.POSITIVE_INFINITY },
-  ring: { frequencies: [660, 880], gain: 0.1, on: 0.8, off: 1.6, times: Number.POSITIVE_INFINITY },
+  waiting: { frequencies: [425], gain: 0.05, on: 0.2, off: 4, times: Number.POSITIVE_INFINITY },
   busy: { frequencies: [425], gain: 0.05, on: 0.35, off: 0.35, times: 3 },
+};
+
+/** Loudest ringing; the volume is a share of it. */
+const RING_GAIN_MAX = 0.15;
+const RINGS: Record<RingSound, Pick<Cadence, "frequencies" | "on" | "off">> = {
+  classic: { frequencies: [660, 880], on: 0.8, off: 1.6 },
+  soft: { frequencies: [392, 494], on: 1.2, off: 2.4 },
+  bright: { frequencies: [988, 1319], on: 0.4, off: 0.8 },
+  silent: { frequencies: [], on: 1, off: 2 },
 };
 
 const DTMF_ROWS = [697, 770, 852, 941];
@@ -33,14 +44,25 @@ export interface Tones {
 /** Plays call-progress and key tones on the system's speaker. */
 export class CallTones implements Tones {
   #context: AudioContext | null = null;
+  readonly #ring: () => RingSettings;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #sounding: OscillatorNode[] = [];
   /** Counts what was asked for; only the newest still sounds once the browser lets the page play. */
   #wish = 0;
 
+  constructor(settings: () => RingSettings = ring.get) {
+    this.#ring = settings;
+  }
+
   start(tone: CallTone): void {
     this.stop();
-    this.#cycle(CADENCES[tone], 0);
+    this.#cycle(tone === "ring" ? ringing(this.#ring()) : CADENCES[tone], 0);
+  }
+
+  /** Rings once, for somebody who chooses how it is to sound. */
+  tryRing(): void {
+    this.stop();
+    this.#cycle({ ...ringing(this.#ring()), times: 1 }, 0);
   }
 
   stop(): void {
@@ -102,4 +124,8 @@ export class CallTones implements Tones {
       return oscillator;
     });
   }
+}
+
+function ringing({ sound, volume }: RingSettings): Cadence {
+  return { ...RINGS[sound], gain: RING_GAIN_MAX * volume, times: Number.POSITIVE_INFINITY };
 }

@@ -9,6 +9,7 @@ import type {
   LineCallEnd,
   LineCallHandlers,
   LineHandlers,
+  QueueOffer,
 } from "./line.ts";
 import { Softphone } from "./softphone.ts";
 
@@ -24,6 +25,9 @@ export class FakeTrack extends EventTarget {
   }
   stop(): void {
     this.stopped = true;
+  }
+  clone(): FakeTrack {
+    return new FakeTrack(this.kind);
   }
 }
 
@@ -61,8 +65,13 @@ export class FakeAudio implements CallAudio {
   closeMicrophone(): void {
     this.openCount -= 1;
   }
-  playRemote(): void {}
-  stopRemote(): void {}
+  playing: FakeStream | null = null;
+  playRemote(stream: MediaStream): void {
+    this.playing = stream as unknown as FakeStream;
+  }
+  stopRemote(): void {
+    this.playing = null;
+  }
   setRemoteMuted(muted: boolean): void {
     this.remoteMuted = muted;
   }
@@ -119,8 +128,11 @@ export class FakePeer extends EventTarget {
 }
 
 export class FakeCall implements IncomingLineCall {
-  readonly number = "1001";
-  readonly name = "Ada";
+  readonly number: string = "1001";
+  readonly name: string | null = "Ada";
+  callRef: string | null = null;
+  queue: QueueOffer | null = null;
+  autoAnswer = false;
   readonly peer = new FakePeer();
   handlers: LineCallHandlers | null = null;
   done: string[] = [];
@@ -131,6 +143,10 @@ export class FakeCall implements IncomingLineCall {
   /** The kinds of the tracks with which the call began. */
   begunWith: string[] = [];
 
+  constructor(of: { number?: string; name?: string | null } = {}) {
+    if (of.number !== undefined) this.number = of.number;
+    if (of.name !== undefined) this.name = of.name;
+  }
   setHandlers(handlers: LineCallHandlers): void {
     this.handlers = handlers;
   }
@@ -158,6 +174,10 @@ export class FakeCall implements IncomingLineCall {
   }
   transfer(number: string): Promise<void> {
     this.done.push(`transfer ${number}`);
+    return this.transferAnswer;
+  }
+  transferTo(other: LineCall): Promise<void> {
+    this.done.push(`transfer to ${(other as FakeCall).number}`);
     return this.transferAnswer;
   }
   async refresh(restartIce: boolean): Promise<void> {
@@ -194,7 +214,7 @@ export class FakeLine implements Line {
     this.registers += 1;
   }
   dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall {
-    const call = new FakeCall();
+    const call = new FakeCall({ number });
     call.begunWith = media.getTracks().map(({ kind }) => kind);
     call.setHandlers(handlers);
     this.dialled.push(number);
@@ -219,7 +239,7 @@ export function testCredentials(expiresAt: Date | null = null): Credentials {
 }
 
 /** A softphone with everything around it faked and a clock that tests set. */
-export function testBench({ register = false } = {}) {
+export function testBench({ register = false, callsMax = 1 } = {}) {
   globalThis.MediaStream = FakeStream as unknown as typeof MediaStream;
   const bench = {
     audio: new FakeAudio(),
@@ -233,6 +253,7 @@ export function testBench({ register = false } = {}) {
   };
   const softphone = new Softphone({
     register,
+    callsMax,
     credentials: () => {
       bench.fetches += 1;
       return bench.credentials();

@@ -1,5 +1,6 @@
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
+import type { Progress } from "./progress.ts";
 
 /**
  * The boundary between the softphone and a signalling stack. `SipLine` implements it on SIP.js;
@@ -28,6 +29,10 @@ export interface LineHandlers {
 export type LineFactory = (credentials: Credentials, handlers: LineHandlers) => Line;
 
 export interface LineCallHandlers {
+  /** The server told its name for the call. */
+  onNamed(callRef: string): void;
+  /** The server told how the call stands there. */
+  onProgress(progress: Progress): void;
   /** The other side is ringing; `early` when it already sends sound of its own. */
   onRinging(early: boolean): void;
   onAnswered(): void;
@@ -61,13 +66,28 @@ export interface LineCall {
   sendDigitBySignalling(digit: string, durationMs: number): void;
   /** Blind transfer; resolves when the target was reached, rejects with a Failure otherwise. */
   transfer(number: string): Promise<void>;
+  /** Attended transfer to the other side of another call of this line; resolves and rejects alike. */
+  transferTo(other: LineCall): Promise<void>;
   /** Renegotiates, so that the other side learns the path through a new socket. */
   refresh(restartIce: boolean): Promise<void>;
+}
+
+/** A queue that offers a call. */
+export interface QueueOffer {
+  id: string;
+  name: string;
+  /** How long the caller had waited, seconds. */
+  waitedSeconds: number;
 }
 
 export interface IncomingLineCall extends LineCall {
   readonly number: string;
   readonly name: string | null;
+  /** The server's name for the call. */
+  readonly callRef: string | null;
+  readonly queue: QueueOffer | null;
+  /** Whether the server wants it to be answered without anybody's doing. */
+  readonly autoAnswer: boolean;
   readonly offersVideo: boolean;
   setHandlers(handlers: LineCallHandlers): void;
   /** `media` is the microphone, and the camera when the call is answered with it. */

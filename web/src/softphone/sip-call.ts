@@ -10,8 +10,16 @@ import {
 } from "sip.js";
 import { unquotedName } from "./display-name.ts";
 import { type Failure, failure, failureFromSip, parseReason } from "./failure.ts";
-import type { IncomingLineCall, LineCall, LineCallEnd, LineCallHandlers } from "./line.ts";
+import type {
+  IncomingLineCall,
+  LineCall,
+  LineCallEnd,
+  LineCallHandlers,
+  QueueOffer,
+} from "./line.ts";
 import { videoDirection, videoTransceiver } from "./media-handler.ts";
+import { callRefOf, isAutoAnswer, queueOf } from "./offer.ts";
+import { progressOf } from "./progress.ts";
 import { rejectionOf } from "./sip-response.ts";
 
 /** One SIP.js session as a `LineCall`. */
@@ -35,6 +43,11 @@ export class SipCall implements LineCall {
         const elsewhere = isAnsweredElsewhere(request.getHeaders("reason"));
         this.#end = { by: "remote", failure: null, elsewhere };
       },
+      onInfo: (info) => {
+        info.accept().catch(() => undefined);
+        const progress = progressOf(info.request);
+        if (progress) this.#handlers?.onProgress(progress);
+      },
       onSessionDescriptionHandler: (handler) => this.#onHandler(handler),
     };
   }
@@ -50,8 +63,10 @@ export class SipCall implements LineCall {
         requestDelegate: {
           onProgress: ({ message }) => {
             const code = message.statusCode ?? 100;
+            this.#onName(callRefOf(message));
             if (code > 100 && code < 200) this.#handlers?.onRinging(message.body !== "");
           },
+          onAccept: ({ message }) => this.#onName(callRefOf(message)),
           onReject: (response) => {
             this.#end ??= { by: "remote", failure: failureFromSip(rejectionOf(response)) };
           },
@@ -113,8 +128,16 @@ export class SipCall implements LineCall {
   }
 
   transfer(number: string): Promise<void> {
+    return this.#refer(new URI("sip", number, this.domain));
+  }
+
+  transferTo(other: LineCall): Promise<void> {
+    if (!(other instanceof SipCall)) return Promise.reject(failure("server"));
+    return this.#refer(other.session);
+  }
+
+  #refer(target: URI | Session): Promise<void> {
     return new Promise((resolve, reject) => {
-      const target = new URI("sip", number, this.domain);
       const onNotify = (notification: Notification) => {
         notification.accept().catch(() => undefined);
         const outcome = transferOutcome(notification.request.body);
@@ -142,6 +165,10 @@ export class SipCall implements LineCall {
         .invite({ requestDelegate, sessionDescriptionHandlerOptions: handlerOptions(options) })
         .catch(reject);
     });
+  }
+
+  #onName(callRef: string | null): void {
+    if (callRef) this.#handlers?.onNamed(callRef);
   }
 
   #giveUp(): void {
@@ -196,6 +223,9 @@ export class SipCall implements LineCall {
 export class SipIncomingCall extends SipCall implements IncomingLineCall {
   readonly number: string;
   readonly name: string | null;
+  readonly callRef: string | null;
+  readonly queue: QueueOffer | null;
+  readonly autoAnswer: boolean;
   readonly offersVideo: boolean;
 
   constructor(
@@ -206,6 +236,9 @@ export class SipIncomingCall extends SipCall implements IncomingLineCall {
     const { uri, displayName } = invitation.remoteIdentity;
     this.number = uri.user ?? "";
     this.name = unquotedName(displayName ?? "") || null;
+    this.callRef = callRefOf(invitation.request);
+    this.queue = queueOf(invitation.request);
+    this.autoAnswer = isAutoAnswer(invitation.request);
     this.offersVideo = /^m=video [1-9]/m.test(invitation.body ?? "");
   }
 

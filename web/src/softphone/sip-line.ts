@@ -21,6 +21,7 @@ import type {
   RegistrationState,
 } from "./line.ts";
 import { MediaHandler } from "./media-handler.ts";
+import { RECV_INFO } from "./progress.ts";
 import { SipCall, SipIncomingCall } from "./sip-call.ts";
 import { rejectionOf } from "./sip-response.ts";
 import { SocketWatch } from "./socket-watch.ts";
@@ -99,7 +100,10 @@ class SipLine implements Line {
 
   dial(number: string, media: MediaStream, handlers: LineCallHandlers): LineCall {
     const target = new URI("sip", number, this.credentials.domain);
-    const inviter: Inviter = new OutgoingInvite(this.#agent, target, { earlyMedia: true });
+    const inviter: Inviter = new OutgoingInvite(this.#agent, target, {
+      earlyMedia: true,
+      extraHeaders: [RECV_INFO],
+    });
     const call = new SipCall(inviter, this.credentials.domain, handlers);
     call.invite(inviter, media);
     return call;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { failure } from "./failure.ts";
 import { FakeCall, FakeTrack, testBench } from "./fakes.ts";
-import { MEDIA_RESTART_TIMEOUT_MS } from "./softphone.ts";
+import { MEDIA_RESTART_TIMEOUT_MS } from "./phone-call.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());

@@ -1,62 +1,21 @@
 import type { CallAudio } from "./audio-devices.ts";
-import type { Tones } from "./call-tones.ts";
+import { type Call, type EndedCall, isTalking, newCall } from "./call.ts";
+import type { CallTone, Tones } from "./call-tones.ts";
 import type { CallCamera } from "./camera.ts";
-import { Connection, type ConnectionOptions, isFailure } from "./connection.ts";
-import { type Failure, failure } from "./failure.ts";
-import type {
-  IncomingLineCall,
-  LineCall,
-  LineCallEnd,
-  LineCallHandlers,
-  VideoDirection,
-} from "./line.ts";
-import { isDtmfKey, readNumber } from "./number.ts";
-import { RemoteVideo } from "./remote-video.ts";
+import { Connection, type ConnectionOptions } from "./connection.ts";
+import { failure } from "./failure.ts";
+import type { IncomingLineCall } from "./line.ts";
+import { readNumber } from "./number.ts";
+import { PhoneCall, type PhoneCallHost } from "./phone-call.ts";
 import { Store } from "./store.ts";
 
-export type CallPhase =
-  /** The browser asks for the microphone. */
-  "microphone" | "dialling" | "ringing" | "incoming" | "answering" | "active";
-
-export interface Call {
-  id: number;
-  direction: "outgoing" | "incoming";
-  number: string;
-  name: string | null;
-  phase: CallPhase;
-  /** Milliseconds since the epoch; null until answered. */
-  answeredAt: number | null;
-  muted: boolean;
-  hold: "none" | "holding" | "held" | "resuming";
-  remoteHold: boolean;
-  camera: "off" | "starting" | "on" | "stopping";
-  /** Our own picture while the camera is open. */
-  ownVideo: MediaStream | null;
-  /** The other side's picture while it sends one. */
-  remoteVideo: MediaStream | null;
-  /** Whether an incoming call may be answered with a picture. */
-  offersVideo: boolean;
-  media: "connecting" | "connected" | "interrupted";
-  /** Digits sent during this call. */
-  digits: string;
-  transfer: { number: string; failure: Failure | null } | null;
-  /** Something that went wrong while the call itself goes on. */
-  notice: Failure | null;
-}
-
-export interface EndedCall {
-  id: number;
-  direction: Call["direction"];
-  number: string;
-  name: string | null;
-  outcome: "ended" | "cancelled" | "missed" | "elsewhere" | "declined" | "transferred" | "failed";
-  by: LineCallEnd["by"];
-  /** Seconds of conversation; null when the call was never answered. */
-  seconds: number | null;
-  failure: Failure | null;
-}
+/** Calls at a time in a telephone that has several; a further caller finds it busy. */
+export const CALLS_MAX = 6;
 
 export interface PhoneState {
+  /** All calls, the oldest first. */
+  calls: readonly Call[];
+  /** The one that is shown, heard and acted on unless another is named. */
   call: Call | null;
   last: EndedCall | null;
 }
@@ -68,39 +27,31 @@ export type SoftphoneOptions = Omit<
   audio: CallAudio;
   camera: CallCamera;
   tones: Tones;
+  /** Calls at a time; 1 makes a telephone that is busy during its call. */
+  callsMax: number;
 };
 
-const DTMF_DURATION_MS = 120;
-const DTMF_GAP_MS = 70;
-/** An interrupted media path that does not come back within this ends the call. */
-export const MEDIA_RESTART_TIMEOUT_MS = 15_000;
-
-/** The one call of this browser, its connection, and what can be done with them. */
+/** The calls of this browser, their connection, and what can be done with them. */
 export class Softphone {
   readonly connection: Connection;
-  readonly state = new Store<PhoneState>({ call: null, last: null });
-  #line: LineCall | null = null;
-  #microphone: MediaStream | null = null;
-  #peer: RTCPeerConnection | null = null;
-  #camera: MediaStreamTrack | null = null;
-  readonly #remoteVideo: RemoteVideo;
-  #mediaDeadline: ReturnType<typeof setTimeout> | undefined;
+  readonly state = new Store<PhoneState>({ calls: [], call: null, last: null });
+  readonly #host: PhoneCallHost;
+  #calls: PhoneCall[] = [];
+  #current: PhoneCall | null = null;
+  #last: EndedCall | null = null;
   #callCount = 0;
-  /** Whether the current call was already tried again with fresh credentials. */
-  #retried = false;
+  #tone: CallTone | null = null;
+  #playing: PhoneCall | null = null;
 
   constructor(private readonly options: SoftphoneOptions) {
     this.connection = new Connection({
       ...options,
-      busy: () => this.#line !== null,
+      busy: () => this.#calls.some((call) => call.hasLine),
       onIncoming: (line) => this.#onIncoming(line),
-      onLost: () => this.#onConnectionLost(),
-      onRestored: () => this.#refresh(this.state.get().call?.media === "interrupted"),
+      onLost: () => this.#each((call) => call.onConnectionLost()),
+      onRestored: () => this.#each((call) => call.onConnectionRestored()),
     });
-    this.#remoteVideo = new RemoteVideo((remoteVideo) => {
-      const call = this.state.get().call;
-      if (call) this.#patch(call.id, { remoteVideo });
-    });
+    this.#host = this.#hostOfCalls();
     options.audio.onTrackReplaced((track) => void this.#replaceTrack(track));
   }
 
@@ -109,465 +60,265 @@ export class Softphone {
   }
 
   stop(): void {
-    this.hangUp();
+    this.hangUpAll();
     this.connection.stop();
   }
 
   /** The peer connection of the current call, for measurements. */
   peerConnection(): RTCPeerConnection | null {
-    return this.#peer;
+    return this.#current?.peerConnection() ?? null;
   }
 
-  /** Calls a number, with the camera if that is wanted and can be had. */
-  async call(input: string, withCamera = false): Promise<void> {
-    if (this.state.get().call) return;
+  /**
+   * Calls a number, with the camera if that is wanted and can be had. Whoever talks is put on hold first;
+   * `consultFor` is the call about which this one is made.
+   */
+  async call(input: string, withCamera = false, consultFor: number | null = null): Promise<void> {
+    if (this.#calls.length >= this.options.callsMax || this.#settingUp()) return;
+    const talking = this.#talking();
+    if (talking && !(await talking.setHold(true))) return;
     const number = readNumber(input);
-    this.#retried = false;
-    const id = this.#begin("outgoing", number ?? input.trim(), null, "microphone");
-    if (number === null) return this.#end(id, { by: "local", failure: failure("bad-number") });
-    try {
-      this.#microphone = await this.#openMicrophone(id);
-      if (withCamera) await this.#openCameraAtFirst(id);
-      await this.#dial(id, number);
-    } catch (reason) {
-      this.#end(id, { by: "local", failure: toFailure(reason) });
-    }
+    const call = this.#begin({
+      direction: "outgoing",
+      number: number ?? input.trim(),
+      phase: "microphone",
+      consultFor,
+    });
+    if (number === null) call.fail(failure("bad-number"));
+    else await call.dial(withCamera);
   }
 
-  /** Answers, with the camera if that is wanted and can be had. */
-  async accept(withCamera = false): Promise<void> {
-    const call = this.state.get().call;
-    const line = this.#line;
-    if (call?.phase !== "incoming" || !line) return;
-    this.options.tones.stop();
-    this.#patch(call.id, { phase: "answering" });
-    try {
-      this.#microphone = await this.#openMicrophone(call.id);
-      if (withCamera) await this.#openCameraAtFirst(call.id);
-      if (!this.#is(call.id)) return;
-      await (line as IncomingLineCall).accept(this.#media());
-    } catch (reason) {
-      line.hangUp();
-      this.#end(call.id, { by: "local", failure: toFailure(reason) });
-    }
+  /** Calls somebody about the current call, whose other side waits meanwhile. */
+  async consult(input: string): Promise<void> {
+    const customer = this.#current?.state;
+    if (customer?.phase !== "active") return;
+    await this.call(input, false, customer.id);
+  }
+
+  /** Answers what rings, with the camera if that is wanted and can be had. Whoever talks is put on hold first. */
+  async accept(withCamera = false, id: number | null = null): Promise<void> {
+    const call = this.#find(id) ?? this.#ringing();
+    if (call?.state.phase !== "incoming") return;
+    const talking = this.#talking();
+    if (talking && !(await talking.setHold(true))) return;
+    this.#settingUp()?.hangUp();
+    if (!this.#calls.includes(call)) return;
+    this.#show(call);
+    await call.accept(withCamera);
   }
 
   /** Ends, cancels or declines, whichever fits the call's phase. */
-  hangUp(): void {
-    const call = this.state.get().call;
-    if (!call) return;
-    this.#line?.hangUp();
-    this.#end(call.id, { by: "local", failure: null });
+  hangUp(id: number | null = null): void {
+    (this.#find(id) ?? this.#current)?.hangUp();
+  }
+
+  hangUpAll(): void {
+    this.#each((call) => call.hangUp());
   }
 
   toggleMute(): void {
-    const call = this.state.get().call;
-    if (!call || call.phase === "incoming") return;
-    this.#patch(call.id, { muted: !call.muted });
-    this.#applyMicrophone();
+    this.#current?.toggleMute();
   }
 
   async toggleHold(): Promise<void> {
-    const call = this.state.get().call;
-    if (call?.phase !== "active" || !this.#line) return;
-    if (call.hold === "holding" || call.hold === "resuming") return;
-    const hold = call.hold === "none";
-    this.#patch(call.id, { hold: hold ? "holding" : "resuming", notice: null });
-    try {
-      await this.#line.setHold(hold);
-      this.#patch(call.id, { hold: hold ? "held" : "none" });
-    } catch (reason) {
-      this.#patch(call.id, { hold: call.hold, notice: toFailure(reason) });
-    }
-    this.#applyMicrophone();
+    const call = this.#current;
+    if (call?.state.hold === "held") await this.switchTo(call.state.id);
+    else await call?.setHold(true);
   }
 
-  /** Starts or stops our own picture. */
+  /** Goes on with a call that waits on hold; whoever talks is put on hold first. */
+  async switchTo(id: number): Promise<void> {
+    const call = this.#find(id);
+    if (call?.state.phase !== "active" || call.state.hold === "none") return;
+    const talking = this.#talking();
+    if (talking && talking !== call && !(await talking.setHold(true))) return;
+    if (!this.#calls.includes(call)) return;
+    this.#show(call);
+    await call.setHold(false);
+  }
+
   async toggleCamera(): Promise<void> {
-    const call = this.state.get().call;
-    if (call?.phase !== "active" || !this.#line) return;
-    if (call.camera === "on") await this.#stopCamera(call.id, this.#line);
-    if (call.camera === "off") await this.#startCamera(call.id, this.#line);
-  }
-
-  async #startCamera(id: number, line: LineCall): Promise<void> {
-    this.#patch(id, { camera: "starting", notice: null });
-    try {
-      const track = await this.#openCamera(id);
-      if (!track) return;
-      await line.setCamera(track);
-      if (this.#camera === track) this.#patch(id, { camera: "on" });
-    } catch (reason) {
-      this.#closeCamera(id);
-      this.#patch(id, { notice: toFailure(reason) });
-    }
-    this.#applyMicrophone();
-  }
-
-  async #stopCamera(id: number, line: LineCall): Promise<void> {
-    this.#patch(id, { camera: "stopping", notice: null });
-    try {
-      await line.setCamera(null);
-    } catch (reason) {
-      // No picture is sent in any case: the other side has only not been told so.
-      this.#patch(id, { notice: toFailure(reason) });
-    }
-    this.#closeCamera(id);
-  }
-
-  /** A call that cannot begin with a picture begins without one. */
-  async #openCameraAtFirst(id: number): Promise<void> {
-    try {
-      const track = await this.#openCamera(id);
-      if (track) this.#patch(id, { camera: "on" });
-    } catch (reason) {
-      this.#patch(id, { notice: toFailure(reason) });
-    }
-  }
-
-  /** Null when the call ended meanwhile. */
-  async #openCamera(id: number): Promise<MediaStreamTrack | null> {
-    const track = await this.options.camera.open();
-    if (!this.#is(id)) {
-      track.stop();
-      return null;
-    }
-    this.#camera = track;
-    // The camera was pulled out, or the permission was taken back.
-    track.addEventListener("ended", () => {
-      if (this.#camera === track && this.state.get().call?.camera === "on") {
-        void this.toggleCamera();
-      }
-    });
-    this.#patch(id, { ownVideo: new MediaStream([track]) });
-    return track;
-  }
-
-  #closeCamera(id: number): void {
-    this.#camera?.stop();
-    this.#camera = null;
-    this.#patch(id, { camera: "off", ownVideo: null });
-  }
-
-  /** What a call begins with. */
-  #media(): MediaStream {
-    const tracks = [
-      ...(this.#microphone?.getTracks() ?? []),
-      ...(this.#camera ? [this.#camera] : []),
-    ];
-    return new MediaStream(tracks);
+    await this.#current?.toggleCamera();
   }
 
   sendDigit(digit: string): void {
-    const call = this.state.get().call;
-    const answered = call?.phase === "active" || call?.phase === "ringing";
-    if (!call || !answered || !this.#line || !isDtmfKey(digit)) return;
-    this.options.tones.key(digit);
-    this.#patch(call.id, { digits: call.digits + digit });
-    const sender = this.#peer?.getSenders().find(({ dtmf }) => dtmf)?.dtmf;
-    if (sender?.canInsertDTMF) {
-      // insertDTMF replaces what is still waiting to be sent.
-      sender.insertDTMF(sender.toneBuffer + digit, DTMF_DURATION_MS, DTMF_GAP_MS);
-    } else {
-      this.#line.sendDigitBySignalling(digit, DTMF_DURATION_MS);
-    }
+    this.#current?.sendDigit(digit);
   }
 
   async transfer(input: string): Promise<void> {
-    const call = this.state.get().call;
-    if (call?.phase !== "active" || !this.#line || pending(call.transfer)) return;
-    const number = readNumber(input);
-    this.#patch(call.id, {
-      transfer: { number: number ?? input, failure: number ? null : failure("bad-number") },
-    });
-    if (number === null) return;
-    try {
-      await this.#line.transfer(number);
-      this.hangUp();
-    } catch (reason) {
-      this.#patch(call.id, { transfer: { number, failure: toFailure(reason) } });
+    await this.#current?.transfer(input);
+  }
+
+  /** Connects the one who waits with the one who was consulted, and leaves both. */
+  async completeTransfer(): Promise<void> {
+    const consulted = this.#current;
+    const customer = consulted && this.#find(consulted.state.consultFor);
+    if (!consulted || !customer) return;
+    if (await customer.transferTo(consulted)) {
+      const transferred = this.#last;
+      consulted.hangUp();
+      this.#last = transferred;
+      this.#publish();
+      return;
     }
+    consulted.patch({ notice: customer.state.transfer?.failure ?? null });
+    customer.dismissNotice();
+  }
+
+  /** Ends the call to who was consulted, and goes on with the one who waits. */
+  async abandonConsult(): Promise<void> {
+    const consulted = this.#current;
+    const customer = consulted && this.#find(consulted.state.consultFor);
+    if (!consulted || !customer) return;
+    consulted.hangUp();
+    await this.switchTo(customer.state.id);
+  }
+
+  /** The server has joined two calls: what is left of them is talked on. */
+  markMerged(id: number, other: number): void {
+    this.#find(id)?.patch({ mergedWith: other });
+    this.#find(other)?.patch({ mergedWith: id });
   }
 
   dismissNotice(): void {
-    const { call } = this.state.get();
-    if (call)
-      this.#patch(call.id, {
-        notice: null,
-        transfer: pending(call.transfer) ? call.transfer : null,
-      });
-    else this.state.patch({ last: null });
+    if (this.#current) {
+      this.#current.dismissNotice();
+      return;
+    }
+    this.#last = null;
+    this.#publish();
   }
 
-  async #openMicrophone(id: number): Promise<MediaStream> {
-    const microphone = await this.options.audio.openMicrophone();
-    if (this.#is(id)) return microphone;
-    stopTracks(microphone);
-    this.options.audio.closeMicrophone();
-    throw failure("server");
-  }
-
-  async #dial(id: number, number: string): Promise<void> {
-    this.#patch(id, { phase: "dialling" });
-    const line = await this.connection.ready();
-    if (!this.#is(id) || !this.#microphone) return;
-    this.#line = line.dial(number, this.#media(), this.#handlers(id));
-    this.#applyMicrophone();
+  #hostOfCalls(): PhoneCallHost {
+    const { audio, camera, tones, now } = this.options;
+    return {
+      connection: this.connection,
+      audio,
+      camera,
+      tones,
+      now,
+      onChanged: () => this.#publish(),
+      onRemoteSound: (call) => {
+        if (call === this.#current) this.#play(call);
+      },
+      onEnded: (call, last) => this.#onEnded(call, last),
+    };
   }
 
   #onIncoming(line: IncomingLineCall): void {
-    if (this.state.get().call) {
+    if (this.#calls.length >= this.options.callsMax) {
       line.rejectBusy();
       return;
     }
-    const id = this.#begin("incoming", line.number, line.name, "incoming");
-    this.#patch(id, { offersVideo: line.offersVideo });
-    this.#line = line;
-    line.setHandlers(this.#handlers(id));
-    this.options.tones.start("ring");
+    const { number, name, callRef, queue, offersVideo } = line;
+    const free = this.#calls.length === 0;
+    const first = { number, name, callRef, queue, offersVideo };
+    const call = this.#begin({ ...first, direction: "incoming", phase: "incoming" });
+    call.receive(line);
+    if (line.autoAnswer && free) void call.accept(false);
   }
 
-  #handlers(id: number): LineCallHandlers {
-    return {
-      onRinging: (early) => this.#onRinging(id, early),
-      onAnswered: () => this.#onAnswered(id),
-      onRemoteHold: (remoteHold) => {
-        if (this.state.get().call?.hold === "none") this.#patch(id, { remoteHold });
-      },
-      onMedia: (peer) => this.#onMedia(id, peer),
-      onVideo: (direction) => this.#onVideo(id, direction),
-      onEnded: (end) => this.#onEnded(id, end),
-    };
-  }
-
-  #onRinging(id: number, early: boolean): void {
-    const call = this.state.get().call;
-    if (call?.id !== id || call.phase === "active") return;
-    this.#patch(id, { phase: "ringing" });
-    if (early) this.options.tones.stop();
-    else if (call.phase !== "ringing") this.options.tones.start("ringback");
-  }
-
-  #onAnswered(id: number): void {
-    if (!this.#is(id)) return;
-    this.options.tones.stop();
-    this.#patch(id, { phase: "active", answeredAt: this.options.now() });
-    this.#applyMicrophone();
-  }
-
-  #onMedia(id: number, peer: RTCPeerConnection): void {
-    if (!this.#is(id)) return;
-    this.#peer = peer;
-    const remote = new MediaStream();
-    peer.addEventListener("track", ({ track }) => {
-      if (track.kind === "video") {
-        if (this.#is(id)) this.#remoteVideo.take(track);
-        return;
-      }
-      remote.addTrack(track);
-      if (this.#is(id)) this.options.audio.playRemote(remote);
-    });
-    peer.addEventListener("connectionstatechange", () => {
-      if (this.#is(id) && peer === this.#peer) this.#onMediaState(id, peer.connectionState);
-    });
-  }
-
-  #onVideo(id: number, direction: VideoDirection | null): void {
-    if (!this.#is(id)) return;
-    this.#remoteVideo.setReceiving(direction === "sendrecv" || direction === "recvonly");
-    if (direction === null && this.state.get().call?.camera === "on") {
-      this.#closeCamera(id);
-      this.#patch(id, { notice: failure("no-video") });
-    }
-  }
-
-  #onMediaState(id: number, state: RTCPeerConnectionState): void {
-    if (state === "connected") {
-      clearTimeout(this.#mediaDeadline);
-      this.#patch(id, { media: "connected" });
-    } else if (state === "disconnected") {
-      this.#patch(id, { media: "interrupted" });
-    } else if (state === "failed") {
-      this.#patch(id, { media: "interrupted" });
-      this.#refresh(true);
-      clearTimeout(this.#mediaDeadline);
-      this.#mediaDeadline = setTimeout(() => this.#giveUpMedia(id), MEDIA_RESTART_TIMEOUT_MS);
-    }
-  }
-
-  #giveUpMedia(id: number): void {
-    if (!this.#is(id)) return;
-    this.#line?.hangUp();
-    const kind = this.#signals() ? "no-media" : "call-lost";
-    this.#end(id, { by: "local", failure: failure(kind) });
-  }
-
-  #onEnded(id: number, end: LineCallEnd): void {
-    const call = this.state.get().call;
-    if (call?.id !== id) return;
-    const refused = end.failure?.kind === "unauthorised" && call.phase === "dialling";
-    if (refused && !this.#retried && call.direction === "outgoing") {
-      this.#retried = true;
-      this.connection.forgetCredentials();
-      this.#line = null;
-      this.#peer = null;
-      void this.#redial(id, call.number);
-    } else {
-      this.#end(id, end);
-    }
-  }
-
-  /** The server may have forgotten a guest's credentials; fresh ones are worth one more try. */
-  async #redial(id: number, number: string): Promise<void> {
-    try {
-      stopTracks(this.#microphone);
-      this.options.audio.closeMicrophone();
-      this.#microphone = null;
-      const withCamera = this.#camera !== null;
-      this.#closeCamera(id);
-      this.#microphone = await this.#openMicrophone(id);
-      if (withCamera) await this.#openCameraAtFirst(id);
-      await this.#dial(id, number);
-    } catch (reason) {
-      this.#end(id, { by: "local", failure: toFailure(reason) });
-    }
-  }
-
-  #onConnectionLost(): void {
-    const call = this.state.get().call;
-    if (!call || call.phase === "active" || call.phase === "microphone" || !this.#line) return;
-    this.#line.hangUp();
-    this.#end(call.id, { by: "remote", failure: failure("disconnected") });
-  }
-
-  /** Sends a re-INVITE, after which the other side knows our present address. */
-  #refresh(restartIce: boolean): void {
-    const call = this.state.get().call;
-    if (call?.phase !== "active" || !this.#line || !this.#signals()) return;
-    this.#line.refresh(restartIce).catch((reason: unknown) => {
-      // Without signalling there is nobody who refused; it is tried again when that is back.
-      if (this.#signals()) this.#patch(call.id, { notice: toFailure(reason) });
-    });
-  }
-
-  #signals(): boolean {
-    return this.connection.state.get().phase === "connected";
-  }
-
-  async #replaceTrack(track: MediaStreamTrack): Promise<void> {
-    const sender = this.#peer?.getSenders().find((one) => one.track?.kind === "audio");
-    if (!sender) return track.stop();
-    const old = sender.track;
-    await sender.replaceTrack(track);
-    old?.stop();
-    this.#applyMicrophone();
-  }
-
-  /** A muted call and a call on hold send silence; a call on hold sends no picture either. */
-  #applyMicrophone(): void {
-    const call = this.state.get().call;
-    if (!call) return;
-    const enabled = !call.muted && call.hold === "none";
-    const sent = this.#peer?.getSenders().map((sender) => sender.track) ?? [];
-    for (const track of [...(this.#microphone?.getAudioTracks() ?? []), ...sent]) {
-      if (track?.kind === "audio") track.enabled = enabled;
-    }
-    if (this.#camera) this.#camera.enabled = call.hold === "none";
-    this.options.audio.setRemoteMuted(call.hold !== "none");
-  }
-
-  #begin(
-    direction: Call["direction"],
-    number: string,
-    name: string | null,
-    phase: CallPhase,
-  ): number {
+  #begin(first: Omit<Parameters<typeof newCall>[0], "id">): PhoneCall {
     this.#callCount += 1;
-    const call: Call = {
-      id: this.#callCount,
-      direction,
-      number,
-      name,
-      phase,
-      answeredAt: null,
-      muted: false,
-      hold: "none",
-      remoteHold: false,
-      camera: "off",
-      ownVideo: null,
-      remoteVideo: null,
-      offersVideo: false,
-      media: "connecting",
-      digits: "",
-      transfer: null,
-      notice: null,
-    };
-    this.state.set({ call, last: null });
-    return call.id;
+    const call = new PhoneCall(this.#host, newCall({ ...first, id: this.#callCount }));
+    this.#calls.push(call);
+    this.#last = null;
+    if (first.direction === "outgoing" || !this.#current) this.#current = call;
+    this.#publish();
+    return call;
   }
 
-  #end(id: number, end: LineCallEnd): void {
-    const call = this.state.get().call;
-    if (call?.id !== id) return;
-    clearTimeout(this.#mediaDeadline);
-    this.options.tones.stop();
-    if (end.failure?.kind === "busy") this.options.tones.start("busy");
-    this.options.audio.stopRemote();
-    if (this.#microphone) {
-      stopTracks(this.#microphone);
-      this.options.audio.closeMicrophone();
+  #onEnded(call: PhoneCall, last: EndedCall): void {
+    this.#calls = this.#calls.filter((one) => one !== call);
+    this.#last = last;
+    if (this.#current === call) this.#current = this.#next();
+    this.#publish();
+    if (last.failure?.kind === "busy") this.options.tones.start("busy");
+    const rest = this.#find(call.state.mergedWith);
+    if (rest) void this.#goOn(rest);
+  }
+
+  /** What the server left of two calls that it has joined. */
+  async #goOn(call: PhoneCall): Promise<void> {
+    call.patch({ mergedWith: null });
+    await this.switchTo(call.state.id);
+  }
+
+  /** The call to show when the current one is gone: the newest that was answered, or what rings. */
+  #next(): PhoneCall | null {
+    const answered = this.#calls.findLast(({ state }) => state.phase !== "incoming");
+    return answered ?? this.#calls.at(0) ?? null;
+  }
+
+  #show(call: PhoneCall): void {
+    this.#current = call;
+    this.#publish();
+  }
+
+  #publish(): void {
+    const calls = this.#calls.map(({ state }) => state);
+    const call = this.#current?.state ?? null;
+    this.#sound();
+    this.#route();
+    this.state.set({ calls, call, last: this.#last });
+  }
+
+  /** Sounds what the calls want to be heard of them. */
+  #sound(): void {
+    const ringing = this.#ringing();
+    const others = this.#calls.some(({ state }) => state.phase !== "incoming");
+    const tone = ringing ? (others ? "waiting" : "ring") : (this.#current?.tone ?? null);
+    if (tone === this.#tone) return;
+    this.#tone = tone;
+    if (tone) this.options.tones.start(tone);
+    else this.options.tones.stop();
+  }
+
+  /** Plays the current call, and nothing of one that is on hold. */
+  #route(): void {
+    const call = this.#current;
+    if (this.#playing && this.#playing !== call) {
+      this.#playing = null;
+      this.options.audio.stopRemote();
     }
-    this.#camera?.stop();
-    this.#camera = null;
-    this.#remoteVideo.forget();
-    this.#microphone = null;
-    this.#line = null;
-    this.#peer = null;
-    this.state.set({ call: null, last: ended(call, end, this.options.now()) });
+    if (call?.remote && this.#playing !== call) this.#play(call);
+    this.options.audio.setRemoteMuted(call !== null && call.state.hold !== "none");
   }
 
-  #is(id: number): boolean {
-    return this.state.get().call?.id === id;
+  #play(call: PhoneCall): void {
+    if (!call.remote) return;
+    this.#playing = call;
+    this.options.audio.playRemote(call.remote);
   }
 
-  #patch(id: number, part: Partial<Call>): void {
-    const call = this.state.get().call;
-    if (call?.id === id) this.state.patch({ call: { ...call, ...part } });
+  #find(id: number | null): PhoneCall | null {
+    return this.#calls.find(({ state }) => state.id === id) ?? null;
   }
-}
 
-function ended(call: Call, end: LineCallEnd, now: number): EndedCall {
-  const { id, direction, number, name, answeredAt } = call;
-  return {
-    id,
-    direction,
-    number,
-    name,
-    outcome: outcome(call, end),
-    by: end.by,
-    seconds: answeredAt === null ? null : Math.max(0, Math.round((now - answeredAt) / 1000)),
-    failure: pending(call.transfer) ? null : end.failure,
-  };
-}
+  #ringing(): PhoneCall | null {
+    return this.#calls.find(({ state }) => state.phase === "incoming") ?? null;
+  }
 
-function outcome(call: Call, end: LineCallEnd): EndedCall["outcome"] {
-  if (pending(call.transfer)) return "transferred";
-  if (end.failure) return "failed";
-  if (call.answeredAt !== null) return "ended";
-  if (end.elsewhere) return "elsewhere";
-  if (call.direction === "incoming") return end.by === "remote" ? "missed" : "declined";
-  return end.by === "local" ? "cancelled" : "ended";
-}
+  #talking(): PhoneCall | null {
+    return this.#calls.find(({ state }) => isTalking(state)) ?? null;
+  }
 
-function pending(transfer: Call["transfer"]): boolean {
-  return transfer !== null && transfer.failure === null;
-}
+  /** A call of ours that is not answered yet, or that we are answering. */
+  #settingUp(): PhoneCall | null {
+    const done = ["active", "incoming"];
+    return this.#calls.find(({ state }) => !done.includes(state.phase)) ?? null;
+  }
 
-function toFailure(reason: unknown): Failure {
-  if (isFailure(reason)) return reason;
-  return failure("server", reason instanceof Error ? reason.message : null);
-}
+  #each(act: (call: PhoneCall) => void): void {
+    for (const call of [...this.#calls]) act(call);
+  }
 
-function stopTracks(stream: MediaStream | null): void {
-  for (const track of stream?.getTracks() ?? []) track.stop();
+  /** Every call has a copy of its own, so that ending or muting one touches no other. */
+  async #replaceTrack(track: MediaStreamTrack): Promise<void> {
+    const calls = [...this.#calls];
+    const taken = await Promise.all(
+      calls.map((call, index) => call.replaceTrack(index === 0 ? track : track.clone())),
+    );
+    if (!taken[0]) track.stop();
+  }
 }

@@ -21,6 +21,6 @@ export function useSoftphone() {
   if (!telephone) throw new Error("useSoftphone needs a TelephoneProvider above it");
   const { softphone, audio } = telephone;
   const connection = useStore(softphone.connection.state);
-  const { call, last } = useStore(softphone.state);
-  return { softphone, audio, connection, call, last };
+  const { calls, call, last } = useStore(softphone.state);
+  return { softphone, audio, connection, calls, call, last };
 }

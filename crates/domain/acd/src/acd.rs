@@ -16,7 +16,8 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 /// [`Acd::handle_timeout`] at [`Acd::poll_timeout`]. Inputs about what is not there (an offer that is over, a
 /// caller who has left) change nothing, since both sides act at once.
 ///
-/// Serialised, it can be carried to another process, with the outputs that were not taken yet.
+/// Serialised, it can be carried to another process, with the outputs that were not taken yet. There, say
+/// which calls are still there ([`Acd::keep_calls`]), what the configuration is and who can be reached.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "Saved", into = "Saved")]
 pub struct Acd {

@@ -19,7 +19,9 @@ pub(crate) struct AgentRow {
     pub(crate) wrap_up: Option<WrapUp>,
     pub(crate) rest: Option<Rest>,
     pub(crate) misses_in_a_row: u32,
-    /// Since when it waits for a call, for the strategies: an offer that is withdrawn does not change that.
+    /// Whether it waits for a call, and since when, for the strategies: an offer that is withdrawn does not
+    /// change that.
+    pub(crate) is_idle: bool,
     pub(crate) idle_since_ms: u64,
     pub(crate) state: AgentState,
     pub(crate) since_ms: u64,
@@ -101,6 +103,7 @@ impl AgentRow {
             wrap_up: None,
             rest: None,
             misses_in_a_row: 0,
+            is_idle: false,
             idle_since_ms: now_ms,
             state: AgentState::Offline,
             since_ms: now_ms,
@@ -114,9 +117,14 @@ impl AgentRow {
 
     /// What the agent does. A call is a fact, whatever the agent has chosen meanwhile.
     pub(crate) fn current_state(&self) -> AgentState {
-        if self.offer.is_some() {
-            return if self.is_ringing { AgentState::Ringing } else { AgentState::Reserved };
+        match self.offer {
+            Some(_) if self.is_ringing => AgentState::Ringing,
+            Some(_) => AgentState::Reserved,
+            None => self.state_without_offer(),
         }
+    }
+
+    fn state_without_offer(&self) -> AgentState {
         if !self.calls.is_empty() {
             return AgentState::OnCall;
         }
@@ -192,6 +200,15 @@ impl AgentRow {
     /// Where the agent stands among those of a queue, for its strategy.
     pub(crate) fn is_busy(&self) -> bool {
         !self.calls.is_empty()
+    }
+
+    /// Notes when it begins to wait for a call.
+    pub(crate) fn note_idle(&mut self, now_ms: u64) {
+        let is_idle = self.state_without_offer() == AgentState::Ready;
+        if is_idle && !self.is_idle {
+            self.idle_since_ms = now_ms;
+        }
+        self.is_idle = is_idle;
     }
 
     /// Makes it wait behind those who have not just failed a caller.

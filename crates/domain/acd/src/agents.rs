@@ -1,4 +1,4 @@
-use crate::agent::{Activity, AgentCall, Rest, WrapUp};
+use crate::agent::{AgentCall, Rest, WrapUp};
 use crate::timers::Timer;
 use crate::{
     Acd, AgentIx, CallKey, NotWrappingUp, Output, QueueEvent, QueueIx, UnknownAgent, WithdrawReason,
@@ -26,9 +26,9 @@ impl Acd {
         reason: Option<String>,
         now_ms: u64,
     ) -> Result<(), UnknownAgent> {
+        self.clock.advance(now_ms);
         let ix = self.agent_ids.get(agent).copied();
         let ix = ix.ok_or_else(|| UnknownAgent(agent.clone()))?;
-        self.clock.advance(now_ms);
         self.choose_status(ix, status, reason);
         self.settle();
         Ok(())
@@ -60,8 +60,8 @@ impl Acd {
     /// Whether at least one of the agent's devices is registered. An agent is unreachable until this is
     /// said.
     pub fn set_reachable(&mut self, agent: &AgentId, is_reachable: bool, now_ms: u64) {
-        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         self.clock.advance(now_ms);
+        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         let Some(row) = self.agents.get_mut(&ix) else { return };
         row.is_reachable = is_reachable;
         if is_reachable && row.rest.is_some_and(|rest| rest.is_for_device) {
@@ -76,8 +76,8 @@ impl Acd {
     /// withdrawn, unless it takes second calls. For a call that is being offered to it, it is the answer.
     /// Said again, it changes nothing.
     pub fn begin_call(&mut self, agent: &AgentId, call: CallKey, now_ms: u64) {
-        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         self.clock.advance(now_ms);
+        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         let Some(row) = self.agents.get(&ix) else { return };
         let offer = row.offer.and_then(|id| Some((id, self.offers.get(&id)?)));
         if let Some((id, _)) = offer.filter(|(_, offer)| offer.call == call) {
@@ -108,8 +108,8 @@ impl Acd {
 
     /// The agent's part in this call is over. After a queue's call wrap-up begins.
     pub fn end_call(&mut self, agent: &AgentId, call: CallKey, now_ms: u64) {
-        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         self.clock.advance(now_ms);
+        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         if self.finish_call(ix, call) {
             self.refresh(ix);
             self.settle();
@@ -153,8 +153,8 @@ impl Acd {
 
     /// The agent has put this call on hold, or has taken it up again.
     pub fn hold(&mut self, agent: &AgentId, call: CallKey, is_on_hold: bool, now_ms: u64) {
-        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         self.clock.advance(now_ms);
+        let Some(ix) = self.agent_ids.get(agent).copied() else { return };
         let now_ms = self.now_ms();
         let row = self.agents.get_mut(&ix);
         let Some(call) = row.and_then(|row| row.calls.get_mut(&call)) else { return };
@@ -169,8 +169,8 @@ impl Acd {
     /// # Errors
     /// When it has none.
     pub fn finish_wrap_up(&mut self, agent: &AgentId, now_ms: u64) -> Result<(), NotWrappingUp> {
-        let ix = self.wrapping_up(agent)?;
         self.clock.advance(now_ms);
+        let ix = self.wrapping_up(agent)?;
         self.end_wrap_up(ix);
         self.settle();
         Ok(())
@@ -197,8 +197,8 @@ impl Acd {
         by_ms: u64,
         now_ms: u64,
     ) -> Result<(), NotWrappingUp> {
-        let ix = self.wrapping_up(agent)?;
         self.clock.advance(now_ms);
+        let ix = self.wrapping_up(agent)?;
         let row = self.agents.get_mut(&ix);
         let Some(wrap_up) = row.and_then(|row| row.wrap_up.as_mut()) else { return Ok(()) };
         wrap_up.until_ms = wrap_up.until_ms.saturating_add(by_ms.min(EXTENSION_MAX_MS));
@@ -269,18 +269,8 @@ impl Acd {
         let now_ms = self.now_ms();
         let Some(row) = self.agents.get_mut(&ix) else { return };
         let (old, new) = (row.state, row.current_state());
-        let waits_anew = matches!(
-            row.activity,
-            Activity::Talk
-                | Activity::Hold
-                | Activity::Acw
-                | Activity::NotReady
-                | Activity::Offline
-        );
         row.activity = row.current_activity();
-        if waits_anew && row.activity == Activity::Ready {
-            row.idle_since_ms = now_ms;
-        }
+        row.note_idle(now_ms);
         if old != new {
             self.tell_agent_state(ix);
         }
@@ -311,7 +301,7 @@ impl Acd {
     pub(crate) fn check_empty(&mut self, ix: QueueIx) {
         let Some(queue) = self.queues.get(&ix) else { return };
         let timer = Timer::Empty(ix);
-        if !queue.is_deserted(queue.config.stay_when_empty) || queue.order.is_empty() {
+        if !queue.is_deserted(queue.config.stay_when_empty) || queue.callers == 0 {
             self.timers.cancel(timer);
         } else if self.timers.due(timer).is_none() {
             self.timers.set(timer, self.clock.now_ms().saturating_add(EMPTY_GRACE_MS));

@@ -132,7 +132,8 @@ impl Acd {
         let signed_in = seated().filter(|row| row.presence().is_signed_in).count();
         let willing = seated().filter(|row| row.presence().is_willing).count();
         let available = seated().filter(|row| row.is_available()).count();
-        let strangers = queue.order.iter().filter(|place| !self.entries.contains_key(&place.entry));
+        let known = queue.order.iter().chain(&queue.waiting);
+        let strangers = known.filter(|place| !self.entries.contains_key(&place.entry));
         if (signed_in, willing, available) != (queue.signed_in, queue.willing, queue.idle.len())
             || strangers.count() > 0
         {

@@ -5,6 +5,7 @@ use crate::{
     WithdrawReason,
 };
 use offhook_model::{AgentStatus, LegId, Target};
+use std::collections::BTreeMap;
 
 /// How many may wait in all queues together.
 const WAITING_MAX: usize = 50_000;
@@ -84,7 +85,7 @@ impl Acd {
             sticky: join.last_agent.and_then(|agent| self.sticky_agent(ix, &agent)),
             offers: Vec::new(),
             rung: None,
-            failed: Vec::new(),
+            failed: BTreeMap::new(),
             is_overdue: false,
             next_comfort: 0,
         };
@@ -95,6 +96,7 @@ impl Acd {
             }
             queue.order.insert(place);
             queue.waiting.insert(place);
+            queue.callers += 1;
             queue.today.joined += 1;
             entry.joined_position = queue.position(place);
         }
@@ -122,8 +124,8 @@ impl Acd {
 
     /// A caller has left by itself. The ACD tells those who watch; its offers are withdrawn.
     pub fn leave(&mut self, caller: LegId, why: Left, now_ms: u64) {
-        let Some(entry) = self.callers.get(&caller).copied() else { return };
         self.clock.advance(now_ms);
+        let Some(entry) = self.callers.get(&caller).copied() else { return };
         let departure = match why {
             Left::HungUp => Departure::HungUp,
             Left::Moved => Departure::Moved(None),
@@ -135,10 +137,10 @@ impl Acd {
 
     /// A caller has pressed a key: the queue's exit key or callback key; others mean nothing.
     pub fn key(&mut self, caller: LegId, key: char, now_ms: u64) {
+        self.clock.advance(now_ms);
         let Some(id) = self.callers.get(&caller).copied() else { return };
         let Some(entry) = self.entries.get(&id) else { return };
         let Some(queue) = self.queues.get(&entry.queue) else { return };
-        self.clock.advance(now_ms);
         if queue.config.exit_key == Some(key) {
             self.depart(id, &Departure::SentOn(Overflow::ExitKey(key)));
         } else if queue.config.callback_key == Some(key) && !entry.number.is_empty() {
@@ -157,8 +159,10 @@ impl Acd {
         let Some(entry) = self.entries.get_mut(&id) else { return };
         entry.caller = None;
         entry.is_overdue = false;
-        let Some(queue) = self.queues.get_mut(&entry.queue) else { return };
+        let ix = entry.queue;
+        let Some(queue) = self.queues.get_mut(&ix) else { return };
         queue.today.callbacks += 1;
+        queue.callers -= 1;
         let (queue, number) = (queue.config.id.clone(), entry.number.clone());
         let event = QueueEvent::CallbackTaken {
             queue: queue.clone(),
@@ -167,12 +171,13 @@ impl Acd {
             number: number.clone(),
             waited_ms: entry.waited_ms(now_ms),
         };
-        self.changed_queues.insert(entry.queue);
+        self.changed_queues.insert(ix);
         self.outputs.push_back(Output::CallbackTaken { entry: id, caller, queue, number });
         self.tell(event);
         self.timers.cancel(Timer::Announce(id));
         self.timers.cancel(Timer::Comfort(id));
         self.set_entry_timers(id);
+        self.check_empty(ix);
     }
 
     /// A callback is not wanted any more.
@@ -180,11 +185,11 @@ impl Acd {
     /// # Errors
     /// When there is none.
     pub fn cancel_callback(&mut self, entry: EntryId, now_ms: u64) -> Result<(), NotWaiting> {
+        self.clock.advance(now_ms);
         let is_callback = self.entries.get(&entry).is_some_and(|entry| entry.caller.is_none());
         if !is_callback {
             return Err(NotWaiting::Callback(entry));
         }
-        self.clock.advance(now_ms);
         self.depart(entry, &Departure::HungUp);
         self.settle();
         Ok(())
@@ -206,6 +211,7 @@ impl Acd {
         if let Some(queue) = self.queues.get_mut(&entry.queue) {
             queue.order.remove(&entry.place());
             queue.waiting.remove(&entry.place());
+            queue.callers -= usize::from(entry.caller.is_some());
         }
         for timer in [
             Timer::Sticky(id),
@@ -308,8 +314,8 @@ impl Acd {
         position: usize,
         now_ms: u64,
     ) -> Result<(), NotWaiting> {
-        let id = self.callers.get(&caller).copied().ok_or(NotWaiting::Caller(caller))?;
         self.clock.advance(now_ms);
+        let id = self.callers.get(&caller).copied().ok_or(NotWaiting::Caller(caller))?;
         let ix = self.entries.get(&id).map_or(QueueIx(0), |entry| entry.queue);
         let Some(queue) = self.queues.get(&ix) else { return Ok(()) };
         let mut order: Vec<EntryId> = queue.order.iter().map(|place| place.entry).collect();

@@ -106,7 +106,7 @@ impl Acd {
     fn forget_strangers(&mut self) {
         for entry in self.entries.values_mut() {
             let Some(queue) = self.queues.get(&entry.queue) else { continue };
-            entry.failed.retain(|(agent, _)| queue.seats.contains_key(agent));
+            entry.failed.retain(|agent, _| queue.seats.contains_key(agent));
             let is_sticky = |agent: &AgentIx| {
                 let is_willing =
                     self.agents.get(agent).is_some_and(|row| row.presence().is_willing);

@@ -5,19 +5,30 @@ use crate::queue::QueueRow;
 use crate::{Acd, AgentIx, EntryId, Overflow};
 use offhook_model::Strategy;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
+
+/// A caller to offer: because something has changed for it, or for an agent for whom it comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Turn {
+    weight: Reverse<u32>,
+    place: Place,
+    agent: Option<AgentIx>,
+}
 
 impl Acd {
     /// Offers whoever can be offered to whoever can be asked, and says which views are other ones.
     ///
     /// Before each input no caller waits beside an agent who could take it. So only those agents and callers
-    /// need a look for whom something has changed: agents first, each for the caller who comes first.
+    /// need a look for whom something has changed. Of these the caller who comes first is offered first; who
+    /// is asked is for its queue to decide.
     pub(crate) fn settle(&mut self) {
         self.send_overdue_on();
-        while let Some(agent) = self.freed.pop_first() {
-            self.serve(agent);
-        }
-        for entry in self.unserved_in_order() {
-            self.offer_to_idle(entry);
+        let mut turns = self.turns();
+        while let Some(turn) = turns.pop_first() {
+            self.offer_to_idle(turn.place.entry);
+            let next = turn.agent.and_then(|agent| self.turn_of(agent));
+            debug_assert!(next != Some(turn), "an agent suits a caller, and the caller no agent");
+            turns.extend(next.filter(|next| *next != turn));
         }
         self.tell_changes();
     }
@@ -32,33 +43,28 @@ impl Acd {
         }
     }
 
-    fn unserved_in_order(&mut self) -> Vec<EntryId> {
-        let mut unserved: Vec<EntryId> = std::mem::take(&mut self.unserved).into_iter().collect();
-        if unserved.len() > 1 {
-            unserved.sort_by_cached_key(|id| {
-                self.entries.get(id).and_then(|entry| {
-                    let queue = self.queues.get(&entry.queue)?;
-                    Some((Reverse(queue.config.weight), entry.place()))
-                })
-            });
-        }
-        unserved
+    fn turns(&mut self) -> BTreeSet<Turn> {
+        let agents = std::mem::take(&mut self.freed);
+        let entries = std::mem::take(&mut self.unserved);
+        let of_entry = |id: EntryId| {
+            let entry = self.entries.get(&id)?;
+            let queue = self.queues.get(&entry.queue)?;
+            let weight = Reverse(queue.config.weight);
+            Some(Turn { weight, place: entry.place(), agent: None })
+        };
+        let of_entries = entries.into_iter().filter_map(of_entry);
+        of_entries.chain(agents.into_iter().filter_map(|ix| self.turn_of(ix))).collect()
     }
 
-    /// Finds callers for an agent until it can take no more. Who is asked for them is for their queue to
-    /// decide: another agent may have been freed at the same time.
-    fn serve(&mut self, ix: AgentIx) {
-        while self.agents.get(&ix).is_some_and(|row| row.indexed.is_available) {
-            let Some(entry) = self.first_for(ix) else { return };
-            if !self.offer_to_idle(entry) {
-                debug_assert!(false, "an agent suits a caller, and the caller no agent");
-                return;
-            }
-        }
+    /// The turn of the caller who comes first for this agent, while it can take one.
+    fn turn_of(&self, ix: AgentIx) -> Option<Turn> {
+        let is_available = self.agents.get(&ix)?.indexed.is_available;
+        let (weight, place) = self.first_for(ix).filter(|_| is_available)?;
+        Some(Turn { weight, place, agent: Some(ix) })
     }
 
     /// The caller who comes first among those whom this agent could take.
-    fn first_for(&self, ix: AgentIx) -> Option<EntryId> {
+    fn first_for(&self, ix: AgentIx) -> Option<(Reverse<u32>, Place)> {
         let row = self.agents.get(&ix)?;
         let first_of = |queue: &QueueRow| -> Option<(Reverse<u32>, Place)> {
             let rank = queue.seats.get(&ix)?.rank?;
@@ -70,26 +76,26 @@ impl Acd {
             Some((Reverse(queue.config.weight), *first))
         };
         let queues = row.queues.iter().filter_map(|queue| self.queues.get(queue));
-        queues.filter_map(first_of).min().map(|(_, place)| place.entry)
+        queues.filter_map(first_of).min()
     }
 
     /// Whether an agent who is available may be asked for this caller.
     pub(crate) fn suits(&self, entry: &Entry, queue: &QueueRow, rank: &Rank) -> bool {
-        // Where all are rung at once, those of a higher level wait until nobody of a lower one is rung.
-        entry.rung.is_none_or(|rung| rank.group <= rung)
+        // Where all are rung at once, those of a higher level wait until nobody of a lower one is rung, and
+        // nobody else is rung for a caller who is to go when the ringing is over.
+        !entry.is_overdue
+            && entry.rung.is_none_or(|rung| rank.group <= rung)
             && self
                 .agents
                 .get(&rank.agent)
                 .is_some_and(|row| entry.suits(&queue.config, rank.agent, &row.config))
     }
 
-    /// Offers a caller to whom its queue's strategy chooses. `false` when there is nobody.
-    fn offer_to_idle(&mut self, id: EntryId) -> bool {
-        let chosen = self.choose(id);
-        for agent in &chosen {
-            self.make_offer(id, *agent);
+    /// Offers a caller to whom its queue's strategy chooses, if there is anybody.
+    fn offer_to_idle(&mut self, id: EntryId) {
+        for agent in self.choose(id) {
+            self.make_offer(id, agent);
         }
-        !chosen.is_empty()
     }
 
     fn choose(&mut self, id: EntryId) -> Vec<AgentIx> {

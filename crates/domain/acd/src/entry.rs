@@ -6,7 +6,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 /// How many agents a caller remembers not to be offered to again for a while.
-const FAILED_MAX: usize = 64;
+const FAILED_MAX: usize = 1_024;
 /// The room between two callers who join in the same millisecond, in which others can be placed.
 const ROOM: u32 = 24;
 
@@ -31,7 +31,7 @@ pub(crate) struct Entry {
     /// The group that is being rung.
     pub(crate) rung: Option<Group>,
     /// Agents who have failed it, and until when it is not offered to them.
-    pub(crate) failed: Vec<(AgentIx, u64)>,
+    pub(crate) failed: BTreeMap<AgentIx, u64>,
     /// It has waited for too long, and goes when nobody is rung for it.
     pub(crate) is_overdue: bool,
     pub(crate) next_comfort: usize,
@@ -73,7 +73,7 @@ impl Entry {
     /// it, and needs no more than it can do.
     pub(crate) fn suits(&self, queue: &Queue, ix: AgentIx, agent: &Agent) -> bool {
         self.sticky.is_none_or(|sticky| sticky == ix)
-            && !self.failed.iter().any(|(failed, _)| *failed == ix)
+            && !self.failed.contains_key(&ix)
             && self.needs(queue).all(|(skill, least)| has(agent, skill) >= least)
     }
 
@@ -95,16 +95,18 @@ impl Entry {
 
     /// Remembers that an agent has failed it, until then.
     pub(crate) fn remember_failed(&mut self, agent: AgentIx, until_ms: u64) {
-        self.failed.retain(|(failed, _)| *failed != agent);
         if self.failed.len() >= FAILED_MAX {
-            self.failed.remove(0);
+            let soonest = self.failed.iter().min_by_key(|(_, until_ms)| **until_ms);
+            if let Some(soonest) = soonest.map(|(failed, _)| *failed) {
+                self.failed.remove(&soonest);
+            }
         }
-        self.failed.push((agent, until_ms));
+        self.failed.insert(agent, until_ms);
     }
 
     /// When it may be offered to somebody again.
     pub(crate) fn retry_ms(&self) -> Option<u64> {
-        self.failed.iter().map(|(_, until_ms)| *until_ms).min()
+        self.failed.values().copied().min()
     }
 }
 

@@ -10,7 +10,7 @@
 //!
 //! What holds after every input: an agent has at most one live offer; nobody is reserved without one; no
 //! caller waits beside an agent who could take it; a caller who has left is offered to nobody; each caller has
-//! exactly one outcome. `tests/simulation.rs` checks this against a simple model.
+//! exactly one outcome. `tests/simulation` checks this against a simple model.
 
 mod acd;
 mod agent;
@@ -29,6 +29,7 @@ mod offers;
 mod output;
 mod queue;
 mod record;
+mod restart;
 mod rng;
 mod saved;
 mod timeouts;

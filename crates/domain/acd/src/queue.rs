@@ -29,6 +29,9 @@ pub(crate) struct QueueRow {
     /// Agents who could take a call.
     #[serde(skip)]
     pub(crate) idle: BTreeSet<Rank>,
+    /// Of those who wait, those who are on the line.
+    #[serde(skip)]
+    pub(crate) callers: usize,
     #[serde(skip)]
     pub(crate) signed_in: usize,
     #[serde(skip)]
@@ -64,6 +67,7 @@ impl QueueRow {
             order: BTreeSet::new(),
             waiting: BTreeSet::new(),
             idle: BTreeSet::new(),
+            callers: 0,
             signed_in: 0,
             willing: 0,
         }

@@ -75,10 +75,12 @@ impl Acd {
         for queue in self.queues.values_mut() {
             queue.order.clear();
             queue.waiting.clear();
+            queue.callers = 0;
         }
         for entry in self.entries.values() {
             let Some(queue) = self.queues.get_mut(&entry.queue) else { continue };
             queue.order.insert(entry.place());
+            queue.callers += usize::from(entry.caller.is_some());
             if entry.offers.is_empty() || queue.rings_all() {
                 queue.waiting.insert(entry.place());
             }

@@ -12,8 +12,8 @@ impl Acd {
         self.clock.advance(now_ms);
         while let Some(timer) = self.timers.pop_due(self.clock.now_ms()) {
             self.fire(timer);
-            self.settle();
         }
+        self.settle();
     }
 
     fn fire(&mut self, timer: Timer) {
@@ -64,7 +64,7 @@ impl Acd {
     fn retry(&mut self, id: EntryId) {
         let now_ms = self.now_ms();
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.failed.retain(|(_, until_ms)| *until_ms > now_ms);
+        entry.failed.retain(|_, until_ms| *until_ms > now_ms);
         self.timers.put(Timer::Retry(id), entry.retry_ms());
         self.unserved.insert(id);
     }
@@ -90,8 +90,6 @@ impl Acd {
                 self.depart(id, &Departure::SentOn(Overflow::Empty));
             }
         }
-        // Callbacks alone need no timer, which the last departure may have set again.
-        self.timers.cancel(Timer::Empty(ix));
     }
 
     /// Sets the timers that depend on the queue's settings, by what these are.
@@ -105,9 +103,10 @@ impl Acd {
         let max_wait = max_wait_ms.map(|ms| entry.joined_ms.saturating_add(ms));
         let sticky = entry.sticky.and_then(|_| whole_ms(queue.config.sticky_s));
         let relax = relaxes_at(entry, &queue.config);
+        // Another setting may make something due that was not; it is not late for that.
         let now_ms = self.clock.now_ms();
-        self.timers.put(Timer::MaxWait(id), max_wait);
-        self.timers.put(Timer::Relax(id), relax);
+        self.timers.put(Timer::MaxWait(id), max_wait.map(|due_ms| due_ms.max(now_ms)));
+        self.timers.put(Timer::Relax(id), relax.map(|due_ms| due_ms.max(now_ms)));
         if self.timers.due(Timer::Sticky(id)).is_none() {
             self.timers.put(Timer::Sticky(id), sticky.map(|ms| now_ms.saturating_add(ms)));
         }

@@ -333,3 +333,22 @@ fn talk_hold_and_work_after_a_call_are_counted() {
     });
     assert_eq!(completed, Some((4_000, 50_000, 10_000)));
 }
+
+#[test]
+fn no_more_wait_than_the_server_takes() {
+    let mut acd = offhook_acd::Acd::new(1);
+    let mut everybody = queue("sales", Strategy::TopDown, &[]);
+    everybody.announcements.position = false;
+    acd.configure(&[(everybody.id.clone(), everybody)].into(), &[].into(), START_MS);
+    let mut sent_on = Vec::new();
+    for caller in 1..=50_001 {
+        acd.join(rig::join("sales", caller), START_MS);
+        while let Some(output) = acd.poll_output() {
+            if let Output::SendOn { caller, why, .. } = output {
+                sent_on.push((caller.0, why));
+            }
+        }
+    }
+    assert_eq!(sent_on, [(50_001, Overflow::Full)]);
+    assert_eq!(acd.queue(&queue_id("sales")).unwrap().waiting, 50_000);
+}

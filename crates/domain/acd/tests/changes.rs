@@ -118,3 +118,26 @@ fn outputs_that_were_not_taken_are_carried_along() {
     assert!(first.is_some());
     assert_eq!(restored.poll_output(), first);
 }
+
+#[test]
+fn calls_that_a_restart_has_cost_are_over_and_callbacks_go_on() {
+    let mut rig = rig();
+    rig.change("sales", |queue| queue.callback_key = Some('1'));
+    rig.join("sales", 1);
+    rig.answer("a");
+    rig.begin_call("b", 90);
+    for caller in 2..=4 {
+        rig.join("sales", caller);
+    }
+    rig.key(3, '1');
+    rig.keep_calls(&[4, 90]);
+    assert_eq!(rig.positions("sales"), [0, 4]);
+    assert_eq!((rig.state("a"), rig.state("b")), (AgentState::Acw, AgentState::OnCall));
+    let today = rig.acd.queue(&queue_id("sales")).unwrap().today;
+    assert_eq!((today.short_abandoned, today.answered), (1, 1));
+    rig.advance(15_000);
+    let offer = rig.ring("a");
+    rig.keep_calls(&[90]);
+    assert_eq!(rig.withdrawn(), [(offer, WithdrawReason::AgentGone)]);
+    assert_eq!(rig.rung(), [("a".to_owned(), 0)], "the callback is offered again");
+}

@@ -293,3 +293,32 @@ fn a_call_is_on_call_whatever_the_agent_chooses_meanwhile() {
     rig.end_call("a", 1);
     assert_eq!(rig.state("a"), AgentState::NotReady);
 }
+
+#[test]
+fn an_agent_has_no_more_calls_than_are_kept_account_of() {
+    let mut rig = rig(&["a"]);
+    for call in 100..200 {
+        rig.begin_call("a", call);
+    }
+    assert_eq!(rig.acd.agent(&agent_id("a")).unwrap().calls.len(), 32);
+    for call in 100..200 {
+        rig.end_call("a", call);
+    }
+    assert_eq!(rig.state("a"), AgentState::Ready);
+}
+
+#[test]
+fn a_caller_whom_all_agents_have_refused_is_offered_again_and_again() {
+    let names: Vec<String> = (0..70).map(|number| format!("a{number:02}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut rig = rig(&names);
+    rig.join("sales", 1);
+    for _ in 0..200 {
+        while let Some((agent, _)) = rig.rung().first().cloned() {
+            rig.fail(&agent, OfferFailure::Refused);
+        }
+        rig.advance(1_000);
+    }
+    let offers = rig.acd.queue(&queue_id("sales")).unwrap().today.offers;
+    assert!((420..=560).contains(&offers), "six rounds of all in 200 s, not {offers} offers");
+}

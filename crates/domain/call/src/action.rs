@@ -125,6 +125,10 @@ pub enum LegAction {
     Accept(String),
     /// Turns the leg away.
     Reject(Failure),
+    /// Answers the INVITE that replaces the leg's dialog with our SDP, and ends the dialog that was.
+    AcceptReplacement(String),
+    /// Turns the INVITE away that was to replace the leg's dialog.
+    RefuseReplacement(Failure),
     /// Ends the leg, whatever its state.
     HangUp(HangupCause),
     /// Replies to a renegotiation of the party: our SDP, or a SIP status.

@@ -1,7 +1,8 @@
+use crate::dial::Otherwise;
 use crate::leg::{Describing, Leg, Signalling};
 use crate::script::Script;
 use crate::video::Section;
-use crate::{Action, Failure, LegAction, LegInput};
+use crate::{Action, Failure, LegAction, LegInput, REATTACH_MS};
 use offhook_model::{
     CallRef, CallState, Direction, HangupCause, LegId, LiveCall, MediaCommand, MediaEvent,
     MediaTrouble, OfferPolicy, Party,
@@ -71,8 +72,12 @@ pub struct Call {
     /// How often the served leg was sent on without anything else happening.
     #[serde(skip)]
     pub(crate) sent_on: u8,
+    /// How often it was forwarded.
+    pub(crate) forwarded: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
     placed_to: Option<String>,
+    /// How long a party whose device is lost may come back, milliseconds.
+    pub(crate) reattach_ms: u64,
     #[serde(skip)]
     pub(crate) outputs: VecDeque<Action>,
 }
@@ -101,7 +106,9 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            forwarded: 0,
             placed_to: None,
+            reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
         };
         call.publish();
@@ -110,6 +117,7 @@ impl Call {
                 call.turn_away(&Failure::new(cause, &reason), Party::System, now_ms);
             }
             decision @ (Decision::Extension { .. }
+            | Decision::Forward { .. }
             | Decision::Service { .. }
             | Decision::Menu { .. }
             | Decision::Queue { .. }
@@ -141,7 +149,9 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            forwarded: 0,
             placed_to: Some(placement.extension.clone()),
+            reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
         };
         call.publish();
@@ -207,12 +217,27 @@ impl Call {
         both.iter().all(|leg| self.legs.get(leg).is_some_and(|leg| leg.agreed)).then_some(both)
     }
 
+    /// Whether its caller has been answered.
+    #[must_use]
+    pub fn is_answered(&self) -> bool {
+        self.answered_at_ms.is_some()
+    }
+
+    /// The menu in which a party of the call is.
+    #[must_use]
+    pub fn menu(&self) -> Option<&str> {
+        match &self.script {
+            Script::Menu(menu) => Some(menu),
+            _ => None,
+        }
+    }
+
     /// The accounts that take part in the call: whoever placed it and those who have answered. Whoever is
-    /// only being rung does not.
-    pub fn engaged(&self) -> impl Iterator<Item = &str> {
+    /// only being rung does not. With each, whether it has put the call on hold.
+    pub fn engaged(&self) -> impl Iterator<Item = (&str, bool)> {
         let parts =
             self.legs.values().filter(|leg| leg.is_up() || leg.signalling == Signalling::Incoming);
-        parts.filter_map(|leg| leg.account.as_deref())
+        parts.filter_map(|leg| Some((leg.account.as_deref()?, leg.is_holding)))
     }
 
     /// Notes SIP's Call-ID of an outgoing leg, for the record.
@@ -276,8 +301,8 @@ impl Call {
                     self.signal(leg, LegAction::SendDtmf { digit, duration_ms });
                 }
             }
-            MediaEvent::Connected { .. }
-            | MediaEvent::Dtmf { .. }
+            MediaEvent::Connected { leg } => self.handle_connected(leg),
+            MediaEvent::Dtmf { .. }
             | MediaEvent::Measured { .. }
             | MediaEvent::Snapshot { .. }
             | MediaEvent::Restored { .. }
@@ -368,8 +393,12 @@ impl Call {
     /// The caller's media is described: carries out what routing decided.
     pub(crate) fn begin(&mut self, now_ms: u64) {
         match self.decision.take() {
-            Some(Decision::Extension { number, ring_timeout_ms }) => {
-                self.dial_for_caller(number, ring_timeout_ms, now_ms);
+            Some(Decision::Extension { number, ring_timeout_ms, forward }) => {
+                let until_ms = now_ms + ring_timeout_ms;
+                self.dial(number, forward, Otherwise::TurnAway, until_ms);
+            }
+            Some(Decision::Forward { target, .. }) => {
+                self.forward(target, Otherwise::TurnAway, now_ms);
             }
             Some(Decision::Service { number, service }) => {
                 self.answered_by = Some(number);
@@ -440,6 +469,7 @@ impl Call {
 
     fn handle_trouble(&mut self, leg: LegId, what: &MediaTrouble, now_ms: u64) {
         let cause = match what {
+            MediaTrouble::IceFailed if self.wait_for_return(leg, now_ms) => return,
             MediaTrouble::IceFailed => HangupCause::DESTINATION_OUT_OF_ORDER,
             MediaTrouble::DtlsFailed(_) => HangupCause::INCOMPATIBLE_DESTINATION,
             MediaTrouble::Silent { .. } => return,

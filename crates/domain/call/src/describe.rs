@@ -63,6 +63,10 @@ impl Call {
             (Describing::Offer, AudioReply::Described(sdp)) => self.send_invite(leg, &sdp),
             (Describing::Reinvite, AudioReply::Described(sdp)) => self.answer_reinvite(leg, &sdp),
             (Describing::Change, AudioReply::Described(sdp)) => self.send_change(leg, &sdp),
+            (Describing::Reattach, AudioReply::Described(sdp)) => self.finish_reattach(leg, &sdp),
+            (Describing::PickUp, AudioReply::Described(sdp)) => {
+                self.finish_pick_up(leg, &sdp, now_ms);
+            }
             (Describing::ChangeAgreement, AudioReply::Agreed) => self.finish_change(leg, now_ms),
             (
                 Describing::First
@@ -70,6 +74,8 @@ impl Call {
                 | Describing::Agreement
                 | Describing::Reinvite
                 | Describing::Video
+                | Describing::Reattach
+                | Describing::PickUp
                 | Describing::Change,
                 AudioReply::Agreed,
             ) => self.handle_agreement(leg, now_ms),
@@ -120,6 +126,10 @@ impl Call {
             }
             Some(Describing::Agreement) => self.end(failure.cause, Party::System, None, now_ms),
             Some(Describing::Change | Describing::ChangeAgreement) => self.undo_change(leg, now_ms),
+            Some(Describing::Reattach) => {
+                self.signal(leg, LegAction::RefuseReplacement(failure));
+            }
+            Some(Describing::PickUp) => self.refuse_pick_up(leg, &failure, now_ms),
             Some(Describing::Video) | None => {}
         }
     }

@@ -5,7 +5,8 @@ use crate::leg::{Attempt, Describing, Signalling};
 use crate::script::Script;
 use crate::{Action, Call, Failure, LegAction, OfferReport, Offered};
 use offhook_model::{
-    AudioVerdict, Binding, HangupCause, LegId, MediaCommand, OfferId, Party, QueueId, Target,
+    AudioVerdict, Binding, Forwarding, HangupCause, LegId, MediaCommand, OfferId, Party, QueueId,
+    Target,
 };
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,8 @@ pub(crate) enum Purpose {
     Extension {
         /// Until when, milliseconds of Unix time.
         until_ms: u64,
+        /// Where the extension's calls go that its devices do not take.
+        forward: Forwarding,
         /// What follows when nobody takes the call.
         otherwise: Otherwise,
     },
@@ -58,7 +61,7 @@ pub(crate) struct Ring {
     pub(crate) offer: Option<Offered>,
     pub(crate) attempts: Vec<LegId>,
     /// Whether it is known where the extension is bound.
-    is_bound: bool,
+    pub(crate) is_bound: bool,
 }
 
 /// What follows when nobody takes the call.
@@ -70,6 +73,12 @@ pub(crate) enum Otherwise {
     GoTo(Target),
     /// The transferor gets the party back, if it is still there.
     GiveBack(LegId),
+}
+
+impl From<Option<Target>> for Otherwise {
+    fn from(target: Option<Target>) -> Self {
+        target.map_or(Self::TurnAway, Self::GoTo)
+    }
 }
 
 impl Ring {
@@ -119,23 +128,24 @@ impl Dial {
 }
 
 impl Call {
-    pub(crate) fn dial_for_caller(&mut self, target: String, timeout_ms: u64, now_ms: u64) {
-        self.dial(target, Otherwise::TurnAway, now_ms + timeout_ms);
-    }
-
     pub(crate) fn dial_for_placement(&mut self, target: String, now_ms: u64) {
-        self.dial(target, Otherwise::TurnAway, now_ms + RING_TIMEOUT_MS);
+        let until_ms = now_ms + RING_TIMEOUT_MS;
+        self.dial(target, Forwarding::default(), Otherwise::TurnAway, until_ms);
     }
 
-    /// Rings an extension for a party that was answered before.
-    pub(crate) fn dial_on(&mut self, target: String, otherwise: Otherwise, until_ms: u64) {
-        self.play(self.served, &RINGBACK, true);
-        self.dial(target, otherwise, until_ms);
-    }
-
-    fn dial(&mut self, target: String, otherwise: Otherwise, until_ms: u64) {
+    /// Rings an extension for the served leg. One that was answered before hears it.
+    pub(crate) fn dial(
+        &mut self,
+        target: String,
+        forward: Forwarding,
+        otherwise: Otherwise,
+        until_ms: u64,
+    ) {
+        if self.is_up(self.served) {
+            self.play(self.served, &RINGBACK, true);
+        }
         self.act(Action::Lookup(target.clone()));
-        let purpose = Purpose::Extension { until_ms, otherwise };
+        let purpose = Purpose::Extension { until_ms, forward, otherwise };
         self.run(Script::Dialling(Dial::new(purpose, vec![Ring::new(target, None)])));
     }
 
@@ -159,7 +169,10 @@ impl Call {
         let Some(ring) = dial.rings.iter_mut().find(is_asked) else { return };
         ring.is_bound = true;
         let offer = ring.offer_id();
-        let routes: Vec<_> = bindings.iter().take(BINDING_ATTEMPTS_MAX).map(attempt).collect();
+        let rung: Vec<_> = ring.attempts.clone();
+        let new = bindings.iter().filter(|binding| !self.rings_on(&rung, &binding.contact));
+        let room = BINDING_ATTEMPTS_MAX.saturating_sub(rung.len());
+        let routes: Vec<_> = new.take(room).map(attempt).collect();
         for attempt in routes {
             self.start_attempt(extension, offer, attempt);
         }
@@ -293,7 +306,7 @@ impl Call {
             Purpose::Extension { otherwise: Otherwise::GiveBack(leg), .. } => Some(*leg),
             Purpose::Extension { .. } | Purpose::Queue { .. } => None,
         };
-        self.answered_by = dial.ring_of(leg).map(|ring| ring.extension.clone());
+        self.answered_by = self.legs.get(&leg).map(|leg| leg.number.clone());
         self.run(Script::Talking { with: leg });
         // What another device refused is of no consequence.
         self.legs.values_mut().for_each(|leg| leg.not_agreed = None);
@@ -376,30 +389,36 @@ impl Call {
                     self.act(Action::Offer(offer, OfferReport::Failed(failure.clone())));
                 }
             }
-            Purpose::Extension { otherwise, .. } if dial.rings.is_empty() => {
-                let otherwise = otherwise.clone();
-                self.nobody_took_it(&failure, by, otherwise, now_ms);
+            Purpose::Extension { .. } if dial.rings.is_empty() => {
+                self.nobody_took_it(&failure, by, now_ms);
             }
             Purpose::Extension { .. } => {}
         }
     }
 
-    fn nobody_took_it(&mut self, failure: &Failure, by: Party, otherwise: Otherwise, now_ms: u64) {
+    fn nobody_took_it(&mut self, failure: &Failure, by: Party, now_ms: u64) {
+        let Script::Dialling(dial) = &self.script else { return };
+        let Purpose::Extension { forward, otherwise, .. } = dial.purpose.clone() else { return };
+        let is_busy = matches!(failure.status, 486 | 600);
+        let elsewhere = if is_busy { forward.busy } else { forward.no_answer };
+        if let Some(target) = elsewhere {
+            return self.forward(target, otherwise, now_ms);
+        }
         match otherwise {
             Otherwise::TurnAway => self.turn_away(&told(failure, by), by, now_ms),
-            Otherwise::GoTo(target) => self.go_to(target, None),
+            Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
             Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
         }
     }
 
     /// Ends what has waited too long.
     pub fn handle_timeout(&mut self, now_ms: u64) {
+        self.end_what_is_lost(now_ms);
         match &self.script {
             Script::Dialling(dial) if dial.rings_until_ms().is_some_and(|at| at <= now_ms) => {
-                let Purpose::Extension { otherwise, .. } = dial.purpose.clone() else { return };
                 let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
                 self.drop_attempts_except(None);
-                self.nobody_took_it(&failure, Party::System, otherwise, now_ms);
+                self.nobody_took_it(&failure, Party::System, now_ms);
             }
             Script::Over(ending) if ending.waits_until_ms <= now_ms => self.finish(),
             _ => {}
@@ -409,11 +428,12 @@ impl Call {
     /// When [`Call::handle_timeout`] has something to do, milliseconds of Unix time.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<u64> {
-        match &self.script {
+        let script = match &self.script {
             Script::Dialling(dial) => dial.rings_until_ms(),
             Script::Over(ending) if !ending.finished => Some(ending.waits_until_ms),
             _ => None,
-        }
+        };
+        script.into_iter().chain(self.waits_for_return_until_ms()).min()
     }
 
     /// Stops ringing every device, but for the one that answered.

@@ -35,6 +35,10 @@ pub(crate) enum Describing {
     Change,
     /// The party's answer to that is being put in force.
     ChangeAgreement,
+    /// The answer to the offer with which a lost party comes back.
+    Reattach,
+    /// The reply to somebody who picks the call up.
+    PickUp,
 }
 
 /// The media role's reply about the audio, while that about the video is not there.
@@ -75,6 +79,8 @@ pub struct Leg {
     pub(crate) offered: bool,
     /// Both sides' SDP is in force.
     pub(crate) agreed: bool,
+    /// The party's last offer says that it does not want to hear the other.
+    pub(crate) is_holding: bool,
     /// The media role knows the leg and has not released it.
     pub(crate) has_media: bool,
     /// The media role was asked to release the leg.
@@ -82,6 +88,10 @@ pub struct Leg {
     pub(crate) report: Option<StreamReport>,
     /// Why no audio could be agreed on.
     pub(crate) not_agreed: Option<Box<AudioVerdict>>,
+    /// Media has flowed.
+    pub(crate) has_connected: bool,
+    /// The party's device is lost: until when it may come back, milliseconds of Unix time.
+    pub(crate) lost_until_ms: Option<u64>,
     /// Of an outgoing leg: where it goes, and the offers to try after this one was refused.
     pub(crate) attempt: Option<Attempt>,
 }
@@ -122,10 +132,13 @@ impl Leg {
             policy: None,
             offered: false,
             agreed: false,
+            is_holding: false,
             has_media: false,
             releasing: false,
             report: None,
             not_agreed: None,
+            has_connected: false,
+            lost_until_ms: None,
             attempt: None,
         }
     }

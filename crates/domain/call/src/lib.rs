@@ -11,13 +11,16 @@
 //! `Decision` and carries it out.
 
 mod action;
+mod adopt;
 mod attempt;
 mod call;
 mod describe;
 mod dial;
 mod end;
 mod leg;
+mod pick_up;
 mod queue;
+mod reattach;
 mod renegotiate;
 mod script;
 mod transfer;
@@ -28,4 +31,6 @@ pub use call::{Call, Incoming, Placement};
 pub use dial::{BINDING_ATTEMPTS_MAX, RINGBACK};
 pub use end::RELEASE_WAIT_MS;
 pub use leg::Leg;
+pub use pick_up::PickUp;
 pub use queue::Offered;
+pub use reattach::{REATTACH_MS, Reattach};

@@ -7,6 +7,7 @@ use crate::leg::Describing;
 use crate::video::Section;
 use crate::{Call, LegAction};
 use offhook_model::{IceRole, LegId, MediaCommand, OfferPolicy, Security};
+use offhook_sdp::{Direction, MediaKind, SessionDescription};
 
 /// Another offer is under way on the leg (RFC 3261 section 14.2).
 const REQUEST_PENDING: u16 = 491;
@@ -27,10 +28,12 @@ impl Call {
             return;
         }
         self.set_describing(leg, Describing::Reinvite);
+        let is_holding = holds(&offer);
         self.media(MediaCommand::Answer { leg, offer });
         self.release_moved_video(leg, section.as_ref());
         if let Some(state) = self.leg_mut(leg) {
             state.offered_video.clone_from(&section);
+            state.is_holding = is_holding;
         }
         match (other, self.script.partner(self.served, leg)) {
             (Some(other), _) => self.ask(other, leg, section.as_ref()),
@@ -118,7 +121,7 @@ impl Call {
     }
 
     /// Whoever waits for this party's answer gets one.
-    fn reply_to_asker(&mut self, leg: LegId, now_ms: u64) {
+    pub(crate) fn reply_to_asker(&mut self, leg: LegId, now_ms: u64) {
         let asker = self.leg_mut(leg).and_then(|state| state.asked_for.take());
         let Some(asker) = asker else { return };
         let waits = |state: &crate::Leg| state.describing == Some(Describing::Reinvite);
@@ -147,3 +150,12 @@ impl Call {
 /// On a leg that exists the media role keeps the protection it has.
 const KEEP: OfferPolicy =
     OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of: None };
+
+/// Whether an offer puts the call on hold (RFC 6337 section 5.3): its party sends at most.
+fn holds(offer: &str) -> bool {
+    let Ok(offer) = SessionDescription::parse(offer.as_bytes()) else { return false };
+    let audio = offer.media.iter().find(|section| section.kind == MediaKind::Audio);
+    audio.is_some_and(|section| {
+        matches!(offer.direction(section), Direction::SendOnly | Direction::Inactive)
+    })
+}

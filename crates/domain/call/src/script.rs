@@ -1,11 +1,13 @@
 use crate::dial::{Dial, Otherwise};
-use crate::{Action, Call, LegAction};
+use crate::{Action, Call, Failure, LegAction};
 use offhook_model::{
     ConferenceSettings, HangupCause, LegId, MediaCommand, Party, QueueId, Service, Target,
 };
 use offhook_routing::Decision;
 use serde::{Deserialize, Serialize};
 
+/// How often a call is forwarded by those whom it is for.
+const FORWARDED_MAX: u8 = 5;
 /// How often a party is sent on without hearing anything in between.
 const SENT_ON_MAX: u8 = 16;
 
@@ -37,8 +39,8 @@ pub(crate) enum Script {
     },
     /// It is sent on; whoever routes says where to.
     GoingTo {
-        /// Where it goes when nobody takes it there.
-        otherwise: Option<Target>,
+        /// What follows when nobody takes it there.
+        otherwise: Otherwise,
     },
     /// It is in a menu.
     Menu(String),
@@ -83,7 +85,7 @@ impl Call {
                 Script::Welcome { prompt, target, otherwise }
             }
             Service::GoTo { welcome: None, target, otherwise } => {
-                return self.go_to(target, otherwise);
+                return self.go_to(target, otherwise.into());
             }
             Service::Conference(settings) => Script::Conference(settings),
         };
@@ -105,7 +107,7 @@ impl Call {
 
     /// Sends the served leg on. Where that is, and whether it is there, is decided by whoever routes.
     /// Targets that lead to each other in a circle end the call.
-    pub(crate) fn go_to(&mut self, target: Target, otherwise: Option<Target>) {
+    pub(crate) fn go_to(&mut self, target: Target, otherwise: Otherwise) {
         self.sent_on = self.sent_on.saturating_add(1);
         let target = if self.sent_on > SENT_ON_MAX { Target::HangUp } else { target };
         self.run(Script::GoingTo { otherwise });
@@ -117,29 +119,61 @@ impl Call {
         let is_waiting = matches!(self.script, Script::Menu(_)) || self.waits_in().is_some();
         if is_waiting {
             self.drop_attempts_except(None);
-            self.go_to(target, otherwise);
+            self.go_to(target, otherwise.into());
         }
+    }
+
+    /// The extension's calls go elsewhere, or this one does. After some times that is enough.
+    pub(crate) fn forward(&mut self, target: Target, otherwise: Otherwise, now_ms: u64) {
+        self.forwarded += 1;
+        if self.forwarded > FORWARDED_MAX {
+            let failure = Failure::new(HangupCause::EXCHANGE_ROUTING_ERROR, "Forwarded too often");
+            return self.turn_away(&failure, Party::System, now_ms);
+        }
+        self.go_to(target, otherwise);
     }
 
     /// What became of [`Action::GoTo`].
     pub fn handle_decision(&mut self, decision: Decision, now_ms: u64) {
-        let Script::GoingTo { otherwise } = &mut self.script else { return };
-        let otherwise = otherwise.take();
+        let Script::GoingTo { otherwise } = &self.script else { return };
+        let otherwise = otherwise.clone();
         match decision {
-            Decision::Extension { number, ring_timeout_ms } => {
-                let otherwise = otherwise.map_or(Otherwise::TurnAway, Otherwise::GoTo);
-                self.dial_on(number, otherwise, now_ms + ring_timeout_ms);
+            Decision::Extension { number, ring_timeout_ms, forward } => {
+                self.dial(number, forward, otherwise, now_ms + ring_timeout_ms);
             }
-            Decision::Service { service, .. } => self.run_service(service, now_ms),
-            Decision::Menu { menu } => self.enter_menu(menu, now_ms),
-            Decision::Queue { queue } => self.enter_queue(queue, now_ms),
-            Decision::Refuse { cause, .. } => match otherwise {
-                Some(target) => self.go_to(target, None),
-                None => self.end(cause, Party::System, None, now_ms),
-            },
+            Decision::Forward { target, .. } => self.forward(target, otherwise, now_ms),
+            Decision::Refuse { cause, reason } => {
+                self.lead_nowhere(&Failure::new(cause, &reason), otherwise, now_ms);
+            }
             Decision::Supervise { .. } => {
-                self.end(HangupCause::OUTGOING_CALL_BARRED, Party::System, None, now_ms);
+                let failure = Failure::new(HangupCause::OUTGOING_CALL_BARRED, "Not for callers");
+                self.lead_nowhere(&failure, otherwise, now_ms);
             }
+            Decision::Service { service, .. } => self.arrive(otherwise, |call| {
+                call.run_service(service, now_ms);
+            }),
+            Decision::Menu { menu } => {
+                self.arrive(otherwise, |call| call.enter_menu(menu, now_ms));
+            }
+            Decision::Queue { queue } => {
+                self.arrive(otherwise, |call| call.enter_queue(queue, now_ms));
+            }
+        }
+    }
+
+    /// The served leg is somewhere where it is answered: a transfer there is done.
+    fn arrive(&mut self, otherwise: Otherwise, begin: impl FnOnce(&mut Self)) {
+        begin(self);
+        if let Otherwise::GiveBack(transferor) = otherwise {
+            self.finish_transfer(transferor);
+        }
+    }
+
+    fn lead_nowhere(&mut self, failure: &Failure, otherwise: Otherwise, now_ms: u64) {
+        match otherwise {
+            Otherwise::TurnAway => self.turn_away(failure, Party::System, now_ms),
+            Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
+            Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
         }
     }
 
@@ -217,7 +251,7 @@ impl Call {
         match &self.script {
             Script::Welcome { target, otherwise, .. } => {
                 let (target, otherwise) = (target.clone(), otherwise.clone());
-                self.go_to(target, otherwise);
+                self.go_to(target, otherwise.into());
             }
             Script::Dialling(_) => self.play_music(),
             Script::Playing { repeat: false, .. } => {

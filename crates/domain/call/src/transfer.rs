@@ -12,38 +12,22 @@ impl Call {
             self.signal(transferor, LegAction::AnswerRefer(NOTHING_TO_TRANSFER));
             return Reply::Refused;
         };
-        match decision {
-            Decision::Refuse { cause, .. } => {
-                self.signal(transferor, LegAction::AnswerRefer(cause.sip_status()));
-                return Reply::Refused;
-            }
-            Decision::Supervise { .. } => {
-                self.signal(transferor, LegAction::AnswerRefer(NO_PARTY_SUPERVISES));
-                return Reply::Refused;
-            }
-            Decision::Extension { number, ring_timeout_ms } => {
-                self.part_for_transfer(transferor, party);
-                let until_ms = now_ms + ring_timeout_ms;
-                self.dial_on(number, Otherwise::GiveBack(transferor), until_ms);
-            }
-            Decision::Menu { menu } => {
-                self.part_for_transfer(transferor, party);
-                self.enter_menu(menu, now_ms);
-                self.finish_transfer(transferor);
-            }
-            Decision::Queue { queue } => {
-                self.part_for_transfer(transferor, party);
-                self.enter_queue(queue, now_ms);
-                self.finish_transfer(transferor);
-            }
-            Decision::Service { number, service } => {
-                self.part_for_transfer(transferor, party);
-                self.answered_by = Some(number);
-                self.run_service(service, now_ms);
-                self.finish_transfer(transferor);
-                self.publish();
-            }
+        let refused = match &decision {
+            Decision::Refuse { cause, .. } => Some(cause.sip_status()),
+            Decision::Supervise { .. } => Some(NO_PARTY_SUPERVISES),
+            _ => None,
+        };
+        if let Some(status) = refused {
+            self.signal(transferor, LegAction::AnswerRefer(status));
+            return Reply::Refused;
         }
+        if let Decision::Service { number, .. } = &decision {
+            self.answered_by = Some(number.clone());
+        }
+        self.part_for_transfer(transferor, party);
+        self.run(Script::GoingTo { otherwise: Otherwise::GiveBack(transferor) });
+        self.handle_decision(decision, now_ms);
+        self.publish();
         Reply::Taken
     }
 

@@ -2,14 +2,16 @@
 
 mod rig;
 
-use offhook_call::{LegAction, LegInput};
+use offhook_call::{Failure, LegAction, LegInput};
 use offhook_model::{
     AudioVerdict, HangupCause, MediaCommand, MediaEvent, MediaRefusal, Party, Security, Transport,
 };
+use offhook_model::{Forwarding, Target};
+use offhook_routing::Decision;
 use rig::{CALLER, Rig, START_MS, binding, extension};
 
 fn failure(status: u16) -> LegInput {
-    LegInput::Rejected(offhook_call::Failure {
+    LegInput::Rejected(Failure {
         status,
         cause: HangupCause::from_sip_status(status),
         reason: "no".into(),
@@ -215,4 +217,43 @@ fn a_renegotiation_without_anything_in_common_leaves_no_verdict() {
     rig.say(callee, LegInput::HungUp(HangupCause::NORMAL_CLEARING));
     rig.advance(5_000);
     assert_eq!(rig.record.expect("finished").verdict(), None);
+}
+
+/// A call to 1001, whose calls go elsewhere.
+fn forwarding(forward: Forwarding) -> Rig {
+    let number = "1001".to_owned();
+    let decision = Decision::Extension { number, ring_timeout_ms: 20_000, forward };
+    let phone = binding("sip:1001@127.0.0.2", Transport::Udp);
+    Rig::new(Some("offer"), decision, vec![phone])
+}
+
+#[test]
+fn who_is_busy_forwards_and_who_does_not_answer_does_otherwise() {
+    let to = |number: &str| Some(Target::Extension(number.into()));
+    let forward = Forwarding { busy: to("1003"), no_answer: to("1004"), ..Forwarding::default() };
+    let mut rig = forwarding(forward.clone());
+    let busy = Failure::new(HangupCause::USER_BUSY, "Busy Here");
+    rig.say(rig.invited()[0], LegInput::Rejected(busy));
+    assert_eq!(rig.call.number(rig.invited()[1]), Some("1003"));
+    let other = rig.invited()[1];
+    rig.say(other, LegInput::Ringing);
+    rig.say(other, LegInput::Accepted(Some("answer".into())));
+    assert!(rig.was_bridged(CALLER, other));
+    let mut rig = forwarding(forward);
+    rig.advance(20_000);
+    assert_eq!(rig.call.number(rig.invited()[1]), Some("1004"));
+    assert!(rig.signals_to(CALLER).is_empty(), "the caller has not been answered");
+}
+
+#[test]
+fn extensions_that_forward_to_each_other_turn_the_caller_away() {
+    let busy = Failure::new(HangupCause::USER_BUSY, "Busy Here");
+    let elsewhere = Some(Target::Extension("1003".into()));
+    let mut rig = forwarding(Forwarding { busy: elsewhere.clone(), ..Forwarding::default() });
+    rig.forward = Forwarding { busy: elsewhere, ..Forwarding::default() };
+    for round in 0..6 {
+        rig.say(rig.invited()[round], LegInput::Rejected(busy.clone()));
+    }
+    assert_eq!(rig.cause(), Some(HangupCause::EXCHANGE_ROUTING_ERROR));
+    assert_eq!(rig.invited().len(), 6);
 }

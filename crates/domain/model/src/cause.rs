@@ -38,6 +38,8 @@ causes! {
     SUBSCRIBER_ABSENT = 20, "SUBSCRIBER_ABSENT";
     /// The callee, or a rule, rejected the call.
     CALL_REJECTED = 21, "CALL_REJECTED";
+    /// The call was sent from one place to the next too often.
+    EXCHANGE_ROUTING_ERROR = 25, "EXCHANGE_ROUTING_ERROR";
     /// Another device of the callee has answered.
     NON_SELECTED_USER_CLEARING = 26, "NON_SELECTED_USER_CLEARING";
     /// The destination is out of order: the device cannot be reached, or is gone.
@@ -60,16 +62,21 @@ causes! {
     PROTOCOL_ERROR = 111, "PROTOCOL_ERROR";
     /// Anything between networks.
     INTERWORKING = 127, "INTERWORKING";
+    /// The party was handed over to another call. The number is ours, and no device hears it.
+    ATTENDED_TRANSFER = 128, "ATTENDED_TRANSFER";
 }
+
+/// The highest number of Q.850.
+const CODE_MAX: u8 = 127;
 
 impl HangupCause {
     /// A cause by its number; `None` outside 1 to 127.
     #[must_use]
     pub fn from_code(code: u8) -> Option<Self> {
-        (1..=127).contains(&code).then_some(Self(code))
+        (1..=CODE_MAX).contains(&code).then_some(Self(code))
     }
 
-    /// The number of Q.850.
+    /// The number of Q.850, or beyond 127 one of ours.
     #[must_use]
     pub fn code(self) -> u8 {
         self.0
@@ -105,18 +112,22 @@ impl HangupCause {
             Self::NO_ANSWER | Self::SUBSCRIBER_ABSENT => 480,
             Self::CALL_REJECTED => 603,
             Self::DESTINATION_OUT_OF_ORDER => 502,
+            Self::EXCHANGE_ROUTING_ERROR => 483,
             Self::INVALID_NUMBER_FORMAT => 484,
             Self::OUTGOING_CALL_BARRED => 403,
             Self::INCOMPATIBLE_DESTINATION => 488,
             Self::SWITCH_CONGESTION | Self::NORMAL_TEMPORARY_FAILURE => 503,
-            Self::NORMAL_CLEARING => 487,
+            Self::NORMAL_CLEARING | Self::ATTENDED_TRANSFER => 487,
             _ => 500,
         }
     }
 
-    /// A Reason header value (RFC 3326).
+    /// A Reason header value (RFC 3326). What Q.850 has no number for is normal call clearing there.
     #[must_use]
     pub fn reason_header(self) -> String {
+        if self.0 > CODE_MAX {
+            return Self::NORMAL_CLEARING.reason_header();
+        }
         format!("Q.850;cause={};text=\"{}\"", self.0, self.name())
     }
 }
@@ -136,6 +147,12 @@ mod tests {
         assert_eq!(HangupCause::from_sip_status(486), HangupCause::USER_BUSY);
         assert_eq!(HangupCause::USER_BUSY.sip_status(), 486);
         assert_eq!(HangupCause::USER_BUSY.reason_header(), "Q.850;cause=17;text=\"USER_BUSY\"");
+    }
+
+    #[test]
+    fn a_device_is_told_no_number_of_ours() {
+        let cause = HangupCause::ATTENDED_TRANSFER;
+        assert_eq!(cause.reason_header(), HangupCause::NORMAL_CLEARING.reason_header());
     }
 
     #[test]

@@ -35,6 +35,22 @@ pub struct Extension {
     pub ring_timeout_s: u32,
     /// Which of its calls are recorded.
     pub record: RecordPolicy,
+    /// Where its calls go instead.
+    pub forward: Forwarding,
+}
+
+/// Where the calls of an extension go that its devices are not to take, or do not take.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Forwarding {
+    /// Its devices do not ring: callers find it busy.
+    pub do_not_disturb: bool,
+    /// All calls go there at once.
+    pub always: Option<Target>,
+    /// Calls go there that find it busy.
+    pub busy: Option<Target>,
+    /// Calls go there that nobody takes in time, or for which no device is registered.
+    pub no_answer: Option<Target>,
 }
 
 /// Which calls of an extension are recorded without being asked for.
@@ -214,6 +230,7 @@ mod tests {
                 secret,
                 ring_timeout_s: 20,
                 record,
+                forward: Forwarding::default(),
             };
             (number, made)
         };

@@ -25,6 +25,7 @@ mod recording;
 mod supervisor;
 mod target;
 mod verdict;
+mod webhook_url;
 
 pub use agent::{Agent, AgentId, AgentState, AgentStatus};
 pub use aor::{Aor, Binding, InvalidAor, Transport};
@@ -33,7 +34,7 @@ pub use conference::{
     Audience, ConferenceCommand, ConferenceEvent, ConferenceId, ConferenceSettings, JoinRefusal,
     LiveConference, LiveMember, MemberRole,
 };
-pub use directory::{Directory, Extension, GuestPolicy, RecordPolicy, Secret, Service};
+pub use directory::{Directory, Extension, Forwarding, GuestPolicy, RecordPolicy, Secret, Service};
 pub use fork::{
     FORKS_PER_LEG_MAX, ForkChannels, ForkCommand, ForkCounts, ForkEnd, ForkEvent, ForkFailure,
     ForkHeaders, ForkId, ForkParty, ForkRate, ForkRequest, ForkState, LiveFork, UnsupportedRate,
@@ -61,3 +62,4 @@ pub use recording::{
 pub use supervisor::{CallSide, SupervisorMode};
 pub use target::Target;
 pub use verdict::AudioVerdict;
+pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};

@@ -277,7 +277,7 @@ pub enum MediaCommand {
         /// The leg.
         leg: LegId,
         /// Prompt URIs: `tone:Hz[+Hz],ms`, `silence:ms`, `music:`, `tts:text`,
-        /// `say:kind:value`, `file:name`.
+        /// `say:kind:value`, `file:name`; `else:` and another is played when the one before cannot be.
         prompts: Vec<String>,
         /// Whether it starts over when it ends.
         repeat: bool,

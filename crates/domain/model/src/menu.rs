@@ -10,8 +10,11 @@ pub struct Menu {
     pub id: String,
     /// What it is for, as administrators see it.
     pub display_name: String,
-    /// The prompt URI that is played at the beginning. Keys interrupt it.
+    /// The prompt URI that is played at the beginning; the options in spoken words when it is empty or
+    /// cannot be played.
     pub greeting: String,
+    /// Whether keys interrupt what is played; else they count only when it has ended.
+    pub barge_in: bool,
     /// The prompt URI for a key without an option; spoken words when absent.
     pub invalid: Option<String>,
     /// The prompt URI for a caller who presses nothing; spoken words when absent.
@@ -20,9 +23,11 @@ pub struct Menu {
     pub timeout_ms: u32,
     /// How long for each further digit, milliseconds.
     pub inter_digit_ms: u32,
-    /// How many wrong keys and silences in a row are forgiven.
-    pub retries: u32,
-    /// Where a caller goes who has used them up.
+    /// How many wrong entries are forgiven.
+    pub invalid_retries: u32,
+    /// How many silences are forgiven.
+    pub timeout_retries: u32,
+    /// Where a caller goes who has used up one of the two.
     pub failure: Target,
     /// What each entry does: one digit or several.
     pub options: BTreeMap<String, MenuAction>,
@@ -36,11 +41,13 @@ impl Default for Menu {
             id: String::new(),
             display_name: String::new(),
             greeting: String::new(),
+            barge_in: true,
             invalid: None,
             timeout: None,
             timeout_ms: 5_000,
             inter_digit_ms: 2_500,
-            retries: 3,
+            invalid_retries: 3,
+            timeout_retries: 3,
             failure: Target::HangUp,
             options: BTreeMap::new(),
             hours: None,
@@ -83,7 +90,7 @@ pub struct Collect {
     pub digits_min: u8,
     /// How many at most; fewer end with `#`.
     pub digits_max: u8,
-    /// The URL that is asked, by POST of JSON: `{call, caller, dialled, menu, variables}`.
+    /// The URL that is asked, `http` or `https`, by POST of JSON: `{call, caller, dialled, menu, variables}`.
     /// The answer is a [`Target`] as JSON.
     pub webhook: String,
     /// Where the caller goes when it does not answer, or not with a target.

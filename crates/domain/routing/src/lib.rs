@@ -4,7 +4,9 @@
 //! nobody, keeps nothing and knows no SIP: the switch turns a [`Decision`] into a call.
 //! A caller without an account may dial only what the directory's guest policy names.
 
-use offhook_model::{Directory, HangupCause, QueueId, Service, SupervisorMode, Target};
+use offhook_model::{
+    Directory, Extension, Forwarding, HangupCause, QueueId, Service, SupervisorMode, Target,
+};
 use serde::{Deserialize, Serialize};
 
 /// The most digits and letters a dialled number may have, visual separators not counted.
@@ -28,6 +30,15 @@ pub enum Decision {
         number: String,
         /// How long they ring, milliseconds.
         ring_timeout_ms: u64,
+        /// Where the call goes that they do not take.
+        forward: Forwarding,
+    },
+    /// The extension's calls go elsewhere.
+    Forward {
+        /// The extension.
+        number: String,
+        /// Where to.
+        target: Target,
     },
     /// Answer it ourselves.
     Service {
@@ -105,11 +116,26 @@ pub fn resolve(target: &Target, directory: &Directory) -> Decision {
 
 fn known(number: &str, directory: &Directory) -> Option<Decision> {
     if let Some(extension) = directory.extensions.get(number) {
-        let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
-        return Some(Decision::Extension { number: number.to_owned(), ring_timeout_ms });
+        return Some(reach(extension));
     }
     let service = directory.services.get(number)?;
     Some(Decision::Service { number: number.to_owned(), service: service.clone() })
+}
+
+/// Rings an extension, or does what it wants done instead.
+fn reach(extension: &Extension) -> Decision {
+    let (number, forward) = (extension.number.clone(), extension.forward.clone());
+    if let Some(target) = forward.always {
+        return Decision::Forward { number, target };
+    }
+    if forward.do_not_disturb {
+        return match forward.busy {
+            Some(target) => Decision::Forward { number, target },
+            None => refuse(HangupCause::USER_BUSY, "Do Not Disturb"),
+        };
+    }
+    let ring_timeout_ms = u64::from(extension.ring_timeout_s) * 1_000;
+    Decision::Extension { number, ring_timeout_ms, forward }
 }
 
 fn may_dial(caller: Option<&str>, number: &str, directory: &Directory) -> bool {
@@ -145,7 +171,7 @@ pub fn normalize(dialled: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use offhook_model::{CallSide, Extension, GuestPolicy, RecordPolicy, Secret};
+    use offhook_model::{CallSide, GuestPolicy, RecordPolicy, Secret};
 
     fn directory() -> Directory {
         let extension = Extension {
@@ -154,6 +180,7 @@ mod tests {
             secret: Secret::Password("secret".into()),
             ring_timeout_s: 25,
             record: RecordPolicy::None,
+            forward: Forwarding::default(),
         };
         Directory {
             domain: "offhook.local".into(),
@@ -163,6 +190,11 @@ mod tests {
             supervisors: ["1001".to_owned()].into(),
             ..Directory::default()
         }
+    }
+
+    fn rings(ring_timeout_ms: u64) -> Decision {
+        let (number, forward) = ("1001".to_owned(), Forwarding::default());
+        Decision::Extension { number, ring_timeout_ms, forward }
     }
 
     fn decide(caller: Option<&str>, dialled: &str) -> Decision {
@@ -178,7 +210,7 @@ mod tests {
 
     #[test]
     fn an_extension_reaches_extensions_and_services() {
-        let expected = Decision::Extension { number: "1001".into(), ring_timeout_ms: 25_000 };
+        let expected = rings(25_000);
         assert_eq!(decide(Some("1001"), "1001"), expected);
         let service = Service::Echo { delay_ms: 0 };
         assert_eq!(
@@ -213,6 +245,22 @@ mod tests {
     }
 
     #[test]
+    fn an_extension_that_is_not_to_be_disturbed_is_busy_or_forwards() {
+        let with = |forward: Forwarding| {
+            let mut directory = directory();
+            directory.extensions.get_mut("1001").unwrap().forward = forward;
+            route(Request { caller: Some("1001"), dialled: "1001" }, &directory)
+        };
+        let quiet = Forwarding { do_not_disturb: true, ..Forwarding::default() };
+        assert_eq!(refused_with(&with(quiet.clone())), Some(486));
+        let target = Target::Number("9196".into());
+        let forwarded = Decision::Forward { number: "1001".into(), target: target.clone() };
+        assert_eq!(with(Forwarding { busy: Some(target.clone()), ..quiet }), forwarded);
+        let always = Forwarding { always: Some(target), ..Forwarding::default() };
+        assert_eq!(with(always), forwarded);
+    }
+
+    #[test]
     fn a_target_of_the_house_is_found_or_told_not_to_be_there() {
         let mut directory = directory();
         directory.queues.insert(QueueId("sales".into()), offhook_model::Queue::new("sales"));
@@ -220,7 +268,7 @@ mod tests {
         let found = resolve(&Target::Queue(queue.clone()), &directory);
         assert_eq!(found, Decision::Queue { queue });
         let found = resolve(&Target::Extension("10-01".into()), &directory);
-        assert_eq!(found, Decision::Extension { number: "1001".into(), ring_timeout_ms: 25_000 });
+        assert_eq!(found, rings(25_000));
         for nowhere in [Target::Menu("main".into()), Target::Number("4711".into())] {
             assert_eq!(refused_with(&resolve(&nowhere, &directory)), Some(404), "{nowhere:?}");
         }

@@ -247,7 +247,7 @@ impl Door {
             Command::Query => self.query(call_id, id, &request, now),
             Command::SubscribeRequest => self.subscribe(call_id, id, request, now),
             Command::SubscribeAnswer => self.subscribe_answer(call_id, id, request, now),
-            Command::Unsubscribe => self.unsubscribe(call_id, id, &request),
+            Command::Unsubscribe => self.unsubscribe(call_id, id, &request, now),
             Command::Publish => self.publish(call_id, id, request, now),
             Command::Connect => self.connect(call_id, id, &request, now),
             _ => self.control(call_id, id, &request, now),
@@ -286,7 +286,12 @@ impl Door {
         if self.handle_for(&call_id, &mut work, event, now) {
             if matches!(
                 work.task,
-                Task::Offer(_) | Task::Answer(_) | Task::Record(_) | Task::Publish(_)
+                Task::Offer(_)
+                    | Task::Answer(_)
+                    | Task::Record(_)
+                    | Task::Publish(_)
+                    | Task::Subscribe(_)
+                    | Task::Subscription(_)
             ) {
                 self.note_change(&call_id, now);
             }

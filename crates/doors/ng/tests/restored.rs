@@ -7,7 +7,7 @@ use offhook_bus::{
     CallSnapshot, MEDIA_QUEUE_MAX, MediaCommand, MediaEvent, MediaRefusal, SpeechGate, Unreadable,
     queue,
 };
-use offhook_model::RecordingCommand;
+use offhook_model::{LegId, RecordingCommand};
 use offhook_ng::Value;
 use offhook_ng_door::state::{RestoreError, Settings};
 use offhook_ng_door::{Config, Kept, Links, start};
@@ -16,6 +16,10 @@ use tokio::net::UdpSocket;
 use tokio::runtime::Handle;
 use world::{OTHER, PHONE, World, error_of, sdp_of, text_of};
 
+const G729: &str = "v=0\r\no=phone 1 1 IN IP4 10.0.0.1\r\ns=A call\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n\
+    m=audio 4000 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n";
+const VIDEO: &str = "m=video 4002 RTP/AVPF 96\r\na=rtpmap:96 VP8/90000\r\n";
+const T38: &str = "m=image 4004 udptl t38\r\na=T38FaxVersion:0\r\n";
 const INTERVAL: Duration = Duration::from_secs(10);
 const SHORTLY: Duration = Duration::from_millis(510);
 
@@ -92,12 +96,110 @@ fn nothing_is_kept_unless_that_is_wanted() {
 }
 
 #[test]
-fn a_call_that_passes_as_it_is_from_now_on_is_forgotten() {
+fn a_call_of_which_no_leg_is_kept_any_longer_is_forgotten() {
     let mut world = call();
     world.has_no_snapshots = true;
     world.answer("", OTHER);
     world.advance(SHORTLY);
     assert!(world.kept.is_empty(), "its keys and counters of before are true no longer");
+}
+
+#[test]
+fn a_call_that_passes_as_it_is_from_now_on_is_written_at_once() {
+    let mut world = call();
+    world.advance(INTERVAL);
+    for (sdp, is_at_once) in [(G729, true), (G729, false), (OTHER, true), (OTHER, false)] {
+        world.kept.clear();
+        world.answer("", sdp);
+        world.advance(Duration::ZERO);
+        assert_eq!(world.kept.len(), usize::from(is_at_once), "{sdp}");
+        world.advance(SHORTLY);
+        world.advance(INTERVAL);
+    }
+}
+
+#[test]
+fn every_section_of_a_call_goes_on_with_the_legs_that_it_had() {
+    let sections = format!("{G729}{VIDEO}{T38}");
+    let mut before = World::with(keeping);
+    before.offer("", &sections);
+    before.answer("", &sections);
+    before.advance(SHORTLY);
+    let mut world = next(&before, Duration::from_secs(3), |_| {});
+    restore(&before, &mut world).expect("it is restored");
+    let restored: Vec<_> = world.commands.iter().filter_map(MediaCommand::leg).collect();
+    assert_eq!(restored.len(), 6);
+    let query = world.ask(r#"{"command":"query","call-id":"c"}"#);
+    for tag in ["a", "b"] {
+        let tags = query.value().get("tags").expect("tags");
+        let media = tags.get(tag).and_then(|tag| tag.get("medias")).expect("media");
+        let Value::List(media) = media else { panic!("{query:?}") };
+        let kinds = media.iter().map(|media| media.get("type").and_then(Value::as_text));
+        let kinds: Vec<_> = kinds.map(|kind| kind.expect("a type").into_owned()).collect();
+        assert_eq!(kinds, ["audio", "video", "image"]);
+    }
+    world.say("offer", r#""from-tag":"b","to-tag":"a","#, &sections);
+    let answered = sdp_of(&world.say("answer", r#""from-tag":"b","to-tag":"a","#, &sections));
+    assert!(answered.contains("m=video ") && answered.contains("a=rtpmap:96 VP8"), "{answered}");
+    let known = |command: &MediaCommand| command.leg().is_some_and(|leg| restored.contains(&leg));
+    assert!(world.commands.iter().all(known), "no other legs");
+    world.ask(r#"{"command":"delete","call-id":"c","from-tag":"a","delete-delay":0}"#);
+    assert_eq!(world.released(), 6);
+}
+
+/// Somebody who hears what the first party of the call says.
+fn with_a_listener(world: &mut World, answer: Option<&str>) {
+    let request = r#"{"command":"subscribe request","call-id":"c","from-tag":"a","to-tag":"r"}"#;
+    assert_eq!(text_of(&world.ask(request), "result"), "ok");
+    if let Some(sdp) = answer {
+        let answered = world.say("subscribe answer", r#""to-tag":"r","#, sdp);
+        assert_eq!(text_of(&answered, "result"), "ok");
+    }
+    world.advance(SHORTLY);
+}
+
+const RECORDER: &str = "v=0\r\no=r 1 1 IN IP4 10.0.0.9\r\ns=-\r\nc=IN IP4 10.0.0.9\r\nt=0 0\r\n\
+    m=audio 7000 RTP/AVP 0\r\na=recvonly\r\n";
+
+fn listens(world: &World) -> Vec<(LegId, LegId)> {
+    let listens = world.commands.iter().filter_map(|command| match command {
+        MediaCommand::Listen { leg, to } => Some((*leg, *to)),
+        _ => None,
+    });
+    listens.collect()
+}
+
+#[test]
+fn who_listens_goes_on_listening_until_it_is_ended() {
+    let mut before = call();
+    with_a_listener(&mut before, Some(RECORDER));
+    let mut world = next(&before, Duration::from_secs(3), |_| {});
+    restore(&before, &mut world).expect("it is restored");
+    assert_eq!(listens(&world), listens(&before));
+    let query = world.ask(r#"{"command":"query","call-id":"c"}"#);
+    assert!(query.value().get("tags").and_then(|tags| tags.get("r")).is_some(), "{query:?}");
+    // Again with other terms, on the leg that it has.
+    with_a_listener(&mut world, Some(RECORDER));
+    let legs = world.commands.iter().filter_map(MediaCommand::leg).max();
+    assert_eq!(legs, before.commands.iter().filter_map(MediaCommand::leg).max());
+    let kept = world.kept["c"].clone();
+    world.ask(r#"{"command":"unsubscribe","call-id":"c","to-tag":"r"}"#);
+    assert_eq!(world.released(), 1);
+    world.advance(SHORTLY);
+    assert_ne!(world.kept["c"], kept, "it is written that nobody listens");
+    let mut after = next(&world, Duration::from_secs(3), |_| {});
+    restore(&world, &mut after).expect("it is restored");
+    assert!(listens(&after).is_empty());
+}
+
+#[test]
+fn who_was_asked_to_listen_may_answer_afterwards() {
+    let mut before = call();
+    with_a_listener(&mut before, None);
+    let mut world = next(&before, Duration::from_secs(3), |_| {});
+    restore(&before, &mut world).expect("it is restored");
+    let answered = world.say("subscribe answer", r#""to-tag":"r","#, RECORDER);
+    assert_eq!(text_of(&answered, "result"), "ok", "{answered:?}");
 }
 
 #[test]

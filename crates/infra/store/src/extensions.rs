@@ -18,6 +18,7 @@ struct ExtensionRow {
     ha1_sha256: Option<Vec<u8>>,
     ring_timeout_s: i64,
     record: String,
+    forward: String,
 }
 
 impl ExtensionRow {
@@ -29,6 +30,7 @@ impl ExtensionRow {
             display_name: self.display_name,
             ring_timeout_s: u32::try_from(from_sql(self.ring_timeout_s)).unwrap_or(u32::MAX),
             record: RecordPolicy::parse(&self.record).unwrap_or_default(),
+            forward: serde_json::from_str(&self.forward).unwrap_or_default(),
         })
     }
 }
@@ -119,8 +121,8 @@ impl Store {
         let (password, md5, sha256) = secret_columns(&extension.secret);
         sqlx::query(
             "INSERT INTO extensions
-             (number, display_name, sip_password, ha1_md5, ha1_sha256, ring_timeout_s, record, created_at)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             (number, display_name, sip_password, ha1_md5, ha1_sha256, ring_timeout_s, record, forward,
+             created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         )
         .bind(&extension.number)
         .bind(&extension.display_name)
@@ -129,6 +131,7 @@ impl Store {
         .bind(sha256)
         .bind(to_sql(extension.ring_timeout_s.into()))
         .bind(extension.record.as_str())
+        .bind(forward_column(extension)?)
         .bind(now_ms())
         .execute(self.pool())
         .await?;
@@ -143,7 +146,7 @@ impl Store {
         let (password, md5, sha256) = secret_columns(&extension.secret);
         let done = sqlx::query(
             "UPDATE extensions SET display_name = ?, sip_password = ?, ha1_md5 = ?, ha1_sha256 = ?,
-             ring_timeout_s = ?, record = ? WHERE number = ?",
+             ring_timeout_s = ?, record = ?, forward = ? WHERE number = ?",
         )
         .bind(&extension.display_name)
         .bind(password)
@@ -151,6 +154,7 @@ impl Store {
         .bind(sha256)
         .bind(to_sql(extension.ring_timeout_s.into()))
         .bind(extension.record.as_str())
+        .bind(forward_column(extension)?)
         .bind(&extension.number)
         .execute(self.pool())
         .await?;
@@ -168,6 +172,11 @@ impl Store {
             .await?;
         found(done.rows_affected(), "extension")
     }
+}
+
+fn forward_column(extension: &Extension) -> Result<String, StoreError> {
+    serde_json::to_string(&extension.forward)
+        .map_err(|error| StoreError::Refused(error.to_string()))
 }
 
 /// Says that nothing was changed because nothing has that name.

@@ -1,4 +1,4 @@
-//! The SQL store: settings, extensions, users, services and call records on SQLite.
+//! The SQL store: settings, extensions, users, services, menus and call records on SQLite.
 //!
 //! All SQL of Offhook is here, behind typed methods of [`Store`]; the migrations are embedded and run when
 //! the store is opened.
@@ -16,6 +16,7 @@ mod day_counts;
 mod error;
 mod extensions;
 mod history;
+mod menus;
 mod notes;
 mod passwords;
 mod queue_log;
@@ -24,6 +25,7 @@ mod queues;
 mod recordings;
 mod records;
 mod seed;
+mod seed_menus;
 mod services;
 mod sessions;
 mod settings;

@@ -1,8 +1,9 @@
+use crate::seed_menus::demo_menus;
 use crate::store::{from_sql, now_ms};
 use crate::{NewUser, RING_TIMEOUT_S_DEFAULT, Role, Store, StoreError, random_password};
 use offhook_model::{
-    AgentId, AgentStatus, ConferenceSettings, Extension, GuestPolicy, LogEntry, Queue, QueueId,
-    RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
+    AgentId, AgentStatus, ConferenceSettings, Extension, Forwarding, GuestPolicy, LogEntry, Queue,
+    QueueId, RecordPolicy, Secret, Service, Target, Tier, WhenEmpty,
 };
 use std::ops::RangeInclusive;
 
@@ -57,7 +58,7 @@ impl Store {
         Ok(Some(Administrator { username: ADMINISTRATOR.to_owned(), password }))
     }
 
-    /// Puts the demo's extensions, users, services and guest policy in. What is there already stays as it
+    /// Puts the demo's extensions, users, services, menus and guest policy in. What is there already stays as it
     /// is, and a second call does nothing.
     ///
     /// # Errors
@@ -72,6 +73,9 @@ impl Store {
         for number in DEMO_CONFERENCES {
             let service = Service::Conference(ConferenceSettings::default());
             self.set_service(&number.to_string(), &service).await?;
+        }
+        for menu in demo_menus() {
+            keep(self.create_menu(&menu).await)?;
         }
         for number in (1001..=1009).chain(2001..=2004) {
             keep(self.create_extension(&demo_extension(number)).await)?;
@@ -106,6 +110,7 @@ fn demo_extension(number: u32) -> Extension {
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: RING_TIMEOUT_S_DEFAULT,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     }
 }
 
@@ -147,7 +152,7 @@ fn demo_users() -> Vec<NewUser> {
     users
 }
 
-fn demo_services() -> [(&'static str, Service); 5] {
+fn demo_services() -> [(&'static str, Service); 6] {
     let play = |prompt: &str| Service::Play { prompt: prompt.to_owned(), repeat: true };
     let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
     let direct_call = Service::GoTo {
@@ -155,11 +160,14 @@ fn demo_services() -> [(&'static str, Service); 5] {
         target: Target::Queue(QueueId("reception".to_owned())),
         otherwise: Some(Target::Play(APOLOGY.to_owned())),
     };
+    let target = Target::Menu("main".to_owned());
+    let menu = Service::GoTo { welcome: None, target, otherwise: None };
     [
         ("6000", direct_call),
         ("9195", Service::Echo { delay_ms: 2000 }),
         ("9196", Service::Echo { delay_ms: 0 }),
         ("9197", play("tone:1004,1000")),
         ("9664", play("music:")),
+        ("9999", menu),
     ]
 }

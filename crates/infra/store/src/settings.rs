@@ -100,7 +100,7 @@ impl Store {
             guest_policy: self.setting(GUEST_POLICY).await?.unwrap_or_default(),
             queues: self.queues().await?,
             agents: self.agents().await?,
-            ..Directory::default()
+            menus: self.menus().await?,
         })
     }
 

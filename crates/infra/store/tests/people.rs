@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_model::{Extension, RecordPolicy, Secret};
+use offhook_model::{Extension, Forwarding, RecordPolicy, Secret};
 use offhook_store::{NewUser, Role, SESSIONS_PER_USER_MAX, Store, StoreError, UserChange};
 use rig::Rig;
 
@@ -24,6 +24,7 @@ fn extension(number: &str) -> Extension {
         secret: Secret::Ha1 { md5: [1; 16], sha256: [2; 32] },
         ring_timeout_s: 20,
         record: RecordPolicy::Inbound,
+        forward: Forwarding::default(),
     }
 }
 

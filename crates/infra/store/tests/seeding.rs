@@ -31,6 +31,13 @@ async fn the_demo_has_what_its_documents_say() {
         matches!(&directory.services["6000"], Service::GoTo { target, .. } if *target == Target::Extension("1001".into()))
     );
     assert_eq!(directory.services["3042"], Service::Conference(ConferenceSettings::default()));
+    assert!(
+        matches!(&directory.services["9999"], Service::GoTo { target, .. } if *target == Target::Menu("main".into()))
+    );
+    let keys: Vec<_> = directory.menus["main"].options.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["#", "0", "1", "2", "3", "4"]);
+    let keys: Vec<_> = directory.menus["info"].options.keys().map(String::as_str).collect();
+    assert_eq!(keys, ["*", "1", "2"]);
     for number in ["6000", "9999", "5551234", "3042", "9195", "9196", "9197", "9664"] {
         assert!(directory.guest_policy.allows(number), "{number}");
     }

@@ -5,6 +5,8 @@ use std::f64::consts::TAU;
 /// A running measurement of one frequency.
 #[derive(Debug, Clone)]
 pub struct Goertzel {
+    /// Cosine and sine of the frequency's angle from one sample to the next.
+    turn: (f64, f64),
     coefficient: f64,
     before: f64,
     before_that: f64,
@@ -14,8 +16,10 @@ pub struct Goertzel {
 impl Goertzel {
     /// Measures `hz` in a signal of `sample_rate` samples per second.
     pub fn new(sample_rate: u32, hz: f64) -> Goertzel {
+        let angle = TAU * hz / f64::from(sample_rate);
         Goertzel {
-            coefficient: 2.0 * (TAU * hz / f64::from(sample_rate)).cos(),
+            turn: (angle.cos(), angle.sin()),
+            coefficient: 2.0 * angle.cos(),
             before: 0.0,
             before_that: 0.0,
             samples: 0,
@@ -39,6 +43,14 @@ impl Goertzel {
         let squared = self.before * self.before + self.before_that * self.before_that
             - self.coefficient * self.before * self.before_that;
         2.0 * squared / (self.samples as f64 * self.samples as f64)
+    }
+
+    /// The phase of the frequency in radians, of which a block of N samples that follows has N times the
+    /// frequency's angle more.
+    pub fn phase(&self) -> f64 {
+        let (cosine, sine) = self.turn;
+        let real = self.before - cosine * self.before_that;
+        (sine * self.before_that).atan2(real)
     }
 
     /// Forgets the samples.
@@ -89,6 +101,25 @@ mod tests {
         assert!((power_share(&pcm, 8000, 440.0) - 1.0).abs() < 0.01);
         assert!(power_share(&pcm, 8000, 480.0) < 0.01);
         assert!((dbm0(&pcm, 8000, 440.0) + 10.0).abs() < 0.05);
+    }
+
+    #[test]
+    fn the_phase_goes_on_as_the_tone_does() {
+        for hz in [430.0, 440.0, 447.0] {
+            let mut meter = Goertzel::new(8000, 440.0);
+            let pcm = tone(hz, -10.0);
+            let phases = pcm.chunks_exact(100).take(9).map(|block| {
+                meter.reset();
+                block.iter().for_each(|&sample| meter.push(sample));
+                meter.phase()
+            });
+            let phases: Vec<f64> = phases.collect();
+            for pair in phases.windows(2) {
+                let beyond = pair[1] - pair[0] - TAU * hz * 100.0 / 8000.0;
+                let beyond = beyond - (beyond / TAU).round() * TAU;
+                assert!(beyond.abs() < 0.1, "{hz} Hz: {beyond}");
+            }
+        }
     }
 
     #[test]

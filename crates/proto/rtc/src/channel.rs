@@ -4,8 +4,9 @@ use crate::dtls::{Dtls, DtlsError, DtlsSnapshot, Keys};
 use crate::identity::Identity;
 use crate::latch::{Latch, SourceRule};
 use crate::peer::Refusal;
-use crate::protection::{KeyError, Protection, ProtectionSnapshot, Unprotected};
+use crate::protection::{KeyError, MasterKey, Protection, ProtectionSnapshot, Unprotected};
 use crate::remote::Security;
+use offhook_rtp::SentSince;
 use offhook_sdp::DtlsRole;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
@@ -16,6 +17,8 @@ pub(crate) struct Channel {
     latch: Latch,
     dtls: Option<Dtls>,
     protection: Protection,
+    /// How many keys there were for what is sent.
+    send_keys: u32,
 }
 
 /// A [`Channel`] as plain data.
@@ -25,12 +28,20 @@ pub(crate) struct ChannelSnapshot {
     protection: ProtectionSnapshot,
     /// Absent while the handshake lasts: another is begun then.
     dtls: Option<DtlsSnapshot>,
+    #[serde(default)]
+    send_keys: u32,
+}
+
+impl ChannelSnapshot {
+    pub(crate) fn send_keys(&self) -> u32 {
+        self.send_keys
+    }
 }
 
 impl Channel {
     pub(crate) fn new(identity: Identity) -> Self {
         let protection = Protection::Waiting;
-        Self { identity, latch: Latch::new(None), dtls: None, protection }
+        Self { identity, latch: Latch::new(None), dtls: None, protection, send_keys: 0 }
     }
 
     pub(crate) fn snapshot(&self) -> ChannelSnapshot {
@@ -38,27 +49,33 @@ impl Channel {
             latch: self.latch,
             protection: self.protection.snapshot(),
             dtls: self.dtls.as_ref().and_then(Dtls::snapshot),
+            send_keys: self.send_keys,
         }
     }
 
-    /// A channel with the keys of another, at most `packets_since` packets later.
+    /// A channel with the keys of another, and with what may have been sent `since`.
     pub(crate) fn restore(
         identity: Identity,
         snapshot: &ChannelSnapshot,
-        packets_since: u32,
+        since: &SentSince<'_>,
     ) -> Result<Self, KeyError> {
         let dtls = snapshot.dtls.as_ref().map(|dtls| Dtls::restore(&identity, dtls));
-        let protection = Protection::restore(&snapshot.protection, packets_since)?;
-        Ok(Self { identity, latch: snapshot.latch, dtls, protection })
+        let protection = Protection::restore(&snapshot.protection, since)?;
+        let send_keys = snapshot.send_keys;
+        Ok(Self { identity, latch: snapshot.latch, dtls, protection, send_keys })
     }
 
-    /// The address is what it was, and as open as it was.
-    pub(crate) fn restore_address(&mut self, snapshot: &ChannelSnapshot) {
+    /// Descriptions that follow find what those before have left: the address is what it was, as open as it
+    /// was, and the association that of the certificate by which it began.
+    pub(crate) fn finish_restoring(&mut self, snapshot: &ChannelSnapshot) {
         self.latch = snapshot.latch;
+        if let (Some(dtls), Some(snapshot)) = (&mut self.dtls, &snapshot.dtls) {
+            dtls.restore_own(snapshot);
+        }
     }
 
-    /// Takes what was agreed on. A new fingerprint or role means a new association (RFC 8842 4); keys that
-    /// are the same stay where they are. On an error nothing has changed.
+    /// Takes what was agreed on. A new fingerprint of either side or another role means a new association
+    /// (RFC 8842 4); keys that are the same stay where they are. On an error nothing has changed.
     pub(crate) fn set_security(
         &mut self,
         security: &Security,
@@ -67,11 +84,12 @@ impl Channel {
         match security {
             Security::Plain => self.protection = Protection::Plain,
             Security::Sdes { send, receive } => {
-                self.protection.set_keys(send.clone(), receive.clone())?;
+                self.set_keys(send.clone(), receive.clone())?;
             }
             Security::Dtls { role, stack, fingerprints } => {
                 let is_same = |dtls: &Dtls| {
                     dtls.role() == *role
+                        && dtls.is_known_by(&self.identity)
                         && dtls.fingerprints() == *fingerprints
                         && !dtls.has_failed()
                 };
@@ -100,6 +118,11 @@ impl Channel {
     pub(crate) fn close(&mut self) {
         self.dtls = None;
         self.protection = Protection::Waiting;
+    }
+
+    /// The highest index of a source to the party, where it is encrypted.
+    pub(crate) fn sent_index(&self, ssrc: u32) -> Option<u64> {
+        self.protection.sent_index(ssrc)
     }
 
     pub(crate) fn protection(&mut self) -> &mut Protection {
@@ -184,7 +207,18 @@ impl Channel {
             DtlsRole::Client => (client, server),
             DtlsRole::Server => (server, client),
         };
-        self.protection.set_keys(send, receive).map_err(|_| DtlsError::NoCommonProfile)
+        self.set_keys(send, receive).map_err(|_| DtlsError::NoCommonProfile)
+    }
+
+    fn set_keys(&mut self, send: MasterKey, receive: MasterKey) -> Result<(), KeyError> {
+        let is_new = self.protection.set_keys(send, receive)?;
+        self.send_keys = self.send_keys.wrapping_add(u32::from(is_new));
+        Ok(())
+    }
+
+    /// How many keys there were for what is sent.
+    pub(crate) fn send_keys(&self) -> u32 {
+        self.send_keys
     }
 
     pub(crate) fn poll_timeout(&self) -> Option<Instant> {

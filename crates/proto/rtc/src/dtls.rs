@@ -72,11 +72,16 @@ pub(crate) struct DtlsSnapshot {
     stack: DtlsStack,
     fingerprints: Vec<Fingerprint>,
     has_failed: bool,
+    /// The SHA-256 of our certificate; empty when it is not known.
+    #[serde(default)]
+    own: Vec<u8>,
 }
 
 /// One association.
 pub(crate) struct Dtls {
     identity: Identity,
+    /// The SHA-256 of the certificate by which the peer knows us.
+    own: Vec<u8>,
     role: DtlsRole,
     stack: Stack,
     fingerprints: Vec<Fingerprint>,
@@ -112,7 +117,8 @@ impl Dtls {
     ) -> Result<Self, DtlsError> {
         let stack = Stack::new(identity, role, stack, now)?;
         let (state, progress) = (State::Waiting, Progress::default());
-        Ok(Self { identity: identity.clone(), role, stack, fingerprints, state, progress })
+        let (identity, own) = (identity.clone(), identity.digest().to_vec());
+        Ok(Self { identity, own, role, stack, fingerprints, state, progress })
     }
 
     /// `None` while there are no keys yet.
@@ -123,19 +129,33 @@ impl Dtls {
             State::Failed => true,
         };
         let (role, stack) = (self.role, self.stack.kind());
-        Some(DtlsSnapshot { role, stack, fingerprints: self.fingerprints.clone(), has_failed })
+        let (fingerprints, own) = (self.fingerprints.clone(), self.own.clone());
+        Some(DtlsSnapshot { role, stack, fingerprints, has_failed, own })
     }
 
     /// The association of another process.
     pub(crate) fn restore(identity: &Identity, snapshot: &DtlsSnapshot) -> Self {
         Self {
             identity: identity.clone(),
+            own: identity.digest().to_vec(),
             role: snapshot.role,
             stack: Stack::Elsewhere(snapshot.stack),
             fingerprints: snapshot.fingerprints.clone(),
             state: if snapshot.has_failed { State::Failed } else { State::Established },
             progress: Progress::default(),
         }
+    }
+
+    /// The certificate by which the peer knows us is that of the snapshot, whichever we have here.
+    pub(crate) fn restore_own(&mut self, snapshot: &DtlsSnapshot) {
+        if !snapshot.own.is_empty() {
+            self.own.clone_from(&snapshot.own);
+        }
+    }
+
+    /// Whether the certificate by which the peer knows us is still ours.
+    pub(crate) fn is_known_by(&self, identity: &Identity) -> bool {
+        self.own == *identity.digest()
     }
 
     pub(crate) fn role(&self) -> DtlsRole {

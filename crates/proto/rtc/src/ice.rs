@@ -90,6 +90,9 @@ pub(crate) struct Ice {
     checking_since: Option<Instant>,
     has_failed: bool,
     is_failure_told: bool,
+    /// There was a path, and there is none.
+    is_lost: bool,
+    has_returned: bool,
 }
 
 impl Ice {
@@ -108,6 +111,8 @@ impl Ice {
             checking_since: None,
             has_failed: false,
             is_failure_told: false,
+            is_lost: false,
+            has_returned: false,
         };
         ice.add_local_candidates();
         ice
@@ -166,13 +171,18 @@ impl Ice {
             self.agent.set_ice_lite(false);
             self.agent.set_controlling(true);
         }
-        self.agent.set_remote_credentials(remote.credentials.to_creds());
+        let theirs = remote.credentials.to_creds();
+        let is_same = self.agent.remote_credentials().is_some_and(|current| *current == theirs);
+        self.agent.set_remote_credentials(theirs);
         for address in &remote.candidates {
             if let Ok(candidate) = Candidate::host(*address, Protocol::Udp) {
                 self.agent.add_remote_candidate(candidate);
             }
         }
-        self.checking_since.get_or_insert(now);
+        // The same credentials again, as with a hold, leave a path in force that no check has to find anew.
+        if !is_same || self.nominated.is_none() {
+            self.checking_since.get_or_insert(now);
+        }
         self.recover();
         self.advance(now);
     }
@@ -248,6 +258,7 @@ impl Ice {
             }
             IceConnectionState::Connected | IceConnectionState::Completed => {
                 self.checking_since = None;
+                self.has_returned |= std::mem::take(&mut self.is_lost);
                 self.recover();
             }
         }
@@ -256,6 +267,7 @@ impl Ice {
     fn fail(&mut self) {
         self.checking_since = None;
         self.has_failed = true;
+        self.is_lost = true;
     }
 
     fn recover(&mut self) {
@@ -266,6 +278,11 @@ impl Ice {
     /// Whether there is no path, or none any longer. It is said once.
     pub(crate) fn take_failure(&mut self) -> bool {
         self.has_failed && !std::mem::replace(&mut self.is_failure_told, true)
+    }
+
+    /// Whether there is a path after there was none. It is said once.
+    pub(crate) fn take_return(&mut self) -> bool {
+        std::mem::take(&mut self.has_returned)
     }
 
     pub(crate) fn poll_timeout(&mut self) -> Option<Instant> {

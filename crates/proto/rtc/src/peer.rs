@@ -8,6 +8,7 @@ use crate::identity::Identity;
 use crate::latch::SourceRule;
 use crate::protection::{KeyError, Unprotected};
 use crate::remote::{Remote, Security};
+use offhook_rtp::SentSince;
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -110,7 +111,7 @@ pub enum Output {
         /// The datagram.
         datagram: Vec<u8>,
     },
-    /// Media can flow. It is said once.
+    /// Media can flow. It is said once, and again when a path was lost and is there again.
     Connected,
     /// ICE found no path, or lost it.
     IceFailed,
@@ -176,10 +177,10 @@ impl Peer {
         }
     }
 
-    /// A transport that goes on where another was that had the same certificate and ICE credentials, and
-    /// whose party is described by `remote`. At most `packets_since` packets were sent since the snapshot.
+    /// A transport that goes on where another was that had the same ICE credentials, and whose party is described by `remote`. What was sent after the snapshot is at most what `since` says.
     ///
-    /// Media flows at once where it flowed before. A handshake that had not ended begins anew.
+    /// Media flows at once where it flowed before. A handshake that had not ended begins anew, and so does one
+    /// of another certificate than ours, with the next description.
     ///
     /// # Errors
     /// When a key does not fit its suite.
@@ -187,11 +188,11 @@ impl Peer {
         config: PeerConfig,
         remote: Option<&Remote>,
         snapshot: &PeerSnapshot,
-        packets_since: u32,
+        since: &SentSince<'_>,
         now: Instant,
     ) -> Result<Self, KeyError> {
         let identity = config.identity.clone();
-        let channel = |of| Channel::restore(identity.clone(), of, packets_since);
+        let channel = |of| Channel::restore(identity.clone(), of, since);
         let mut peer = Self {
             rtp: channel(&snapshot.rtp)?,
             rtcp: channel(&snapshot.rtcp)?,
@@ -204,8 +205,8 @@ impl Peer {
         if let Some(remote) = remote {
             peer.set_remote(remote, now)?;
         }
-        peer.rtp.restore_address(&snapshot.rtp);
-        peer.rtcp.restore_address(&snapshot.rtcp);
+        peer.rtp.finish_restoring(&snapshot.rtp);
+        peer.rtcp.finish_restoring(&snapshot.rtcp);
         Ok(peer)
     }
 
@@ -213,6 +214,24 @@ impl Peer {
     #[must_use]
     pub fn encrypts(&self) -> bool {
         self.rtp.is_authenticated()
+    }
+
+    /// The highest index of a source to the party, rollover counter and sequence number, where it is encrypted.
+    #[must_use]
+    pub fn sent_index(&self, ssrc: u32) -> Option<u64> {
+        self.rtp.sent_index(ssrc)
+    }
+
+    /// How many keys there were for what is sent: indices of one say nothing of those of another.
+    #[must_use]
+    pub fn send_keys(&self) -> u32 {
+        self.rtp.send_keys()
+    }
+
+    /// As [`Self::send_keys`], of a peer that is to be restored.
+    #[must_use]
+    pub fn send_keys_of(snapshot: &PeerSnapshot) -> u32 {
+        snapshot.rtp.send_keys()
     }
 
     /// Whether the party's credentials are new, so that [`Self::restart_ice`] comes before our answer.
@@ -473,6 +492,9 @@ impl Peer {
         }
         if ice.take_failure() && self.uses_ice {
             self.outputs.push_back(Output::IceFailed);
+        }
+        if ice.take_return() && self.uses_ice && self.is_connected {
+            self.outputs.push_back(Output::Connected);
         }
     }
 

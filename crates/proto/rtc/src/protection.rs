@@ -1,7 +1,7 @@
 //! What stands between the wire and a packet in the clear: nothing, or SRTP (RFC 3711).
 
 use crate::peer::Refusal;
-use offhook_rtp::{SrtpError, SrtpProfile, SrtpReceiver, SrtpSender, SrtpState};
+use offhook_rtp::{SentSince, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender, SrtpState};
 use serde::{Deserialize, Serialize};
 
 pub use offhook_rtp::PROTECTION_BYTES_MAX;
@@ -57,19 +57,25 @@ pub(crate) enum Unprotected {
 
 impl Protection {
     /// Takes keys of both directions. A direction whose key stays goes on where it is, since its packet
-    /// counter must neither be lost nor used twice (RFC 3711 3.2.1, 9.1).
-    pub(crate) fn set_keys(&mut self, send: MasterKey, receive: MasterKey) -> Result<(), KeyError> {
+    /// counter must neither be lost nor used twice (RFC 3711 3.2.1, 9.1). Says whether the key of what is
+    /// sent is another one.
+    pub(crate) fn set_keys(
+        &mut self,
+        send: MasterKey,
+        receive: MasterKey,
+    ) -> Result<bool, KeyError> {
         let before = match std::mem::replace(self, Self::Waiting) {
             Self::Srtp(srtp) if srtp.send_key == send && srtp.receive_key == receive => {
                 *self = Self::Srtp(srtp);
-                return Ok(());
+                return Ok(false);
             }
             before => before,
         };
+        let is_same = matches!(&before, Self::Srtp(srtp) if srtp.send_key == send);
         match Srtp::new(before, send, receive) {
             Ok(srtp) => {
                 *self = Self::Srtp(Box::new(srtp));
-                Ok(())
+                Ok(!is_same)
             }
             Err(before) => {
                 *self = before;
@@ -91,10 +97,10 @@ impl Protection {
         }
     }
 
-    /// The protection goes on where it was, at most `packets_since` packets of each source later.
+    /// The protection goes on where it was, with what may have been sent `since`.
     pub(crate) fn restore(
         snapshot: &ProtectionSnapshot,
-        packets_since: u32,
+        since: &SentSince<'_>,
     ) -> Result<Self, KeyError> {
         let (send, sent, receive, received) = match snapshot {
             ProtectionSnapshot::Waiting => return Ok(Self::Waiting),
@@ -103,7 +109,7 @@ impl Protection {
                 (send, sent, receive, received)
             }
         };
-        let sender = SrtpSender::restore(send.profile, &send.key_and_salt, sent, packets_since);
+        let sender = SrtpSender::restore(send.profile, &send.key_and_salt, sent, since);
         let receiver = SrtpReceiver::restore(receive.profile, &receive.key_and_salt, received);
         let (Ok(made_sender), Ok(made_receiver)) = (sender, receiver) else { return Err(KeyError) };
         Ok(Self::Srtp(Box::new(Srtp {
@@ -112,6 +118,14 @@ impl Protection {
             receive: made_receiver,
             receive_key: receive.clone(),
         })))
+    }
+
+    /// The highest index of a source to the party; `None` before its first packet, and in the clear.
+    pub(crate) fn sent_index(&self, ssrc: u32) -> Option<u64> {
+        match self {
+            Self::Waiting | Self::Plain => None,
+            Self::Srtp(srtp) => srtp.send.highest_index(ssrc),
+        }
     }
 
     /// Whether a packet's authentication tells who sent it.

@@ -78,3 +78,17 @@ fn a_restart_with_new_credentials_connects_again() {
     assert!(!failed(&pair.a.outputs) && !failed(&pair.b.outputs));
     assert!(matches!(pair.send_rtp(1, b"x"), Incoming::Rtp { .. }));
 }
+
+#[test]
+fn the_same_description_again_costs_no_path_that_was_found() {
+    let mut pair = full_to_lite();
+    pair.advance(Duration::from_secs(2));
+    let of_a = pair.a.remote(Security::Plain, Some(false));
+    let of_b = pair.b.remote(Security::Plain, Some(true));
+    // As a hold does, and its end.
+    pair.agree(&of_b, &of_a);
+    pair.advance(ICE_TIMEOUT + Duration::from_secs(10));
+    assert_eq!(pair.a.outputs, [Output::Connected]);
+    assert_eq!(pair.b.outputs, [Output::Connected]);
+    assert!(matches!(pair.send_rtp(1, b"x"), Incoming::Rtp { .. }));
+}

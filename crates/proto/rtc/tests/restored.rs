@@ -6,27 +6,40 @@ use offhook_rtc::{
     DtlsStack, IceLocal, Identity, Incoming, MasterKey, Peer, PeerConfig, PeerSnapshot, Refusal,
     Remote, Security,
 };
-use offhook_rtp::SrtpProfile;
+use offhook_rtp::{PassedOn, SentSince, SrtpProfile};
 use offhook_sdp::DtlsRole;
 use pair::{Pair, Side};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Packets that may have been sent since the snapshot.
 const PACKETS_SINCE: u32 = 300;
 
 /// The side as another process would make it: from its certificate, its description's credentials, what it
 /// knows of the other, and the snapshot.
-fn restart(side: &mut Side, remote: &Remote, with_ice: bool, pair_now: std::time::Instant) {
-    let snapshot = side.peer.snapshot();
+fn restart(side: &mut Side, remote: &Remote, with_ice: bool, now: Instant) {
     let pem = side.identity.to_pem().expect("a certificate");
-    side.identity = Identity::from_pem(&pem).expect("the same one");
+    let identity = Identity::from_pem(&pem).expect("the same one");
+    restart_with(side, identity, remote, with_ice, now);
+}
+
+fn restart_with(
+    side: &mut Side,
+    identity: Identity,
+    remote: &Remote,
+    with_ice: bool,
+    now: Instant,
+) {
+    let snapshot = side.peer.snapshot();
+    side.identity = identity;
     let ice = with_ice.then(|| IceLocal {
         credentials: side.credentials.clone(),
         candidates: vec![side.address],
         tie_breaker: 99,
     });
     let config = PeerConfig { identity: side.identity.clone(), ice };
-    let made = Peer::restore(config, Some(remote), &snapshot, PACKETS_SINCE, pair_now);
+    let (packets, passed_on) = (PACKETS_SINCE, PassedOn::Nothing);
+    let since = SentSince { packets, reports: packets, passed_on };
+    let made = Peer::restore(config, Some(remote), &snapshot, &since, now);
     side.peer = made.expect("the keys fit");
     side.outputs.clear();
 }
@@ -93,6 +106,28 @@ fn the_same_description_again_keeps_the_keys_and_another_fingerprint_makes_new_o
     pair.agree(&of_b, &of_a);
     pair.advance(Duration::from_secs(2));
     assert_arrives(&mut pair, 1);
+}
+
+#[test]
+fn a_certificate_of_ours_that_was_replaced_begins_another_association_with_the_next_description() {
+    for stack in [DtlsStack::Dimpl, DtlsStack::Openssl] {
+        for ice in [false, true] {
+            let mut pair = Pair::new(ice);
+            let (of_b, of_a) = remotes(&pair, stack, ice);
+            pair.agree(&of_b, &of_a);
+            pair.advance(Duration::from_secs(3));
+            assert_arrives(&mut pair, 7);
+            let now = pair.now;
+            restart_with(&mut pair.b, Identity::generate().expect("one"), &of_a, ice, now);
+            assert_arrives(&mut pair, 8);
+            let (of_b, of_a) = remotes(&pair, stack, ice);
+            pair.agree(&of_b, &of_a);
+            pair.advance(Duration::from_secs(3));
+            assert_arrives(&mut pair, 7);
+            pair.agree(&of_b, &of_a);
+            assert_arrives(&mut pair, 9);
+        }
+    }
 }
 
 #[test]

@@ -45,8 +45,9 @@ pub use rtp::{
 };
 pub use sequence::SequenceExtender;
 pub use srtp::{
-    MASTER_KEY_BYTES_MAX, PROTECTION_BYTES_MAX, REPLAY_WINDOW_PACKETS, RESTORED_PACKETS_MAX,
-    SRTP_STREAMS_MAX, SrtpError, SrtpProfile, SrtpReceiver, SrtpSender, SrtpState, SrtpStreamState,
+    MASTER_KEY_BYTES_MAX, PROTECTION_BYTES_MAX, PassedOn, REPLAY_WINDOW_PACKETS,
+    RESTORED_PACKETS_MAX, SRTP_STREAMS_MAX, SentSince, SrtpError, SrtpProfile, SrtpReceiver,
+    SrtpSender, SrtpState, SrtpStreamState,
 };
 pub use telephone_event::{
     DIGITS_QUEUED_MAX, Digit, EventDetector, EventGenerator, EventPacket, EventPayload,

@@ -1,8 +1,8 @@
 //! SRTP contexts that are made again from what was noted of them.
 
 use offhook_rtp::{
-    PROTECTION_BYTES_MAX, RESTORED_PACKETS_MAX, RtpHeader, SrtpError, SrtpProfile, SrtpReceiver,
-    SrtpSender, SrtpState, SrtpStreamState,
+    PROTECTION_BYTES_MAX, PassedOn, RESTORED_PACKETS_MAX, RtpHeader, SentSince, SrtpError,
+    SrtpProfile, SrtpReceiver, SrtpSender, SrtpState, SrtpStreamState,
 };
 
 const PROFILES: [SrtpProfile; 2] = [SrtpProfile::AesCm128HmacSha1_80, SrtpProfile::AeadAes256Gcm];
@@ -25,14 +25,26 @@ fn again(
     packets_since: u32,
 ) -> (SrtpSender, SrtpReceiver) {
     let key = key(profile);
-    let sender = SrtpSender::restore(profile, &key, &sender.state(), packets_since);
+    let since = sent_since(packets_since);
+    let sender = SrtpSender::restore(profile, &key, &sender.state(), &since);
     let receiver = SrtpReceiver::restore(profile, &key, &receiver.state());
     (sender.expect("the key fits"), receiver.expect("the key fits"))
 }
 
+fn sent_since(count: u32) -> SentSince<'static> {
+    SentSince { packets: count, reports: count, passed_on: PassedOn::Nothing }
+}
+
 fn protect(sender: &mut SrtpSender, sequence_number: u16) -> Result<Vec<u8>, SrtpError> {
-    let header =
-        RtpHeader { sequence_number, ssrc: SSRC, payload_type: 8, timestamp: 0, marker: false };
+    protect_of(sender, SSRC, sequence_number)
+}
+
+fn protect_of(
+    sender: &mut SrtpSender,
+    ssrc: u32,
+    sequence_number: u16,
+) -> Result<Vec<u8>, SrtpError> {
+    let header = RtpHeader { sequence_number, ssrc, payload_type: 8, timestamp: 0, marker: false };
     let mut packet = vec![0; 172 + PROTECTION_BYTES_MAX];
     header.write_packet(&[0x5A; 160], &mut packet).expect("room");
     let length = sender.protect_rtp(&mut packet, 172)?;
@@ -140,9 +152,67 @@ fn a_state_that_somebody_has_made_up_is_harmless() {
     let stream =
         SrtpStreamState { ssrc: SSRC, rtp_index: Some(u64::MAX), next_rtcp_index: u32::MAX };
     let state = SrtpState { streams: vec![stream; 300], first_rtcp_index: u32::MAX };
-    let mut sender =
-        SrtpSender::restore(profile, &key(profile), &state, u32::MAX).expect("the key fits");
+    let mut sender = SrtpSender::restore(profile, &key(profile), &state, &sent_since(u32::MAX))
+        .expect("the key fits");
     assert!(protect(&mut sender, 1).is_err());
     let mut receiver = SrtpReceiver::restore(profile, &key(profile), &state).expect("the key fits");
     assert_eq!(report(&mut sender, &mut receiver), Err(SrtpError::KeyExhausted));
+}
+
+/// Sources whose packets keep their numbers: what was noted of them is all that is known.
+#[test]
+fn a_source_that_is_passed_on_goes_on_behind_what_was_noted_of_it() {
+    for profile in PROFILES {
+        let (mut sender, _) = pair(profile);
+        for (ssrc, number) in [(SSRC, 65_000), (8, 100), (9, 20)] {
+            protect_of(&mut sender, ssrc, number).expect("protected");
+        }
+        let state = sender.state();
+        // Beyond a roll-over, of a source that nobody knew, and of one that is silent.
+        let indices = [(SSRC, 65_536 + 400), (10, 65_536 + 7)];
+        let noted = PassedOn::Noted { own_ssrc: 9, indices: &indices, is_full: false };
+        let since = SentSince { packets: 1_000, reports: 10, passed_on: noted };
+        let restore =
+            |since: SentSince<'_>| SrtpSender::restore(profile, &key(profile), &state, &since);
+        let mut restored = restore(since).expect("the key fits");
+        let refused = [(SSRC, 65_001), (SSRC, 400), (8, 100), (9, 1_020), (10, 7)];
+        for (ssrc, number) in refused {
+            let again = protect_of(&mut restored, ssrc, number);
+            assert_eq!(again, Err(SrtpError::Replayed), "{ssrc} {number}");
+        }
+        for (ssrc, number) in [(SSRC, 401), (8, 101), (9, 1_021), (10, 8), (11, 5)] {
+            protect_of(&mut restored, ssrc, number).expect("a number that nobody has used");
+        }
+        assert_eq!(restored.highest_index(SSRC), Some(65_536 + 401));
+        assert_eq!(restored.highest_index(12), None);
+
+        let full = PassedOn::Noted { own_ssrc: 9, indices: &indices, is_full: true };
+        for passed_on in [full, PassedOn::Unknown { own_ssrc: 9, packets: 1_000 }] {
+            let since = SentSince { passed_on, ..since };
+            let mut restored = restore(since).expect("the key fits");
+            let stranger = protect_of(&mut restored, 11, 5);
+            assert_eq!(stranger, Err(SrtpError::TooManyStreams), "{passed_on:?}");
+            let mut report = [0x80, 201, 0, 1, 0, 0, 0, 11].to_vec();
+            report.resize(8 + PROTECTION_BYTES_MAX, 0);
+            restored.protect_rtcp(&mut report, 8).expect("reports have numbers of ours");
+            let stranger = protect_of(&mut restored, 11, 5);
+            assert_eq!(stranger, Err(SrtpError::TooManyStreams), "{passed_on:?}");
+        }
+        let unknown = |packets| SentSince {
+            packets: 10,
+            passed_on: PassedOn::Unknown { own_ssrc: 9, packets },
+            ..since
+        };
+        let mut restored = restore(unknown(1_000)).expect("the key fits");
+        assert_eq!(protect_of(&mut restored, 8, 1_100), Err(SrtpError::Replayed));
+        protect_of(&mut restored, 8, 1_101).expect("beyond what may have been sent");
+        assert_eq!(protect_of(&mut restored, 9, 30), Err(SrtpError::Replayed));
+        protect_of(&mut restored, 9, 31).expect("our own");
+
+        let mut restored = restore(unknown(u32::MAX)).expect("the key fits");
+        for number in (0..=u16::MAX).step_by(100) {
+            protect_of(&mut restored, 8, number).expect_err("it may have been used");
+        }
+        protect_of(&mut restored, 9, 31).expect("our own");
+    }
 }

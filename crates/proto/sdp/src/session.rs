@@ -176,6 +176,11 @@ impl Session {
         self.negotiated.as_ref()
     }
 
+    /// What is in force of a section that is passed on as it is.
+    pub fn passed_on(&self) -> Option<&Transport> {
+        self.passed_on.as_ref()
+    }
+
     /// This side's description that was sent last.
     pub fn local(&self) -> Option<&SessionDescription> {
         self.local.as_ref()

@@ -85,6 +85,8 @@ pub struct Inner {
     pub(crate) failures_by_address: Mutex<Throttle<IpAddr>>,
     pub(crate) failures_by_user: Mutex<Throttle<String>>,
     pub(crate) logins_waiting: Semaphore,
+    /// Held while a menu is checked and then written, so that two changes cannot make a circle together.
+    pub(crate) menu_change: tokio::sync::Mutex<()>,
     pub(crate) followers: Arc<Semaphore>,
     /// A webhook was made, changed or removed.
     pub(crate) webhooks_changed: Notify,
@@ -133,6 +135,7 @@ impl ApiState {
             failures_by_address: Mutex::new(by_address),
             failures_by_user: Mutex::new(by_user),
             logins_waiting: Semaphore::new(LOGINS_WAITING_MAX),
+            menu_change: tokio::sync::Mutex::new(()),
             webhooks_changed: Notify::new(),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
             directory_change: tokio::sync::Mutex::new(()),

@@ -3,12 +3,13 @@ use crate::extract::{Asked, Body, SignedIn};
 use crate::moment;
 use crate::page::{self, Page, PageQuery};
 use crate::problem::{Problem, ProblemBody};
+use crate::target;
 use crate::validate::Check;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use offhook_model::{Aor, Extension, RecordPolicy, Secret};
+use offhook_model::{Aor, Extension, Forwarding, RecordPolicy, Secret, Target};
 use offhook_store::{RING_TIMEOUT_S_DEFAULT, Role, random_password};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -26,6 +27,10 @@ pub(crate) struct ExtensionView {
     /// Which of its calls are recorded.
     #[schema(inline)]
     record: RecordWord,
+    /// Where its calls go instead: `{do_not_disturb, always, busy, no_answer}`, each of the last three a
+    /// target or null.
+    #[schema(value_type = Object)]
+    forward: Forwarding,
     /// How many devices are registered.
     registered_devices: usize,
 }
@@ -88,6 +93,9 @@ pub(crate) struct NewExtension {
     /// Which of its calls are recorded; none when absent.
     #[schema(inline)]
     record: Option<RecordWord>,
+    /// Where its calls go instead: `{do_not_disturb, always, busy, no_answer}`.
+    #[schema(value_type = Option<Object>)]
+    forward: Option<Forwarding>,
 }
 
 /// What is to be changed; what is absent stays.
@@ -104,6 +112,9 @@ pub(crate) struct ExtensionChange {
     /// Which of its calls are recorded.
     #[schema(inline)]
     record: Option<RecordWord>,
+    /// Where its calls go instead: `{do_not_disturb, always, busy, no_answer}`.
+    #[schema(value_type = Option<Object>)]
+    forward: Option<Forwarding>,
 }
 
 /// The extensions, by number. For supervisors.
@@ -158,7 +169,10 @@ pub(crate) async fn create(
     let drawn = if new.sip_password.is_none() { Some(random_password()?) } else { None };
     let secret = Secret::Password(new.sip_password.or_else(|| drawn.clone()).unwrap_or_default());
     let record = new.record.map(RecordPolicy::from).unwrap_or_default();
-    let extension = Extension { number: new.number, display_name, secret, ring_timeout_s, record };
+    let forward = new.forward.unwrap_or_default();
+    check_forward(&state, &new.number, &forward)?;
+    let number = new.number;
+    let extension = Extension { number, display_name, secret, ring_timeout_s, record, forward };
     state.store.create_extension(&extension).await?;
     state.reload_directory().await?;
     tracing::info!(by = who.user.username, "an extension was made");
@@ -217,6 +231,10 @@ pub(crate) async fn change(
     extension.display_name = change.display_name.unwrap_or(extension.display_name);
     extension.ring_timeout_s = change.ring_timeout_s.unwrap_or(extension.ring_timeout_s);
     extension.record = change.record.map_or(extension.record, RecordPolicy::from);
+    if let Some(forward) = change.forward {
+        check_forward(&state, &number, &forward)?;
+        extension.forward = forward;
+    }
     let is_rekeyed = change.sip_password.is_some();
     extension.secret = change.sip_password.map_or(extension.secret, Secret::Password);
     state.store.update_extension(&extension).await?;
@@ -271,6 +289,23 @@ fn check(
     check.done()
 }
 
+fn check_forward(state: &ApiState, number: &str, forward: &Forwarding) -> Result<(), Problem> {
+    let directory = state.shared.directory();
+    let mut check = Check::default();
+    let targets = [
+        ("forward.always", &forward.always),
+        ("forward.busy", &forward.busy),
+        ("forward.no_answer", &forward.no_answer),
+    ];
+    for (field, target) in targets {
+        let Some(target) = target else { continue };
+        target::check(&mut check, field, target, &directory);
+        let itself = [Target::Extension(number.to_owned()), Target::Number(number.to_owned())];
+        check.demand(!itself.contains(target), field, "another than the extension itself");
+    }
+    check.done()
+}
+
 fn view(state: &ApiState, extension: Extension) -> ExtensionView {
     let now = moment::now_ms() / 1_000;
     let aor = Aor::new(&extension.number, &state.shared.directory().domain).ok();
@@ -281,5 +316,6 @@ fn view(state: &ApiState, extension: Extension) -> ExtensionView {
         display_name: extension.display_name,
         ring_timeout_s: extension.ring_timeout_s,
         record: extension.record.into(),
+        forward: extension.forward,
     }
 }

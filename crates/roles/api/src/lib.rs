@@ -23,6 +23,8 @@ mod extensions;
 mod extract;
 mod forks;
 mod health;
+mod menu_description;
+mod menus;
 mod moment;
 mod notes;
 mod page;

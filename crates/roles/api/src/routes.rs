@@ -2,8 +2,8 @@ use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
     agents, auth, calls, conferences, dashboard, docs, events, exports, extensions, forks, health,
-    notes, queue_audit, queues, recording_orders, recordings, registrations, services, session,
-    settings, supervise, system, users, webhooks,
+    menus, notes, queue_audit, queues, recording_orders, recordings, registrations, services,
+    session, settings, supervise, system, users, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -41,6 +41,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "settings", description = "What the house has agreed on for its agents"),
         (name = "services", description = "The numbers that Offhook answers itself"),
         (name = "extensions", description = "The numbers inside the house"),
+        (name = "ivr", description = "The menus that callers hear"),
         (name = "users", description = "Who may sign in"),
         (name = "registrations", description = "The devices that can be called"),
         (name = "dashboard", description = "How the house stands"),
@@ -132,6 +133,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(forks::resume))
         .routes(routes!(extensions::list, extensions::create))
         .routes(routes!(extensions::one, extensions::change, extensions::delete))
+        .routes(routes!(menus::list, menus::create))
+        .routes(routes!(menus::one, menus::replace, menus::change, menus::delete))
         .routes(routes!(users::list, users::create))
         .routes(routes!(users::one, users::change, users::delete))
         .routes(routes!(registrations::list))

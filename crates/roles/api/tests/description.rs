@@ -38,7 +38,7 @@ async fn every_described_endpoint_exists_and_describes_what_it_answers() {
             assert!(operation["summary"].is_string() && operation["operationId"].is_string());
         }
     }
-    assert_eq!(seen, 52);
+    assert_eq!(seen, 58);
 }
 
 #[tokio::test]
@@ -64,6 +64,8 @@ async fn what_the_contract_names_is_described() {
         ("/api/registrations", "get"),
         ("/api/extensions", "post"),
         ("/api/extensions/{number}", "patch"),
+        ("/api/ivr/menus", "get"),
+        ("/api/ivr/menus/{id}", "patch"),
         ("/api/dashboard/stats", "get"),
         ("/api/system", "get"),
         ("/api/users/{username}", "delete"),

@@ -7,7 +7,7 @@
 use anyhow::Context;
 use offhook_bus::{Bus, GuestKey, Shared, SipLink, SipMessage};
 use offhook_edge::{Config, Port};
-use offhook_model::{Directory, Extension, GuestPolicy, RecordPolicy, Secret};
+use offhook_model::{Directory, Extension, Forwarding, GuestPolicy, RecordPolicy, Secret};
 use offhook_sip::{HeaderName, Message, Method, ResponseBuilder, StatusCode};
 use std::net::Ipv4Addr;
 use tracing_subscriber::EnvFilter;
@@ -43,6 +43,7 @@ fn directory() -> Directory {
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: 20,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     };
     Directory {
         domain: "offhook.local".to_owned(),

@@ -107,6 +107,9 @@ pub struct Config {
     /// How many percent of its time a media thread may have work before it takes on no further transcoding
     /// and mixing: such calls are refused, those that run go on. Zero for no limit.
     pub load_max_percent: u8,
+    /// The file of the numbers of packets that are passed on and encrypted, for the process after this one. It
+    /// should be in memory: media threads write into it. Absent: one in `/dev/shm` while calls are kept.
+    pub numbers_file: Option<PathBuf>,
     /// Audio forks to WebSocket servers.
     pub fork: ForkConfig,
 }
@@ -130,6 +133,7 @@ impl Default for Config {
             hold_music: true,
             inband_dtmf: InbandDtmf::default(),
             load_max_percent: LOAD_MAX_PERCENT,
+            numbers_file: None,
             fork: ForkConfig::default(),
         }
     }

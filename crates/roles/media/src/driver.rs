@@ -10,6 +10,7 @@ mod forks;
 mod homes;
 mod load;
 mod measures;
+mod numbers;
 mod prompt_files;
 mod recorder;
 mod sockets;
@@ -22,6 +23,7 @@ use crate::state::{Engine, Settings, Spoken};
 use anyhow::Context;
 use dispatcher::Dispatcher;
 use forks::Forks;
+use numbers::Numbers;
 use offhook_bus::{Inbox, MediaCommand, MediaEvents};
 use offhook_model::{ForkId, LegId};
 use offhook_net::packet_io;
@@ -122,6 +124,7 @@ pub fn start_as(
     threads.push(forking);
     let (sounds, fetchers) = Sounds::start(speech, config.prompts.clone(), notices.clone())?;
     threads.extend(fetchers);
+    let numbers = numbers(config);
     let mut workers: Vec<WorkerHandle> = Vec::new();
     for number in 0..thread_count(config) {
         let io = packet_io::open(config.packet_io.wanted()).context("media.packet_io")?;
@@ -130,15 +133,15 @@ pub fn start_as(
         }
         let engine = Engine::new(settings.clone());
         let recorder = RecorderLink::new(pieces.clone(), events.clone());
-        let worker =
-            Worker::new(engine, io, events.clone(), notices.clone(), sounds.clone(), recorder);
+        let (events, notices, sounds) = (events.clone(), notices.clone(), sounds.clone());
+        let worker = Worker::new(engine, io, events, notices, sounds, recorder, numbers.clone());
         let (handle, thread) = worker.start(number, pinned_to(config, number))?;
         workers.push(handle);
         threads.push(thread);
     }
     drop((sounds, pieces));
     let (stop, stopped) = oneshot::channel();
-    let dispatcher = Dispatcher::new(config, &settings, workers, events, forks)?;
+    let dispatcher = Dispatcher::new(config, &settings, workers, events, forks, numbers)?;
     let (runtime, thread) = dispatcher.start(commands, notices_inbox, stopped)?;
     threads.push(thread);
     // The dispatcher is joined first: it is what tells the others to stop.
@@ -176,6 +179,16 @@ fn settings(config: &Config, identity: Identity) -> Settings {
 
 fn load_max(config: &Config) -> Option<f64> {
     (config.load_max_percent > 0).then(|| f64::from(config.load_max_percent) / 100.0)
+}
+
+/// Without the file calls go on after a restart all the same, some of them later.
+fn numbers(config: &Config) -> Numbers {
+    let Some(path) = &config.numbers_file else { return Numbers::default() };
+    Numbers::open(path).unwrap_or_else(|error| {
+        let error = format!("{error:#}");
+        tracing::warn!(error, "media.numbers_file cannot be used");
+        Numbers::default()
+    })
 }
 
 fn thread_count(config: &Config) -> usize {

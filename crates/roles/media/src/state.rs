@@ -26,6 +26,7 @@ mod prompt;
 pub(crate) mod recorded;
 mod recording;
 mod reports;
+mod reserved;
 mod restoring;
 mod seed;
 mod settings;
@@ -41,6 +42,7 @@ pub(crate) use leg_map::LegMap;
 pub use packet::Packet;
 pub use prompt::SoundSource;
 pub use recorded::Recorded;
+pub use reserved::{RESERVED_SOURCES_MAX, Reserved};
 pub use seed::{SEED_BYTES, Seed};
 pub use settings::{Clock, LegAddresses, Settings};
 
@@ -90,6 +92,12 @@ pub enum Output {
     Recorded(Box<Recorded>),
     /// Hand this to the session of the fork.
     Forked(Box<Forked>),
+    /// Note what [`Engine::reserved`] says of the leg, for a process after this one, before packets that
+    /// follow are sent.
+    Reserve {
+        /// The leg.
+        leg: LegId,
+    },
     /// The leg is gone: close its sockets.
     Closed {
         /// The leg.

@@ -11,50 +11,8 @@ use offhook_bus::{
 use offhook_rtc::Component;
 use offhook_rtp::SRTP_STREAMS_MAX;
 use std::time::Duration;
-use world::sections::{section, terms};
+use world::sections::{G729, T38, VIDEO, feedback, rtp, section, terms, video};
 use world::{PROTECTIONS, Protection, World};
-
-/// The lines of a browser's video section.
-const VIDEO: &str = "a=mid:1\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\n\
-    a=fmtp:97 apt=96\r\na=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=x-strange:  kept\r\n\
-    a=ssrc-group:FID 1 2\r\na=ssrc:1 cname:x\r\na=ssrc:2 cname:x\r\n";
-const G729: &str = "m=audio 9 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n";
-const T38: &str = "m=image 9 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";
-
-fn video(protection: Protection) -> String {
-    let protocol = match protection {
-        Protection::Plain => "RTP/AVPF",
-        Protection::Sdes => "RTP/SAVPF",
-        Protection::Dtls | Protection::Browser => "UDP/TLS/RTP/SAVPF",
-    };
-    format!("m=video 9 {protocol} 96 97\r\n{VIDEO}")
-}
-
-/// An RTP packet with everything that one can have: marker, a contributing source, an extension, padding.
-fn rtp(payload_type: u8, ssrc: u32, sequence_number: u16) -> Vec<u8> {
-    let mut packet = vec![0b1011_0001, 0x80 | payload_type];
-    packet.extend(sequence_number.to_be_bytes());
-    packet.extend(0xdead_beef_u32.to_be_bytes());
-    packet.extend(ssrc.to_be_bytes());
-    packet.extend(77_u32.to_be_bytes());
-    packet.extend([0xbe, 0xde, 0, 1, 0x30, b'1', 0, 0]);
-    packet.extend([b'p'; 100]);
-    packet.extend([0, 0, 3]);
-    packet
-}
-
-/// Feedback: a picture loss indication, a generic NACK, REMB and a receiver report before them.
-fn feedback(ssrc: u32) -> Vec<u8> {
-    let mut packet = vec![0x80, 201, 0, 1];
-    packet.extend(ssrc.to_be_bytes());
-    for (kind, count, rest) in [(206, 1, &[][..]), (205, 1, &[0, 5, 0, 1]), (206, 15, b"REMB")] {
-        packet.extend([0x80 | count, kind, 0, 2 + u8::try_from(rest.len() / 4).expect("short")]);
-        packet.extend(ssrc.to_be_bytes());
-        packet.extend(9_u32.to_be_bytes());
-        packet.extend(rest);
-    }
-    packet
-}
 
 /// Two parties with a section each, bridged.
 fn bridged(a: Protection, b: Protection) -> (World, usize, usize) {
@@ -218,14 +176,6 @@ fn an_opaque_leg_and_one_of_speech_hear_nothing_of_each_other() {
     world.send(a, rtp(0, 1, 1));
     world.advance(Duration::from_secs(1));
     assert!(world.parties[a].passed.is_empty() && world.parties[b].heard.is_empty());
-}
-
-#[test]
-fn there_is_no_snapshot_of_it() {
-    let (mut world, a, _) = bridged(Protection::Plain, Protection::Sdes);
-    let leg = world.parties[a].leg;
-    world.command(MediaCommand::Snapshot { leg });
-    assert!(world.take_event(|event| *event == MediaEvent::Snapshot { leg, snapshot: None }));
 }
 
 #[test]

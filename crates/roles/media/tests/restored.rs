@@ -3,7 +3,9 @@
 mod world;
 
 use offhook_audio::Codec;
-use offhook_bus::{LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, SpeechGate};
+use offhook_bus::{
+    IceRole, LegSnapshot, MediaCommand, MediaEvent, MediaRefusal, OfferPolicy, Security, SpeechGate,
+};
 use offhook_model::LegMeasure;
 use std::time::Duration;
 use world::sections::{section, terms};
@@ -57,6 +59,17 @@ fn assert_goes_forward(world: &World) {
             let later = pair[1].timestamp.wrapping_sub(pair[0].timestamp) as i32;
             assert!(step > 0 && later > 0, "{:?}: {:?} then {:?}", party.leg, pair[0], pair[1]);
             assert_eq!(pair[1].ssrc, pair[0].ssrc);
+        }
+    }
+}
+
+/// As [`assert_goes_forward`], where packets of an event have one timestamp.
+#[track_caller]
+fn assert_numbers_go_forward(world: &World) {
+    for party in &world.parties {
+        for pair in party.headers.windows(2) {
+            let step = pair[1].sequence_number.wrapping_sub(pair[0].sequence_number) as i16;
+            assert!(step > 0, "{:?}: {:?} then {:?}", party.leg, pair[0], pair[1]);
         }
     }
 }
@@ -139,6 +152,27 @@ fn a_browser_may_restart_ice_afterwards() {
 }
 
 #[test]
+fn a_party_with_another_certificate_has_another_association() {
+    for protection in [Protection::Dtls, Protection::Browser] {
+        for is_restarted in [false, true] {
+            let mut world = bridge([protection, Protection::Plain], [Codec::Pcmu; 2]);
+            if is_restarted {
+                restart(&mut world);
+            }
+            for _ in 0..2 {
+                world.parties[0].replace_certificate();
+                world.offer(0);
+                world.advance(Duration::from_secs(2));
+                assert_talk(&mut world);
+                // The same description again.
+                world.offer(0);
+                assert_talk(&mut world);
+            }
+        }
+    }
+}
+
+#[test]
 fn a_gate_stays_closed() {
     let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
     let leg = world.parties[0].leg;
@@ -202,6 +236,90 @@ fn packets_keep_the_length_that_is_asked_for() {
 }
 
 #[test]
+fn opus_keeps_the_bitrate_that_is_asked_for() {
+    let octets_of_a_second = |bitrate: Option<u32>| {
+        let mut world = World::new();
+        let a = world.call_on(Protection::Plain, Codec::Opus, |terms| terms.opus_bitrate = bitrate);
+        let b = world.call_on(Protection::Plain, Codec::Pcmu, |_| {});
+        assert_eq!((a, b), (0, 1));
+        world.bridge(a, b);
+        world.parties[b].speak(440.0);
+        world.advance(Duration::from_secs(1));
+        restart(&mut world);
+        world.advance(Duration::from_secs(1));
+        let before = measured(&mut world).octets_sent;
+        world.advance(Duration::from_secs(1));
+        measured(&mut world).octets_sent - before
+    };
+    let (low, usual) = (octets_of_a_second(Some(8_000)), octets_of_a_second(None));
+    assert!((700..=1_300).contains(&low), "8 kbit/s are {low} bytes in a second");
+    assert!(usual > 2 * low, "{usual} bytes, and {low} where 8 kbit/s are asked for");
+}
+
+/// What was passed on before, in the clear, is not what comes first.
+#[test]
+fn a_sound_and_a_key_that_come_first_do_not_go_back() {
+    for is_key in [false, true] {
+        for is_restarted_twice in [false, true] {
+            let mut world = bridge([Protection::Plain; 2], [Codec::Pcmu; 2]);
+            let snapshots = world.snapshots();
+            world.advance(UNNOTED);
+            world.parties[0].speech = None;
+            world.restart(&snapshots, DOWN, UNNOTED + DOWN);
+            if is_restarted_twice {
+                restart(&mut world);
+            }
+            let leg = world.parties[1].leg;
+            world.parties[1].heard.clear();
+            if is_key {
+                world.command(MediaCommand::SendDtmf { leg, digits: "5".into(), duration_ms: 100 });
+            } else {
+                world.command(MediaCommand::Unbridge { leg });
+                let prompts = vec!["music:".to_owned()];
+                world.command(MediaCommand::Play { leg, prompts, repeat: true });
+            }
+            world.advance(Duration::from_secs(1));
+            let party = &world.parties[1];
+            assert!(is_key || party.heard_ms() > 800, "{} ms", party.heard_ms());
+            assert_eq!(party.digits, if is_key { "5" } else { "" });
+            world.parties[0].speak(440.0);
+            world.advance(Duration::from_secs(1));
+            assert_numbers_go_forward(&world);
+        }
+    }
+}
+
+#[test]
+fn who_listens_to_a_party_hears_it_again() {
+    for protection in PROTECTIONS {
+        for codec in [Codec::Pcmu, Codec::Opus] {
+            let mut world = bridge([Protection::Sdes, Protection::Plain], [Codec::Pcmu; 2]);
+            let listener = world.invite(protection, codec, None);
+            world.advance(Duration::from_secs(1));
+            let (leg, to) = (world.parties[listener].leg, world.parties[0].leg);
+            world.command(MediaCommand::Listen { leg, to });
+            world.advance(Duration::from_secs(1));
+            restart(&mut world);
+            world.command(MediaCommand::Listen { leg, to });
+            assert_talk_beside(&mut world, listener);
+            assert_goes_forward(&world);
+        }
+    }
+}
+
+/// The two talk, and a listener hears the first.
+#[track_caller]
+fn assert_talk_beside(world: &mut World, listener: usize) {
+    world.parties[0].speak(440.0);
+    world.parties[1].speak(1_004.0);
+    world.parties.iter_mut().for_each(|party| party.heard.clear());
+    world.advance(Duration::from_millis(1_500));
+    world.assert_hears(0, 1_004.0);
+    world.assert_hears(1, 440.0);
+    world.assert_hears(listener, 440.0);
+}
+
+#[test]
 fn the_answer_to_an_offer_that_is_passed_on_as_it_is_comes_afterwards() {
     let lines = "m=audio 9 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\n";
     let mut world = World::new();
@@ -212,6 +330,24 @@ fn the_answer_to_an_offer_that_is_passed_on_as_it_is_comes_afterwards() {
     restart(&mut world);
     world.command(MediaCommand::AcceptAnswer { leg, answer });
     assert!(world.take_event(|event| *event == MediaEvent::Agreed { leg }), "{:?}", world.events);
+}
+
+/// Where there is no room, an answer that would be transcoded for the other party is refused.
+#[test]
+fn a_leg_still_knows_whom_it_will_be_bridged_to() {
+    let mut world = World::with(|settings| settings.load_max = Some(0.5));
+    let a = world.call(Protection::Plain, Codec::Opus);
+    let b = world.add_party(Protection::Plain, Codec::Pcmu);
+    let (leg, prefer_codec_of) = (world.parties[b].leg, Some(world.parties[a].leg));
+    let policy = OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of };
+    world.command(MediaCommand::Offer { leg, policy });
+    let offer = world.described(leg).expect("an offer");
+    restart(&mut world);
+    world.engine.handle_load(1.0);
+    let answer = world.parties[b].answer(&offer, world.now);
+    world.command(MediaCommand::AcceptAnswer { leg, answer });
+    let refused = MediaEvent::Refused { leg, why: MediaRefusal::Overloaded };
+    assert!(world.take_event(|event| *event == refused), "{:?}", world.events);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-use offhook_model::{RecordingFormat, RecordingLayout};
+use offhook_model::{AllowedHost, RecordingFormat, RecordingLayout};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 /// What an operator can set for the switch.
@@ -13,6 +13,8 @@ pub struct Config {
     /// The session interval proposed to devices, seconds (RFC 4028): at least 90, or 0 to propose none.
     #[serde(deserialize_with = "session_interval")]
     pub session_expires_s: u32,
+    /// How long a party whose device is lost may come back to its call, seconds; 0 ends the call at once.
+    pub reattach_s: u32,
     /// Whether every call is recorded from its answer to its end, without being asked to.
     pub record_calls: bool,
     /// The kind of file of recordings: `wav` or `ogg_opus`.
@@ -21,6 +23,17 @@ pub struct Config {
     pub recording_layout: RecordingLayout,
     /// Whether those who are recorded hear a short tone in the beginning and every 15 seconds.
     pub recording_tone: bool,
+    /// The webhooks that menus ask.
+    pub webhook: WebhookConfig,
+}
+
+/// Which webhooks menus may ask.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct WebhookConfig {
+    /// The hosts that may be asked; none unless configured, so that nobody who may change a menu can make
+    /// this server connect to wherever they like.
+    pub allowed_hosts: Vec<AllowedHost>,
 }
 
 impl Default for Config {
@@ -29,10 +42,12 @@ impl Default for Config {
             contact: "127.0.0.1:5080".to_owned(),
             calls_max: 10_000,
             session_expires_s: 1_800,
+            reattach_s: 30,
             record_calls: false,
             recording_format: RecordingFormat::Wav,
             recording_layout: RecordingLayout::Stereo,
             recording_tone: false,
+            webhook: WebhookConfig::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! One task that owns the switch: reads the bus, hands everything to the state, carries outputs out.
 
+mod webhooks;
+
 use crate::queue_metrics::{QueueMetrics, note_record};
 use crate::{Config, Output, Setup, Switch, happenings};
 use offhook_bus::{
@@ -8,9 +10,10 @@ use offhook_bus::{
 use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
+use webhooks::{Answer, Webhooks};
 
 /// How long the task sleeps at most when nothing is due.
 const IDLE: Duration = Duration::from_secs(60);
@@ -77,23 +80,28 @@ pub const STOP_WAIT: Duration = Duration::from_secs(3);
 pub fn start(config: &Config, mut setup: Setup, links: Links) -> Running {
     setup.directory = links.shared.directory();
     let switch = Switch::new(config, setup);
+    let (webhooks, answers) = Webhooks::new(&config.webhook);
     let (stop, stopped) = watch::channel(false);
     let (count, calls) = watch::channel(0);
-    let task = tokio::spawn(run(
-        Driver { switch, links, count, queue_metrics: QueueMetrics::default() },
-        stopped,
-    ));
+    let queue_metrics = QueueMetrics::default();
+    let driver = Driver { switch, links, webhooks, count, queue_metrics };
+    let task = tokio::spawn(run(driver, answers, stopped));
     Running { stop, calls, task }
 }
 
 struct Driver {
     switch: Switch,
     links: Links,
+    webhooks: Webhooks,
     count: watch::Sender<usize>,
     queue_metrics: QueueMetrics,
 }
 
-async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
+async fn run(
+    mut driver: Driver,
+    mut answers: mpsc::Receiver<Answer>,
+    mut stopped: watch::Receiver<bool>,
+) {
     let mut directory = driver.links.shared.watch_directory();
     let mut reachability = driver.links.shared.watch_reachability();
     driver.note_devices();
@@ -114,6 +122,7 @@ async fn run(mut driver: Driver, mut stopped: watch::Receiver<bool>) {
                 driver.switch.handle_sip(message, Instant::now());
             }
             Some(order) = driver.links.orders.recv() => driver.obey(order),
+            Some(answer) = answers.recv() => driver.hand_over(answer),
             Ok(()) = directory.changed() => driver.take_directory(&directory),
             Ok(()) = reachability.changed() => driver.take_reachability(),
             _ = stopped.changed(), if !stopping => {
@@ -183,6 +192,11 @@ impl Driver {
         }
     }
 
+    fn hand_over(&mut self, answer: Answer) {
+        let Answer { leg, number, target } = answer;
+        self.switch.handle_answer(leg, number, target, Instant::now());
+    }
+
     fn take_directory(&mut self, directory: &watch::Receiver<Arc<Directory>>) {
         let latest = directory.borrow().clone();
         self.switch.set_directory(latest, Instant::now());
@@ -222,6 +236,11 @@ impl Driver {
                     let now_ms = unix_ms();
                     bindings.retain(|binding| binding.expires_at * 1_000 > now_ms);
                     self.switch.handle_bindings(&call, &extension, &bindings, Instant::now());
+                }
+                Output::Ask(question) => {
+                    if let Some(answer) = self.webhooks.ask(question) {
+                        self.hand_over(answer);
+                    }
                 }
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);

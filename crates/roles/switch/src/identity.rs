@@ -1,7 +1,7 @@
 //! Who calls whom, read from an INVITE.
 
 use offhook_model::{IceRole, OfferPolicy, Security};
-use offhook_sip::headers::NameAddr;
+use offhook_sip::headers::{NameAddr, Replaces};
 use offhook_sip::message::{HeaderName, Message};
 
 /// The longest display name that is passed on, in characters.
@@ -50,6 +50,32 @@ pub(crate) fn refer_target(request: &Message) -> Option<String> {
         return None;
     }
     uri.user_decoded().map(|user| user.into_owned())
+}
+
+/// The dialog that an attended transfer is to replace: the Replaces header in the URI of Refer-To (RFC 3891
+/// section 6.2), in the words of whom it names as the target.
+pub(crate) struct Replaced {
+    pub(crate) call_id: String,
+    /// Our tag.
+    pub(crate) to_tag: String,
+    /// The tag of the other side.
+    pub(crate) from_tag: String,
+}
+
+impl Replaced {
+    /// `None` when Refer-To has no such header, or a broken one.
+    pub(crate) fn by_refer(request: &Message) -> Option<Self> {
+        let target = NameAddr::parse(request.header(HeaderName::ReferTo)?)?;
+        let uri = target.uri().ok()?;
+        let is_replaces = |name: &str| name.eq_ignore_ascii_case("replaces");
+        let (_, value) = uri.headers().find(|(name, _)| is_replaces(name))?;
+        let replaces = Replaces::parse(&value)?;
+        Some(Self {
+            call_id: replaces.call_id.to_owned(),
+            to_tag: replaces.to_tag().to_owned(),
+            from_tag: replaces.from_tag().to_owned(),
+        })
+    }
 }
 
 /// What is offered to a caller that leaves the offer to us: the edge's Record-Route tells its transport.

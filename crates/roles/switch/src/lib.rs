@@ -4,7 +4,8 @@
 //! does is decided in `offhook-call` and where it goes in `offhook-routing`.
 //! [`Switch`] is the role without I/O: messages, media events and time go in, [`Output`]s come out.
 //! [`start`] is its driver: one task that reads the bus, hands everything to the state in order and carries
-//! the outputs out. The role opens no socket and reads no file.
+//! the outputs out. The role opens no socket but to the webhooks of menus, which it asks on threads of their
+//! own, and reads no file.
 
 mod config;
 mod driver;
@@ -14,6 +15,6 @@ mod info;
 mod queue_metrics;
 mod state;
 
-pub use config::Config;
+pub use config::{Config, WebhookConfig};
 pub use driver::{Links, Running, STOP_WAIT, start};
-pub use state::{Output, Setup, Switch};
+pub use state::{Output, Question, Setup, Switch};

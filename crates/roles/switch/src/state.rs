@@ -4,8 +4,11 @@ mod conference_orders;
 mod conferences;
 mod forks;
 mod legs;
+mod menus;
+mod progress;
 mod queues;
 mod recordings;
+mod replace;
 mod signalling;
 mod supervising;
 mod supervisions;
@@ -17,6 +20,8 @@ use bytes::Bytes;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
+use menus::Menus;
+pub use menus::Question;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
@@ -28,6 +33,7 @@ use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
+use progress::Watchers;
 use queues::Queues;
 use recordings::{Recordings, Usual};
 use std::collections::{BTreeSet, HashMap, VecDeque};
@@ -53,6 +59,8 @@ pub enum Output {
         /// The extension.
         extension: String,
     },
+    /// Ask a webhook what is next for a caller in a menu, and call [`Switch::handle_answer`].
+    Ask(Question),
     /// How a call stands.
     Live(LiveCall),
     /// How the audio forks of a call stand.
@@ -108,6 +116,8 @@ pub struct Switch {
     conferences: Conferences,
     queues: Queues,
     forks: Forks,
+    menus: Menus,
+    watchers: Watchers,
     directory: Arc<Directory>,
     outputs: VecDeque<Output>,
     start: Instant,
@@ -115,6 +125,7 @@ pub struct Switch {
     boot: u64,
     serial: u32,
     calls_max: usize,
+    reattach_ms: u64,
     record_calls: bool,
     recordings: Recordings,
     supervisions: Supervisions,
@@ -145,6 +156,8 @@ impl Switch {
             conferences: Conferences::default(),
             queues,
             forks: Forks::default(),
+            menus: Menus::default(),
+            watchers: Watchers::default(),
             directory: setup.directory,
             outputs: VecDeque::new(),
             start: setup.start,
@@ -152,6 +165,7 @@ impl Switch {
             boot: boot.rotate_left(17) ^ setup.unix_ms,
             serial: 0,
             calls_max: config.calls_max,
+            reattach_ms: u64::from(config.reattach_s) * 1_000,
             record_calls: config.record_calls,
             recordings: Recordings::new(Usual {
                 format: config.recording_format,
@@ -217,8 +231,9 @@ impl Switch {
             self.queues.key(*leg, *digit, now_ms);
         }
         let wanted = self.conferences.handle_media(&event);
+        self.handle_menu_media(&event, now);
         if let Some(leg) = event.leg() {
-            self.step(serial_of(leg), now, |call| call.handle_media(event, now_ms));
+            self.step(self.legs.call_of(leg), now, |call| call.handle_media(event, now_ms));
         }
         self.carry_out_for_conference(wanted, now);
         self.drain_queues(now);
@@ -265,7 +280,7 @@ impl Switch {
         };
         let Some(command) = command else { return false };
         self.outputs.push_back(Output::Media(command));
-        self.step(serial_of(leg), now, Call::publish);
+        self.step(self.legs.call_of(leg), now, Call::publish);
         true
     }
 
@@ -281,7 +296,7 @@ impl Switch {
     }
 
     fn handle_fork(&mut self, leg: LegId, fork: ForkId, event: ForkEvent, now: Instant) {
-        let Some(call) = self.calls.get(&serial_of(leg)) else { return };
+        let Some(call) = self.calls.get(&self.legs.call_of(leg)) else { return };
         let call = call.reference().clone();
         if self.forks.handle_event(&call, fork, event) {
             tracing::info!(%call, %fork, "the receiver of an audio fork ends the call");
@@ -298,7 +313,7 @@ impl Switch {
         let Some(record) = record else { return };
         self.outputs.push_back(Output::Log(LogEntry::Recording(Box::new(record))));
         match source {
-            RecordingSource::Leg(leg) => self.step(serial_of(leg), now, Call::publish),
+            RecordingSource::Leg(leg) => self.step(self.legs.call_of(leg), now, Call::publish),
             RecordingSource::Conference(id) => self.conferences.note_change_of(id),
         }
     }
@@ -324,6 +339,8 @@ impl Switch {
             self.step(serial, now, |call| call.handle_timeout(now_ms));
         }
         self.run_queue_timers(now);
+        self.tell_positions(now);
+        self.handle_menu_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
@@ -331,8 +348,10 @@ impl Switch {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
-        let due = call.into_iter().chain([self.queues.poll_timeout()]).min();
-        agent.into_iter().chain(due.map(|due| self.instant(due))).min()
+        let waiting = [self.menus.poll_timeout(), self.watchers.poll_timeout()];
+        let waiting = waiting.into_iter().flatten().chain([self.queues.poll_timeout()]);
+        let own = call.into_iter().chain(waiting).min();
+        agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
 
     /// The next thing to do; to be asked until `None` after every `handle_*`.
@@ -369,8 +388,10 @@ impl Switch {
         let serial = self.next_serial();
         let incoming = self.incoming(serial, request, sdp);
         tracing::info!(call = %incoming.call, "call comes in");
-        let call = Call::new(incoming, self.unix_ms(now));
+        let mut call = Call::new(incoming, self.unix_ms(now));
+        call.set_reattach_ms(self.reattach_ms);
         self.legs.insert(call.caller(), handle);
+        self.watchers.note(call.caller(), request);
         let engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, &[], &engaged, self.unix_ms(now));
         self.calls.insert(serial, call);
@@ -395,6 +416,7 @@ impl Switch {
         let dialled = dialled(request);
         let asked = Request { caller: caller.account.as_deref(), dialled: &dialled };
         let decision = route(asked, &self.directory);
+        let decision = replace::nothing_rings(&dialled, decision);
         let decision = self.find_supervised(serial, caller.account.as_deref(), decision);
         Incoming {
             call: self.reference(serial),
@@ -413,39 +435,57 @@ impl Switch {
     fn input(&mut self, handle: LegHandle, input: LegInput, now: Instant) {
         let Some(leg) = self.legs.leg(handle) else { return };
         let now_ms = self.unix_ms(now);
-        self.step(serial_of(leg), now, |call| call.handle_leg(leg, input, now_ms));
+        self.step(self.legs.call_of(leg), now, |call| call.handle_leg(leg, input, now_ms));
     }
 
     /// Lets one call take one step and carries out what it wants. A call whose code fails ends; the
     /// others do not notice.
     fn step(&mut self, serial: u32, now: Instant, change: impl FnOnce(&mut Call)) {
-        let Some(mut call) = self.calls.remove(&serial) else { return };
-        let engaged = self.queues.agents_in(&call);
-        if let Some(due) = call.poll_timeout() {
-            self.deadlines.remove(&(due, serial));
-        }
+        let Some((mut call, engaged)) = self.take(serial) else { return };
         if catch_unwind(AssertUnwindSafe(|| change(&mut call))).is_err() {
             self.queues.note_engaged(serial, &engaged, &[], self.unix_ms(now));
             self.abandon(&call, now);
             return;
         }
-        while let Some(action) = call.poll_output() {
-            self.carry_out(&mut call, action, now);
+        self.carry_all_out(&mut call, now);
+        self.put_back(call, &engaged, now);
+        self.drain_agent(now);
+        self.drain_queues(now);
+    }
+
+    /// Takes a call out for a step, with the agents who take part in it.
+    fn take(&mut self, serial: u32) -> Option<(Call, Vec<(AgentId, bool)>)> {
+        let call = self.calls.remove(&serial)?;
+        if let Some(due) = call.poll_timeout() {
+            self.deadlines.remove(&(due, serial));
         }
+        let engaged = self.queues.agents_in(&call);
+        Some((call, engaged))
+    }
+
+    fn carry_all_out(&mut self, call: &mut Call, now: Instant) {
+        while let Some(action) = call.poll_output() {
+            self.carry_out(call, action, now);
+        }
+    }
+
+    /// Puts a call back after its step, or forgets it when it is over.
+    fn put_back(&mut self, call: Call, engaged: &[(AgentId, bool)], now: Instant) {
+        let serial = serial_of(call.caller());
         let still_engaged = self.queues.agents_in(&call);
-        self.queues.note_engaged(serial, &engaged, &still_engaged, self.unix_ms(now));
+        self.queues.note_engaged(serial, engaged, &still_engaged, self.unix_ms(now));
         if call.is_finished() {
             self.forks.forget(call.reference());
+            self.watchers.forget(call.caller());
             self.legs.forget(serial);
             self.stop_supervising(serial, now);
         } else {
+            self.tell_progress(&call, now);
             if let Some(due) = call.poll_timeout() {
                 self.deadlines.insert((due, serial));
             }
             self.calls.insert(serial, call);
         }
-        self.drain_agent(now);
-        self.drain_queues(now);
     }
 
     fn carry_out(&mut self, call: &mut Call, action: Action, now: Instant) {
@@ -469,7 +509,6 @@ impl Switch {
                 let decision = resolve(&target, &self.directory);
                 call.handle_decision(decision, self.unix_ms(now));
             }
-            Action::EnterMenu { .. } | Action::LeaveMenu { .. } => {}
             Action::JoinQueue { leg, queue } => {
                 let music = self.directory.queues.get(&queue).map(|queue| queue.music.clone());
                 music.into_iter().for_each(|music| call.handle_joined(music));
@@ -479,6 +518,8 @@ impl Switch {
             Action::Offer(offer, report) => {
                 self.queues.report(offer, &report, self.unix_ms(now));
             }
+            Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
+            Action::LeaveMenu { leg } => self.menus.leave(leg),
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
@@ -524,12 +565,16 @@ impl Switch {
         if let MediaCommand::Release { leg } = command {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
+            self.menus.forget(leg);
+        }
+        if let MediaCommand::Bridge { a, b } = command {
+            [a, b].into_iter().for_each(|leg| self.menus.forget(leg));
         }
         if let MediaCommand::Release { leg } | MediaCommand::Unbridge { leg } = command {
             was_supervised = self.leave_supervised(leg, now);
         }
         if let MediaCommand::Bridge { a, b } = command
-            && let Some(instead) = self.supervisions.instead_of_bridge(a, b)
+            && let Some(instead) = self.supervisions.instead_of_bridge(self.legs.call_of(a), a, b)
         {
             self.outputs.extend(instead.into_iter().map(Output::Media));
             return was_supervised;
@@ -546,7 +591,7 @@ impl Switch {
                 }
                 offhook_conference::Output::HangUp(leg, cause) => {
                     let now_ms = self.unix_ms(now);
-                    self.step(serial_of(leg), now, |call| call.hang_up(cause, now_ms));
+                    self.step(self.legs.call_of(leg), now, |call| call.hang_up(cause, now_ms));
                 }
             }
         }

@@ -200,3 +200,27 @@ fn announcements_are_played_to_who_waits_and_the_music_goes_on() {
     });
     assert_eq!(last, Some(vec!["tts:You are next in line.".to_owned()]));
 }
+
+#[test]
+fn a_caller_who_can_show_it_is_told_how_its_call_stands() {
+    let mut peer = desk();
+    let text = invite("6000", None, Some(SDP));
+    peer.say(&text.replace("Max-Forwards", "Recv-Info: offhook-call\nMax-Forwards"));
+    peer.expect("SIP/2.0 100");
+    let messages = peer.received();
+    let out = messages.iter().find(|m| m.as_bytes().starts_with(b"INVITE")).expect("a ring");
+    let ok = messages.iter().find(|m| m.as_bytes().starts_with(b"SIP/2.0 200")).expect("an answer");
+    peer.say(&within("ACK", 1, ok, ""));
+    answer(&mut peer, &out.clone());
+    let told: Vec<_> = messages.iter().chain(&peer.received()).filter_map(told).collect();
+    assert!(
+        told.iter().any(|text| text.contains(r#""state":"queued","queue":"sales","position":1"#))
+    );
+    assert!(told.last().is_some_and(|text| text.contains(r#""state":"talking","with":"2001""#)));
+}
+
+fn told(message: &Message) -> Option<String> {
+    let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
+    let is_told = text.starts_with("INFO") && text.contains("Info-Package: offhook-call\r\n");
+    is_told.then(|| text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+}

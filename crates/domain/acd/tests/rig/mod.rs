@@ -46,6 +46,20 @@ pub fn queue(name: &str, strategy: Strategy, agents: &[&str]) -> Queue {
     queue
 }
 
+/// A caller who comes to this queue and wants nothing special.
+pub fn join(queue: &str, caller: u32) -> Join {
+    Join {
+        caller: LegId(caller.into()),
+        call: CallKey(caller),
+        queue: queue_id(queue),
+        number: format!("555{caller:04}"),
+        priority: 0,
+        skills: BTreeMap::new(),
+        last_agent: None,
+        joined_at_ms: None,
+    }
+}
+
 impl Rig {
     /// These queues; every agent that is named in one is online and can be reached.
     pub fn new(queues: Vec<Queue>) -> Self {
@@ -108,16 +122,7 @@ impl Rig {
     }
 
     pub fn join_as(&mut self, queue: &str, caller: u32, change: impl FnOnce(&mut Join)) {
-        let mut join = Join {
-            caller: LegId(caller.into()),
-            call: CallKey(caller),
-            queue: queue_id(queue),
-            number: format!("555{caller:04}"),
-            priority: 0,
-            skills: BTreeMap::new(),
-            last_agent: None,
-            joined_at_ms: None,
-        };
+        let mut join = join(queue, caller);
         change(&mut join);
         self.acd.join(join, self.now_ms);
         self.drain();
@@ -130,6 +135,12 @@ impl Rig {
 
     pub fn key(&mut self, caller: u64, key: char) {
         self.acd.key(LegId(caller), key, self.now_ms);
+        self.drain();
+    }
+
+    /// A restart has left these calls.
+    pub fn keep_calls(&mut self, live: &[u32]) {
+        self.acd.keep_calls(|call| live.contains(&call.0), self.now_ms);
         self.drain();
     }
 

@@ -3,8 +3,8 @@
 
 use offhook_call::{Action, Call, Incoming, LegAction, LegInput, Placement};
 use offhook_model::{
-    Binding, CallRecord, CallRef, HangupCause, IceRole, LegId, MediaCommand, MediaEvent,
-    MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
+    Binding, CallRecord, CallRef, Forwarding, HangupCause, IceRole, LegId, MediaCommand,
+    MediaEvent, MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
 };
 use offhook_routing::Decision;
 use offhook_sdp::{
@@ -16,7 +16,8 @@ pub const START_MS: u64 = 1_000_000;
 pub const CALLER: LegId = LegId(7 << 16);
 
 pub fn extension(number: &str) -> Decision {
-    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000 }
+    let forward = Forwarding::default();
+    Decision::Extension { number: number.into(), ring_timeout_ms: 20_000, forward }
 }
 
 pub fn binding(contact: &str, transport: Transport) -> Binding {
@@ -47,8 +48,11 @@ pub struct Rig {
     pub waiting: Vec<Action>,
     pub supervising: Vec<LegId>,
     pub media_is_slow: bool,
+    /// Where the calls go of extensions to which a party is sent on.
+    pub forward: Forwarding,
     pub has_video_ports: bool,
     held_back: VecDeque<MediaEvent>,
+    gone: Vec<LegId>,
     /// What the media role remembers of legs whose descriptions are SDP.
     sessions: HashMap<LegId, Session>,
 }
@@ -99,6 +103,44 @@ impl Rig {
         Self::of(Call::new(incoming, START_MS), bindings, media_is_slow)
     }
 
+    /// A second call, of this account.
+    pub fn second(account: &str, offer: Option<&str>, bindings: Vec<Binding>) -> Self {
+        let policy =
+            OfferPolicy { security: Security::Plain, ice: IceRole::None, prefer_codec_of: None };
+        let incoming = Incoming {
+            call: CallRef::from_bits(8),
+            serial: 8,
+            account: Some(account.into()),
+            caller: account.into(),
+            caller_name: None,
+            dialled: "1003".into(),
+            sip_call_id: "def".into(),
+            offer: offer.map(str::to_owned),
+            policy,
+            decision: extension("1003"),
+        };
+        Self::of(Call::new(incoming, START_MS), bindings, false)
+    }
+
+    /// The party that `other` talks with in the other call comes into this one, in the place of `leg`; whether
+    /// both have somebody to talk with.
+    pub fn adopt(&mut self, leg: LegId, from: &mut Self, other: LegId) -> Option<LegId> {
+        let (Some(_), Some(party)) = (self.call.partner(leg), from.call.partner(other)) else {
+            return None;
+        };
+        let moved = from.call.release_partner(other, from.now_ms).expect("it has a partner");
+        from.run();
+        from.gone.push(party);
+        self.gone.retain(|leg| *leg != party);
+        self.call.adopt(leg, moved, self.now_ms);
+        self.sessions.extend(from.sessions.remove(&party).map(|session| (party, session)));
+        let (gone, stays) = from.held_back.drain(..).partition(|event| event.leg() == Some(party));
+        from.held_back = stays;
+        self.held_back.extend::<VecDeque<_>>(gone);
+        self.run();
+        Some(party)
+    }
+
     /// A call that we place to a supervisor's extension.
     pub fn placed(bindings: Vec<Binding>) -> Self {
         let placement = Placement {
@@ -122,8 +164,10 @@ impl Rig {
             waiting: Vec::new(),
             supervising: Vec::new(),
             media_is_slow,
+            forward: Forwarding::default(),
             has_video_ports: true,
             held_back: VecDeque::new(),
+            gone: Vec::new(),
             sessions: HashMap::new(),
         };
         rig.run();
@@ -161,7 +205,11 @@ impl Rig {
                 }
                 Action::GoTo(target) => {
                     let decision = match target {
-                        Target::Extension(number) => extension(&number),
+                        Target::Extension(number) => Decision::Extension {
+                            number,
+                            ring_timeout_ms: 20_000,
+                            forward: self.forward.clone(),
+                        },
                         Target::Queue(queue) => Decision::Queue { queue },
                         Target::Menu(menu) => Decision::Menu { menu },
                         Target::Play(prompt) => Decision::Service {
@@ -274,6 +322,11 @@ impl Rig {
             matches!(action, LegAction::Invite { .. }).then_some(*leg)
         };
         self.signalled.iter().filter_map(invite).collect()
+    }
+
+    /// Whether the leg went over to another call.
+    pub fn has_gone(&self, leg: LegId) -> bool {
+        self.gone.contains(&leg)
     }
 
     pub fn signals_to(&self, leg: LegId) -> Vec<&LegAction> {

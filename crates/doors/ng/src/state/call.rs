@@ -52,10 +52,13 @@ pub(super) struct Call {
     /// Whether a snapshot of it is kept somewhere.
     #[serde(skip)]
     pub(super) is_kept: bool,
+    /// Whether what is kept is of speech, where everything passes as it is by now, or the other way round.
+    #[serde(skip)]
+    pub(super) is_stale: bool,
     /// The leg that is recorded.
     pub(super) recorded: Option<LegId>,
-    /// Who listens asks again after a restart.
-    #[serde(skip)]
+    /// Who listens.
+    #[serde(default)]
     pub(super) subscriptions: Vec<Subscription>,
     /// Whether no media of it is passed on.
     pub(super) drops_traffic: bool,
@@ -78,7 +81,7 @@ pub(super) struct Party {
     /// The place of that section in the description.
     pub(super) leg_section: usize,
     /// The legs of other sections, by their places.
-    #[serde(skip)]
+    #[serde(default)]
     pub(super) further_legs: BTreeMap<usize, LegId>,
     /// What the sections are that were negotiated, by their places.
     pub(super) media: BTreeMap<usize, Media>,
@@ -290,10 +293,12 @@ impl Call {
         Some(self.parties.len() - 1)
     }
 
-    /// The legs that a snapshot has: those in which its parties speak. Whatever passes as it is, and who
-    /// listens, is negotiated anew.
-    pub(super) fn kept_legs(&self) -> Vec<LegId> {
-        self.parties.iter().filter_map(|party| party.leg).collect()
+    /// Its parties forget the legs that are not among these.
+    pub(super) fn keep_legs(&mut self, is_kept: impl Fn(LegId) -> bool) {
+        for party in &mut self.parties {
+            party.leg = party.leg.filter(|leg| is_kept(*leg));
+            party.further_legs.retain(|_, leg| is_kept(*leg));
+        }
     }
 
     /// The legs of all its parties and subscriptions.

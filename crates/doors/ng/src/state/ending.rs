@@ -23,6 +23,7 @@ impl Door {
         now: Instant,
     ) -> Result<(), Refusal> {
         if self.end_subscription_of(call_id, request) {
+            self.note_change(call_id, now);
             self.reply(id, Reply::ok(Dictionary::new()));
             return Ok(());
         }

@@ -343,6 +343,7 @@ impl Door {
     pub(super) fn note_speech(&mut self, call_id: &str, leg: LegId, speaks: Speech) {
         let Some(call) = self.calls.get_mut(call_id) else { return };
         if let Some(party) = call.parties.iter_mut().find(|party| party.leg == Some(leg)) {
+            call.is_stale |= call.is_kept && party.is_passed_on() != speaks.is_opaque;
             party.speaks = Some(speaks);
         }
     }

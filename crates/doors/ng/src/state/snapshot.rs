@@ -78,7 +78,9 @@ impl Door {
         }
         if let Some(call) = self.calls.get_mut(call_id) {
             call.snapshot_count = 0;
-            self.set_timer(call_id, TimerName::Snapshot, now + SETTLED_AFTER);
+            // What is true no longer is not left where it is.
+            let wait = if call.is_stale { Duration::ZERO } else { SETTLED_AFTER };
+            self.set_timer(call_id, TimerName::Snapshot, now + wait);
         }
     }
 
@@ -88,9 +90,12 @@ impl Door {
         if call.work.is_some() {
             return self.set_timer(call_id, TimerName::Snapshot, now + SETTLED_AFTER);
         }
-        let legs = call.kept_legs();
+        let legs = call.legs();
         if legs.is_empty() {
             return;
+        }
+        if let Some(call) = self.calls.get_mut(call_id) {
+            call.is_stale = false;
         }
         for leg in &legs {
             self.tell(MediaCommand::Snapshot { leg: *leg });
@@ -190,9 +195,7 @@ impl Door {
         {
             return Err(RestoreError::Conflict);
         }
-        for party in &mut call.parties {
-            party.leg = party.leg.filter(|leg| legs.iter().any(|(known, _)| known == leg));
-        }
+        call.keep_legs(|leg| legs.iter().any(|(known, _)| *known == leg));
         call.is_kept = true;
         for alias in &call.aliases {
             self.aliases.insert(alias.clone(), call_id.to_owned());
@@ -203,8 +206,12 @@ impl Door {
         self.set_timers_again(call_id, delete_in_ms.map(|ms| ms.saturating_sub(age_ms)), now);
         self.next_leg = self.next_leg.max(next_leg);
         let missing = legs.len();
+        // A listener who has refused has a leg of which nothing is kept; it is made when he is asked again.
+        let all = self.calls.get(call_id).map(Call::legs).unwrap_or_default();
+        for leg in all {
+            self.legs.entry(leg).or_insert_with(|| call_id.to_owned());
+        }
         for (leg, snapshot) in legs {
-            self.legs.insert(leg, call_id.to_owned());
             self.tell(MediaCommand::Restore { leg, snapshot, age_ms });
         }
         let task = RestoreTask { missing, refused: None };
@@ -271,6 +278,7 @@ impl Door {
         metrics::counter!("offhook_calls_restored_total").increment(1);
         let Some(call) = self.calls.get_mut(call_id) else { return };
         let (recorded, is_paused) = (call.recorded.take(), call.recording_paused);
+        self.listen_again(call_id);
         if let Some(leg) = recorded {
             // What the other process wrote ends where it ended; it goes on in a file of its own.
             self.record_from_here(call_id, leg, now);

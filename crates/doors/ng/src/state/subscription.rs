@@ -9,6 +9,7 @@ use offhook_bus::{MediaCommand, MediaEvent};
 use offhook_model::LegId;
 use offhook_ng::{Dictionary, Flags, Reply, Request, Value};
 use offhook_sdp::{EditedFormat, SessionDescription};
+use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::time::Instant;
 
@@ -17,7 +18,7 @@ use std::time::Instant;
 pub const SUBSCRIPTIONS_MAX: usize = 16;
 
 /// Somebody who hears parties of a call.
-#[derive(Debug)]
+#[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Subscription {
     pub(super) tag: String,
     pub(super) label: Option<String>,
@@ -29,7 +30,7 @@ pub(super) struct Subscription {
 }
 
 /// What is heard of one party.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Feed {
     /// The party that is heard.
     pub(super) source: PartyId,
@@ -278,11 +279,13 @@ impl Door {
         call_id: &str,
         id: RequestId,
         request: &Request,
+        now: Instant,
     ) -> Result<(), Refusal> {
         let call = self.calls.get(call_id).ok_or_else(|| refuse("Unknown call-id"))?;
         let place = named_subscription(call, request.to_tag.as_deref())?;
         let tag = call.subscriptions[place].tag.clone();
         self.end_subscription(call_id, &tag);
+        self.note_change(call_id, now);
         self.reply(id, Reply::ok(Dictionary::new()));
         Ok(())
     }
@@ -296,6 +299,16 @@ impl Door {
         };
         self.end_subscription(call_id, tag);
         true
+    }
+
+    /// Those who listened in another process go on listening. Whoever had not answered yet does so when he has.
+    pub(super) fn listen_again(&mut self, call_id: &str) {
+        let Some(call) = self.calls.get(call_id) else { return };
+        let feeds = call.subscriptions.iter().flat_map(|subscription| &subscription.feeds);
+        let heard = feeds.filter_map(|feed| Some((feed.leg, call.parties.get(feed.source)?.leg?)));
+        for (leg, to) in heard.collect::<Vec<_>>() {
+            self.tell(MediaCommand::Listen { leg, to });
+        }
     }
 
     fn end_subscription(&mut self, call_id: &str, tag: &str) {

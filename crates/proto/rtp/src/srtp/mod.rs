@@ -15,7 +15,7 @@ use aes_cm::AesCm;
 use gcm::Gcm;
 pub use profile::{MASTER_KEY_BYTES_MAX, SrtpProfile};
 pub use replay::REPLAY_WINDOW_PACKETS;
-pub use stream::{SRTP_STREAMS_MAX, SrtpState, SrtpStreamState};
+pub use stream::{PassedOn, SRTP_STREAMS_MAX, SentSince, SrtpState, SrtpStreamState};
 
 use crate::rtp::{be16, be32, header_bytes};
 use stream::{PacketIndex, Streams};
@@ -51,7 +51,8 @@ pub enum SrtpError {
     /// The tag does not fit: another key, a changed packet. Drop it.
     #[error("the packet is not authentic")]
     NotAuthentic,
-    /// There are [`SRTP_STREAMS_MAX`] sources under this key already. Drop it.
+    /// There are [`SRTP_STREAMS_MAX`] sources under this key already, or there may have been others whose
+    /// numbers are not known. Drop it.
     #[error("there are too many sources under one key")]
     TooManyStreams,
     /// The key protected as many packets as it may. Agree on another.
@@ -115,19 +116,24 @@ impl SrtpSender {
     }
 
     /// A sender that goes on where another with the same key was when it had this state, and has sent at most
-    /// `packets_since` packets, and reports, of each source after that.
+    /// what `since` says after that.
     ///
     /// No key stream is used twice: every index that the other may have used is refused here as one that was
     /// protected before, so that the caller's sequence numbers have to begin beyond it, also those of a source
-    /// that had sent nothing yet. Reports are numbered here and do.
+    /// that had sent nothing yet unless [`SentSince::passed_on`] tells of it. Reports are numbered here and do.
     pub fn restore(
         profile: SrtpProfile,
         key_and_salt: &[u8],
         state: &SrtpState,
-        packets_since: u32,
+        since: &SentSince<'_>,
     ) -> Result<Self, SrtpError> {
-        let streams = Streams::restored(state, packets_since);
+        let streams = Streams::of_sender(state, since);
         Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams })
+    }
+
+    /// The highest index of a source, rollover counter and sequence number; `None` before its first packet.
+    pub fn highest_index(&self, ssrc: u32) -> Option<u64> {
+        self.streams.highest_rtp_index(ssrc)
     }
 
     /// Protects the first `length` bytes of `buffer` and gives the new length.
@@ -183,7 +189,7 @@ impl SrtpReceiver {
         key_and_salt: &[u8],
         state: &SrtpState,
     ) -> Result<Self, SrtpError> {
-        let streams = Streams::restored(state, 0);
+        let streams = Streams::of_receiver(state);
         Ok(Self { cipher: Cipher::new(profile, key_and_salt)?, streams })
     }
 

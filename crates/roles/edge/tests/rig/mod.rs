@@ -7,7 +7,7 @@ use offhook_bus::{GuestKey, Shared};
 use offhook_edge::state::{Advertised, Moment, Output, State};
 use offhook_edge::{Config, Limits};
 use offhook_model::{
-    Aor, Binding, Directory, Extension, GuestPolicy, RecordPolicy, Secret, Transport,
+    Aor, Binding, Directory, Extension, Forwarding, GuestPolicy, RecordPolicy, Secret, Transport,
 };
 use offhook_net::{Flow, FlowId};
 use offhook_sip::digest::{self, Challenge};
@@ -302,6 +302,7 @@ pub fn directory() -> Directory {
         secret: Secret::Password(format!("demo-{number}")),
         ring_timeout_s: 20,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     };
     let numbers = ["1001", "1002"];
     Directory {

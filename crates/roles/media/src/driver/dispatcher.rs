@@ -4,6 +4,7 @@ use super::Notice;
 use super::audiences::Audiences;
 use super::forks::{self, Forks};
 use super::homes::Homes;
+use super::numbers::Numbers;
 use super::sockets::{Exhausted, Sockets};
 use super::worker::{Message, Restored, WorkerHandle};
 use crate::config::Config;
@@ -44,6 +45,7 @@ pub(crate) struct Dispatcher {
     conferences: Homes,
     forks: Forks,
     audiences: Audiences,
+    numbers: Numbers,
     events: MediaEvents,
 }
 
@@ -60,6 +62,7 @@ impl Dispatcher {
         workers: Vec<WorkerHandle>,
         events: MediaEvents,
         forks: Forks,
+        numbers: Numbers,
     ) -> anyhow::Result<Self> {
         let by_kernel = config.port_min == 0 && config.port_max == 0;
         let mut seed = [0; 8];
@@ -77,6 +80,7 @@ impl Dispatcher {
             conferences: Homes::default(),
             forks,
             audiences: Audiences::default(),
+            numbers,
             events,
         })
     }
@@ -331,7 +335,8 @@ impl Dispatcher {
         let is_of_pool = self.ports.as_mut().is_some_and(|pool| pool.reserve(rtp));
         let worker = self.settle(leg, state.partner, is_of_pool.then_some(rtp));
         let advertised = Arc::clone(&self.advertised);
-        let restored = Box::new(Restored { snapshot: snapshot.clone(), age, advertised });
+        let (snapshot, reserved) = (snapshot.clone(), self.numbers.of(leg, rtp));
+        let restored = Box::new(Restored { snapshot, reserved, age, advertised });
         self.put(worker, Message::Restore { leg, sockets, restored, seed });
         Ok(())
     }

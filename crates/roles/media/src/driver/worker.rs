@@ -4,10 +4,13 @@ use super::Notice;
 use super::forks::ForkLink;
 use super::load::{self, LoadMeter};
 use super::measures;
+use super::numbers::Numbers;
 use super::recorder::RecorderLink;
 use super::sockets::Sockets;
 use super::sounds::{Sounds, Wanted};
-use crate::state::{Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Seed, Spoken};
+use crate::state::{
+    Clock, Engine, Leg, LegAddresses, LegMap, Output, Packet, Reserved, Seed, Spoken,
+};
 use anyhow::Context;
 use offhook_bus::{LegSnapshot, MediaCommand, MediaEvent, MediaEvents, MediaTrouble};
 use offhook_model::{ForkId, LegId};
@@ -59,6 +62,8 @@ pub(crate) enum Message {
 /// What a leg was in another process.
 pub(crate) struct Restored {
     pub(crate) snapshot: LegSnapshot,
+    /// What it had reserved, as far as that is known.
+    pub(crate) reserved: Option<Reserved>,
     pub(crate) age: Duration,
     pub(crate) advertised: Arc<[IpAddr]>,
 }
@@ -116,6 +121,7 @@ pub(crate) struct Worker {
     notices: mpsc::Sender<Notice>,
     sounds: Sounds,
     recorder: RecorderLink,
+    numbers: Numbers,
     forks: HashMap<ForkId, ForkLink>,
     counted_at: Instant,
     /// Whether messages may be waiting.
@@ -144,6 +150,7 @@ impl Worker {
         notices: mpsc::Sender<Notice>,
         sounds: Sounds,
         recorder: RecorderLink,
+        numbers: Numbers,
     ) -> Self {
         Self {
             engine,
@@ -155,6 +162,7 @@ impl Worker {
             notices,
             sounds,
             recorder,
+            numbers,
             forks: HashMap::new(),
             counted_at: Instant::now(),
             has_messages: false,
@@ -274,10 +282,10 @@ impl Worker {
             }
             Message::Restore { leg, sockets, restored, seed } => {
                 if self.watch(leg, sockets) {
-                    let Restored { snapshot, age, advertised } = *restored;
-                    let since = (clock(now), age);
+                    let Restored { snapshot, reserved, age, advertised } = *restored;
+                    let (state, since) = ((&snapshot, reserved), (clock(now), age));
                     self.guard(leg, now, |engine| {
-                        engine.restore_leg(leg, &snapshot, advertised, &seed, since);
+                        engine.restore_leg(leg, state, advertised, &seed, since);
                     });
                 }
             }
@@ -391,6 +399,11 @@ impl Worker {
                 Output::Forked(forked) => {
                     if let Some(link) = self.forks.get(&forked.fork()) {
                         link.hand_over(forked);
+                    }
+                }
+                Output::Reserve { leg } => {
+                    if let Some((rtp_port, reserved)) = self.engine.reserved(leg) {
+                        self.numbers.note(leg, rtp_port, reserved);
                     }
                 }
                 Output::Closed { leg } => {

@@ -36,7 +36,7 @@ pub(crate) struct LocalSide {
 /// What of a [`LocalSide`] is drawn by lot, as plain data. It has secrets in it.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct LocalState {
-    ssrc: u32,
+    pub(crate) ssrc: u32,
     cname: String,
     credentials: IceCredentials,
     sdes_secret: Vec<u8>,

@@ -29,6 +29,7 @@ use super::player::{Player, SoundWanted};
 use super::recorded::Recorded;
 use super::recording::Tap;
 use super::reports::Reports;
+use super::reserved::Reserved;
 use super::seed::Seed;
 use super::settings::{Clock, LegAddresses, Settings};
 use super::speech_decoder::SpeechDecoder;
@@ -82,6 +83,8 @@ pub struct Leg {
     opaque: Option<Opaque>,
     /// Whether our last offer was one of an opaque leg.
     is_offer_opaque: bool,
+    /// Numbers of packets that are passed on, once somebody keeps the leg.
+    reserved: Option<Box<Reserved>>,
     timeline: Timeline,
     encoder: Option<Encoder>,
     /// What Opus to the party may take, where that is asked for, in bits per second.
@@ -171,6 +174,7 @@ impl Leg {
             agreed: None,
             opaque: None,
             is_offer_opaque: false,
+            reserved: None,
             timeline: Timeline::new(local.ssrc, first, timestamp),
             reports: Reports::new(
                 local.ssrc,

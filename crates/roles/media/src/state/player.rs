@@ -9,6 +9,8 @@ use offhook_speech::Pcm;
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+/// What begins a prompt that is played when the one before it cannot be.
+const INSTEAD: &str = "else:";
 /// Milliseconds of sound that are made at a time.
 const CHUNK_MS: u32 = 20;
 /// Samples of the longest chunk at the highest rate.
@@ -18,6 +20,10 @@ const CHUNK_SAMPLES_MAX: usize = 192_000 / 1_000 * CHUNK_MS as usize;
 #[derive(Debug)]
 pub(crate) struct Player {
     items: Vec<Item>,
+    /// Which items are played only when what comes before them cannot be.
+    is_instead: Vec<bool>,
+    /// Whether the prompt before could not be played.
+    is_missing: bool,
     current: usize,
     /// Samples of the current item that were played, at its own rate.
     position: usize,
@@ -75,20 +81,27 @@ impl Player {
         let mut wanted = Vec::new();
         let prompts = uris.iter().take(PROMPTS_MAX).flat_map(|uri| read(uri));
         let mut ticket = first_ticket;
-        let items = prompts.take(PIECES_MAX).map(|prompt| match prompt {
-            Prompt::Tone(prompt) => {
-                Item::Tone { generator: ToneGenerator::new(rate, &prompt.tones), prompt }
-            }
-            Prompt::Silence { duration_ms } => Item::Silence { duration_ms },
-            Prompt::Music => Item::Music,
-            Prompt::Sound(source) => {
-                wanted.push(SoundWanted { ticket, source });
-                ticket += 1;
-                Item::Waiting { ticket: ticket - 1 }
-            }
+        let items = prompts.take(PIECES_MAX).map(|(prompt, is_instead)| {
+            let item = match prompt {
+                Some(Prompt::Tone(prompt)) => {
+                    Item::Tone { generator: ToneGenerator::new(rate, &prompt.tones), prompt }
+                }
+                Some(Prompt::Silence { duration_ms }) => Item::Silence { duration_ms },
+                Some(Prompt::Music) => Item::Music,
+                Some(Prompt::Sound(source)) => {
+                    wanted.push(SoundWanted { ticket, source });
+                    ticket += 1;
+                    Item::Waiting { ticket: ticket - 1 }
+                }
+                None => Item::Missing,
+            };
+            (item, is_instead)
         });
+        let (items, is_instead) = items.unzip();
         let player = Self {
-            items: items.collect(),
+            items,
+            is_instead,
+            is_missing: false,
             current: 0,
             position: 0,
             is_repeated,
@@ -159,9 +172,17 @@ impl Player {
 
     /// Makes a chunk of the current item, or goes to the next.
     fn step(&mut self) -> Step {
+        let is_instead = self.is_instead(self.current);
         let Some(item) = self.items.get_mut(self.current) else {
             return self.start_over();
         };
+        if is_instead && !self.is_missing {
+            self.current += 1;
+            return Step::Made;
+        }
+        if self.position == 0 && !is_instead && !matches!(item, Item::Waiting { .. }) {
+            self.is_missing = matches!(item, Item::Missing);
+        }
         let chunk = samples(self.rate, CHUNK_MS);
         let left = match item {
             Item::Tone { prompt, generator } => {
@@ -186,6 +207,11 @@ impl Player {
             Item::Missing => 0,
         };
         self.advance(chunk, left)
+    }
+
+    /// Whether an item is played only when what comes before it cannot be.
+    fn is_instead(&self, at: usize) -> bool {
+        self.is_instead.get(at).copied().unwrap_or_default()
     }
 
     fn make_music(&mut self) -> Step {
@@ -258,12 +284,18 @@ impl Player {
     }
 }
 
-fn read(uri: &str) -> Vec<Prompt> {
-    prompt::parse(uri).unwrap_or_else(|error| {
+/// What a URI names, `None` for what cannot be read, and whether it is played only in the place of the one
+/// before.
+fn read(uri: &str) -> Vec<(Option<Prompt>, bool)> {
+    let instead = uri.strip_prefix(INSTEAD);
+    let uri = instead.unwrap_or(uri);
+    let prompts = prompt::parse(uri).map(|prompts| prompts.into_iter().map(Some).collect());
+    let prompts: Vec<_> = prompts.unwrap_or_else(|error| {
         tracing::debug!(%error, uri, "a prompt is skipped");
         metrics::counter!("offhook_media_prompts_skipped_total", "why" => "malformed").increment(1);
-        Vec::new()
-    })
+        vec![None]
+    });
+    prompts.into_iter().map(|prompt| (prompt, instead.is_some())).collect()
 }
 
 fn samples(rate: u32, duration_ms: u32) -> usize {
@@ -358,6 +390,38 @@ mod tests {
             }
             assert_eq!(play(&mut player, 100).1, Played::Finished);
         }
+    }
+
+    #[test]
+    fn what_cannot_be_played_has_others_in_its_place() {
+        let lists = [
+            (&["file:gone", "else:tone:700,200", "tone:1100,200"][..], true, 700.0),
+            (&["bogus", "else:tone:700,200", "tone:1100,200"], false, 700.0),
+            (&["file:gone", "else:bogus", "else:tone:700,200", "tone:1100,200"], true, 700.0),
+            (&["tone:500,200", "else:tone:700,200", "tone:1100,200"], false, 500.0),
+        ];
+        for (uris, has_file, first) in lists {
+            let (mut player, wanted) = player(uris, false, 8_000);
+            assert_eq!(wanted.len(), usize::from(has_file));
+            if has_file {
+                assert_eq!(play(&mut player, 100).1, Played::Waiting, "the file may come yet");
+            }
+            wanted.iter().for_each(|sound| player.handle_sound(sound.ticket, None));
+            let (heard, _) = play(&mut player, 1_000);
+            assert_eq!(heard.len(), samples(8_000, 400), "{uris:?}");
+            assert!(goertzel::power_share(&heard[..1_600], 8_000, first) > 0.99, "{uris:?}");
+            assert!(goertzel::power_share(&heard[1_600..], 8_000, 1_100.0) > 0.99, "{uris:?}");
+        }
+    }
+
+    #[test]
+    fn words_in_the_place_of_a_file_are_spoken_to_their_end() {
+        let (mut player, wanted) = player(&["file:gone", "else:tts:One. Two."], false, 8_000);
+        let word = Arc::new(Pcm { samples: vec![1_000; 800], rate: 8_000 });
+        player.handle_sound(wanted[0].ticket, None);
+        player.handle_sound(wanted[1].ticket, Some(&word));
+        player.handle_sound(wanted[2].ticket, Some(&word));
+        assert_eq!(play(&mut player, 1_000).0.len(), 1_600);
     }
 
     #[test]

@@ -45,6 +45,10 @@ pub(crate) struct Counted {
     ssrc_received: Option<u32>,
     refused: u64,
     total: ReceiveSummary,
+    #[serde(default)]
+    octets_passed_on: u64,
+    #[serde(default)]
+    ssrc_passed_on: Option<u32>,
 }
 
 impl Reports {
@@ -56,6 +60,8 @@ impl Reports {
             ssrc_received: self.ssrc_received,
             refused: self.refused,
             total: self.total(),
+            octets_passed_on: self.octets_passed_on,
+            ssrc_passed_on: self.ssrc_passed_on,
         }
     }
 
@@ -67,6 +73,8 @@ impl Reports {
         self.ssrc_received = counted.ssrc_received;
         self.refused = counted.refused;
         self.earlier = counted.total;
+        self.octets_passed_on = counted.octets_passed_on;
+        self.ssrc_passed_on = counted.ssrc_passed_on;
     }
 
     /// `unix_time` is the wall clock at `now`.

@@ -15,6 +15,9 @@ pub(crate) struct Timeline {
     last_at: Option<Instant>,
     source: Source,
     keeps_numbers: bool,
+    /// How many numbers another process may have given that are left out unless the stream that was passed on
+    /// comes next, whose numbers tell.
+    unsure: u16,
 }
 
 /// What the last packet was made of.
@@ -44,6 +47,8 @@ pub(crate) struct TimelineState {
     since_last_ms: Option<u64>,
     source: Source,
     keeps_numbers: bool,
+    #[serde(default)]
+    unsure: u16,
 }
 
 impl Timeline {
@@ -56,6 +61,7 @@ impl Timeline {
             since_last_ms: since.map(|ms| u64::try_from(ms).unwrap_or(u64::MAX)),
             source: self.source,
             keeps_numbers: self.keeps_numbers,
+            unsure: self.unsure,
         }
     }
 
@@ -82,6 +88,7 @@ impl Timeline {
             last_at: None,
             source: state.source,
             keeps_numbers: state.keeps_numbers,
+            unsure: state.unsure,
         };
         if let Some(since_ms) = state.since_last_ms {
             let elapsed = age.saturating_add(Duration::from_millis(since_ms));
@@ -91,7 +98,10 @@ impl Timeline {
             timeline.last_at = Some(now);
         }
         match &mut timeline.source {
-            Source::Relayed { .. } if !is_encrypted => return timeline,
+            Source::Relayed { .. } if !is_encrypted => {
+                timeline.unsure = timeline.unsure.saturating_add(packets_since);
+                return timeline;
+            }
             Source::Relayed { sequence_offset, .. } => {
                 *sequence_offset = sequence_offset.wrapping_add(packets_since);
             }
@@ -111,6 +121,7 @@ impl Timeline {
             last_at: None,
             source: Source::None,
             keeps_numbers: false,
+            unsure: 0,
         }
     }
 
@@ -130,6 +141,15 @@ impl Timeline {
     /// The next packet comes from another source than the last.
     pub(crate) fn interrupt(&mut self) {
         self.source = Source::None;
+        let unsure = std::mem::take(&mut self.unsure);
+        self.next_sequence_number = self.next_sequence_number.wrapping_add(unsure);
+    }
+
+    /// Something else is sent than what was passed on before the restart.
+    fn leave_out_unsure(&mut self) {
+        if self.unsure > 0 {
+            self.interrupt();
+        }
     }
 
     /// The timestamp of this instant.
@@ -145,6 +165,7 @@ impl Timeline {
 
     /// The header of a frame of our own, `ticks` of the clock long.
     pub(crate) fn own_frame(&mut self, payload_type: u8, ticks: u32, now: Instant) -> RtpHeader {
+        self.leave_out_unsure();
         let (marker, timestamp) = match self.source {
             Source::Own { next_timestamp } => (false, next_timestamp),
             Source::None | Source::Relayed { .. } => (true, self.timestamp_at(now)),
@@ -167,6 +188,7 @@ impl Timeline {
     pub(crate) fn relayed(&mut self, packet: &RtpHeader, now: Instant) -> Option<RtpHeader> {
         let known = self.is_relaying(packet.ssrc);
         if !known {
+            self.leave_out_unsure();
             if self.keeps_numbers && self.last_at.is_none() {
                 self.next_sequence_number = packet.sequence_number;
                 self.last_timestamp = packet.timestamp;
@@ -234,6 +256,7 @@ impl Timeline {
         if since_first > i16::MAX / 2 {
             *first = packet.sequence_number.wrapping_sub(1_000);
         }
+        self.unsure = 0;
         let sequence_number = packet.sequence_number.wrapping_add(*sequence_offset);
         let place = (sequence_number, *timestamp_offset);
         let next = sequence_number.wrapping_add(1);
@@ -245,6 +268,7 @@ impl Timeline {
 
     /// A packet of our own between relayed ones moves those that follow.
     fn take_sequence_number(&mut self) -> u16 {
+        self.leave_out_unsure();
         let taken = self.next_sequence_number;
         self.next_sequence_number = taken.wrapping_add(1);
         if let Source::Relayed { sequence_offset, .. } = &mut self.source {

@@ -10,8 +10,8 @@ use offhook_bus::{
     IceRole, LegSnapshot, MediaCommand, MediaEvent, OfferPolicy as BusPolicy, Terms,
 };
 use offhook_media::state::{
-    Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, SEED_BYTES, Seed, Settings,
-    SoundSource,
+    Clock, Engine, Forked, InbandDtmf, LegAddresses, Output, Recorded, Reserved, SEED_BYTES, Seed,
+    Settings, SoundSource,
 };
 use offhook_model::LegId;
 use offhook_rtc::{
@@ -24,6 +24,7 @@ use offhook_sdp::{
     AudioFormat, Candidate, Direction, Encoding, Fingerprint, LocalCodec, LocalIce, LocalMedia,
     LocalSdes, Negotiated, OfferPolicy, Session, SessionDescription,
 };
+use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::LazyLock;
 use std::time::{Duration, Instant};
@@ -62,6 +63,8 @@ pub struct World {
     pub closed: Vec<LegId>,
     pub recorded: Vec<Recorded>,
     pub forked: Vec<Forked>,
+    /// What legs have reserved, which outlives the engine.
+    pub noted: HashMap<LegId, Reserved>,
     /// Says of each RTP packet to the engine, counted from zero, whether it is lost.
     pub loses: fn(usize) -> bool,
     /// How much of a processor's time the engine took for each command and for each datagram.
@@ -166,6 +169,7 @@ impl World {
             closed: Vec::new(),
             recorded: Vec::new(),
             forked: Vec::new(),
+            noted: HashMap::new(),
             loses: |_| false,
             held: Vec::new(),
             sent: 0,
@@ -233,7 +237,8 @@ impl World {
         let clock = Clock { now: self.now, unix_time };
         for (leg, snapshot) in snapshots {
             let (seed, advertised) = (Seed::new([0x55; SEED_BYTES]), vec![OURS].into());
-            self.engine.restore_leg(*leg, snapshot, advertised, &seed, (clock, age));
+            let state = (snapshot, self.noted.get(leg).cloned());
+            self.engine.restore_leg(*leg, state, advertised, &seed, (clock, age));
         }
         self.settle();
     }
@@ -460,6 +465,10 @@ impl World {
             Output::Fetch { leg, ticket, source } => self.wanted.push((leg, ticket, source)),
             Output::Recorded(piece) => self.recorded.push(*piece),
             Output::Forked(forked) => self.forked.push(*forked),
+            Output::Reserve { leg } => {
+                let (_, reserved) = self.engine.reserved(leg).expect("a leg that is kept");
+                self.noted.insert(leg, reserved.clone());
+            }
             Output::Closed { leg } => self.closed.push(leg),
         }
     }
@@ -788,6 +797,19 @@ impl Party {
         ice.ufrag = credentials.ufrag.clone();
         ice.pwd = credentials.pwd.clone();
         self.peer.restart_ice(credentials);
+    }
+
+    /// The party's next offer has another certificate, and there is a new association.
+    pub fn replace_certificate(&mut self) {
+        let identity = Identity::generate().unwrap();
+        let fingerprint = self.local.fingerprint.as_mut().expect("a party with DTLS");
+        fingerprint.digest = identity.digest().to_vec();
+        let ice = self.local.ice.as_ref().map(|ice| IceLocal {
+            credentials: IceCredentials { ufrag: ice.ufrag.clone(), pwd: ice.pwd.clone() },
+            candidates: vec![self.address],
+            tie_breaker: self.leg.0,
+        });
+        self.peer = Peer::new(PeerConfig { identity, ice });
     }
 
     /// Holds the party's partner, or lets it go on.

@@ -7,6 +7,49 @@ use offhook_rtc::{Component, PROTECTION_BYTES_MAX, Remote};
 use offhook_sdp::{OfferPolicy, SessionDescription, Transport};
 use std::time::Instant;
 
+/// The lines of a browser's video section.
+pub const VIDEO: &str = "a=mid:1\r\na=rtpmap:96 VP8/90000\r\na=rtcp-fb:96 nack pli\r\na=rtpmap:97 rtx/90000\r\n\
+    a=fmtp:97 apt=96\r\na=extmap:3 urn:ietf:params:rtp-hdrext:sdes:mid\r\na=x-strange:  kept\r\n\
+    a=ssrc-group:FID 1 2\r\na=ssrc:1 cname:x\r\na=ssrc:2 cname:x\r\n";
+pub const G729: &str = "m=audio 9 RTP/AVP 18\r\na=rtpmap:18 G729/8000\r\na=fmtp:18 annexb=no\r\n";
+pub const T38: &str =
+    "m=image 9 udptl t38\r\na=T38FaxVersion:0\r\na=T38FaxUdpEC:t38UDPRedundancy\r\n";
+
+pub fn video(protection: Protection) -> String {
+    let protocol = match protection {
+        Protection::Plain => "RTP/AVPF",
+        Protection::Sdes => "RTP/SAVPF",
+        Protection::Dtls | Protection::Browser => "UDP/TLS/RTP/SAVPF",
+    };
+    format!("m=video 9 {protocol} 96 97\r\n{VIDEO}")
+}
+
+/// An RTP packet with everything that one can have: marker, a contributing source, an extension, padding.
+pub fn rtp(payload_type: u8, ssrc: u32, sequence_number: u16) -> Vec<u8> {
+    let mut packet = vec![0b1011_0001, 0x80 | payload_type];
+    packet.extend(sequence_number.to_be_bytes());
+    packet.extend(0xdead_beef_u32.to_be_bytes());
+    packet.extend(ssrc.to_be_bytes());
+    packet.extend(77_u32.to_be_bytes());
+    packet.extend([0xbe, 0xde, 0, 1, 0x30, b'1', 0, 0]);
+    packet.extend([b'p'; 100]);
+    packet.extend([0, 0, 3]);
+    packet
+}
+
+/// Feedback: a picture loss indication, a generic NACK, REMB and a receiver report before them.
+pub fn feedback(ssrc: u32) -> Vec<u8> {
+    let mut packet = vec![0x80, 201, 0, 1];
+    packet.extend(ssrc.to_be_bytes());
+    for (kind, count, rest) in [(206, 1, &[][..]), (205, 1, &[0, 5, 0, 1]), (206, 15, b"REMB")] {
+        packet.extend([0x80 | count, kind, 0, 2 + u8::try_from(rest.len() / 4).expect("short")]);
+        packet.extend(ssrc.to_be_bytes());
+        packet.extend(9_u32.to_be_bytes());
+        packet.extend(rest);
+    }
+    packet
+}
+
 /// What a party's section says beside its transport.
 pub fn section(lines: &str) -> String {
     format!("v=0\r\no=- 1 1 IN IP4 10.0.0.1\r\ns=-\r\nc=IN IP4 10.0.0.1\r\nt=0 0\r\n{lines}")

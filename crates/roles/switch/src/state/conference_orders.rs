@@ -1,6 +1,6 @@
 //! Conferences as those see and govern them who are not in them.
 
-use super::{Output, Switch, serial_of};
+use super::{Output, Switch};
 use offhook_bus::{ConferenceOrder, RecordingOrder};
 use offhook_call::Call;
 use offhook_conference::{Conference, MemberView};
@@ -68,7 +68,7 @@ impl Switch {
             is_locked: conference.is_some_and(Conference::is_locked),
             recording,
             members: members
-                .filter_map(|member| view(self.calls.get(&serial_of(member.leg))?, member))
+                .filter_map(|member| view(self.calls.get(&self.legs.call_of(member.leg))?, member))
                 .collect(),
             number,
         };

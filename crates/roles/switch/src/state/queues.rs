@@ -63,6 +63,17 @@ impl Queues {
         self.changed_agents.extend(before.agents.keys().chain(directory.agents.keys()).cloned());
     }
 
+    /// The parties who wait in a queue, and the position of each, from 1.
+    pub(super) fn places(&self, queue: &QueueId) -> Vec<(LegId, usize)> {
+        let waiting = self.acd.waiting(queue).into_iter();
+        waiting.filter_map(|waiting| Some((waiting.caller?, waiting.position))).collect()
+    }
+
+    /// How long a caller who joined the queue at this moment would probably wait, seconds.
+    pub(super) fn expected_wait_s(&self, queue: &QueueId) -> Option<u64> {
+        self.acd.queue(queue)?.expected_wait_ms.map(|wait_ms| wait_ms.div_ceil(1_000))
+    }
+
     /// When the queues' timers are due; at the latest when the next day begins.
     pub(super) fn poll_timeout(&self) -> u64 {
         let midnight_ms = (self.day + 1) * DAY_MS;
@@ -78,24 +89,31 @@ impl Queues {
         }
     }
 
-    /// The agents who take part in a call.
-    pub(super) fn agents_in(&self, call: &Call) -> Vec<AgentId> {
-        call.engaged().filter_map(|account| self.by_extension.get(account)).cloned().collect()
+    /// The agents who take part in a call, and whether each has it on hold.
+    pub(super) fn agents_in(&self, call: &Call) -> Vec<(AgentId, bool)> {
+        let agents = call.engaged().filter_map(|(account, is_holding)| {
+            self.by_extension.get(account).map(|agent| (agent.clone(), is_holding))
+        });
+        agents.collect()
     }
 
-    /// Somebody has come into the call, or gone.
+    /// Somebody has come into the call, has gone, or has put it on hold or taken it up again.
     pub(super) fn note_engaged(
         &mut self,
         call: u32,
-        before: &[AgentId],
-        after: &[AgentId],
+        before: &[(AgentId, bool)],
+        after: &[(AgentId, bool)],
         now_ms: u64,
     ) {
-        for agent in before.iter().filter(|agent| !after.contains(agent)) {
+        let is_in = |all: &[(AgentId, bool)], agent: &AgentId| all.iter().any(|(a, _)| a == agent);
+        for (agent, _) in before.iter().filter(|(agent, _)| !is_in(after, agent)) {
             self.acd.end_call(agent, CallKey(call), now_ms);
         }
-        for agent in after.iter().filter(|agent| !before.contains(agent)) {
-            self.acd.begin_call(agent, CallKey(call), now_ms);
+        for now @ (agent, is_holding) in after.iter().filter(|now| !before.contains(now)) {
+            if !is_in(before, agent) {
+                self.acd.begin_call(agent, CallKey(call), now_ms);
+            }
+            self.acd.hold(&now.0, CallKey(call), *is_holding, now_ms);
         }
     }
 
@@ -105,7 +123,7 @@ impl Queues {
         self.acd.join(
             Join {
                 caller: leg,
-                call: CallKey(serial_of(leg)),
+                call: CallKey(serial_of(call.caller())),
                 queue,
                 number: call.number(leg).unwrap_or_default().to_owned(),
                 priority: 0,
@@ -196,6 +214,9 @@ impl Switch {
     pub fn set_reachable(&mut self, extension: &str, is_reachable: bool, now: Instant) {
         let now_ms = self.unix_ms(now);
         self.queues.set_reachable(extension, is_reachable, now_ms);
+        if is_reachable {
+            self.ring_registered(extension, now);
+        }
         self.drain_queues(now);
     }
 
@@ -229,27 +250,29 @@ impl Switch {
             Wish::Offer { caller: Some(caller), .. } => self.ring_agent(caller, wish, now),
             Wish::Withdraw { offer, caller: Some(caller), why } => {
                 let cause = withdrawal_cause(why);
-                self.step(serial_of(caller), now, |call| {
+                self.step(self.legs.call_of(caller), now, |call| {
                     call.handle_withdrawal(OfferId(offer.0), cause);
                 });
             }
             Wish::Announce { caller, position, expected_wait_ms, comfort } => {
                 let words = announcement(position, expected_wait_ms);
                 let prompts: Vec<_> = words.iter().chain(&comfort).map(String::as_str).collect();
-                self.step(serial_of(caller), now, |call| call.announce(&prompts));
+                self.step(self.legs.call_of(caller), now, |call| call.announce(&prompts));
             }
             Wish::SendOn { caller, queue, target, why } => {
                 tracing::info!(%caller, %queue, ?why, "a caller is sent on from its queue");
-                self.step(serial_of(caller), now, |call| call.send_on(target, None));
+                self.step(self.legs.call_of(caller), now, |call| call.send_on(target, None));
             }
             Wish::CallbackTaken { caller, .. } => {
                 let goodbye = Target::Play(CALLBACK_TAKEN.to_owned());
-                self.step(serial_of(caller), now, |call| call.send_on(goodbye, None));
+                self.step(self.legs.call_of(caller), now, |call| call.send_on(goodbye, None));
             }
             Wish::AgentChanged(agent) => {
                 self.queues.changed_agents.insert(agent);
             }
             Wish::QueueChanged(queue) => {
+                let now_ms = self.unix_ms(now);
+                self.watchers.note_moved(&queue, now_ms);
                 self.queues.changed_queues.insert(queue);
             }
             Wish::StatusChanged { agent, status, reason } => {
@@ -275,7 +298,7 @@ impl Switch {
         let queue_name = known.map_or_else(|| queue.0.clone(), |known| known.display_name.clone());
         let offered =
             Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
-        self.step(serial_of(caller), now, |call| call.handle_offer(extension, offered));
+        self.step(self.legs.call_of(caller), now, |call| call.handle_offer(extension, offered));
     }
 
     fn write_event_down(&mut self, event: &QueueEvent, now: Instant) {

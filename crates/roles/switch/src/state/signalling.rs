@@ -1,7 +1,7 @@
 //! Between a call's words and the user agent's.
 
 use super::{Edge, Output, RETRY_AFTER, Switch};
-use crate::identity::{dialled, refer_target};
+use crate::identity::{Replaced, dialled, refer_target};
 use crate::info::{dtmf_keys, dtmf_relay, takes_info};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
@@ -41,9 +41,10 @@ impl Switch {
 
     fn handle_event(&mut self, event: Event<Edge>, now: Instant) {
         match event {
-            Event::IncomingInvite { handle, request, sdp, .. } => {
-                self.handle_invite(handle, &request, sdp.as_ref(), now);
-            }
+            Event::IncomingInvite { handle, request, sdp, replaces, .. } => match replaces {
+                Some(old) => self.handle_replaces(handle, old, &request, sdp.as_ref(), now),
+                None => self.handle_invite(handle, &request, sdp.as_ref(), now),
+            },
             Event::Progress { handle, code, .. } => {
                 if code.code() >= 180 {
                     self.input(handle, LegInput::Ringing, now);
@@ -94,7 +95,7 @@ impl Switch {
 
     fn note_call_id(&mut self, handle: LegHandle, response: &Message) {
         let Some(leg) = self.legs.leg(handle) else { return };
-        if let Some(call) = self.calls.get_mut(&super::serial_of(leg)) {
+        if let Some(call) = self.calls.get_mut(&self.legs.call_of(leg)) {
             call.set_sip_call_id(leg, call_id(response));
         }
     }
@@ -110,7 +111,7 @@ impl Switch {
             let headers = [("Accept", "application/sdp")];
             let code = StatusCode::UNSUPPORTED_MEDIA_TYPE;
             note("reject", self.agent.reject(handle, code, None, &headers, now));
-        } else {
+        } else if !self.pick_up_dialled(handle, request, sdp, now) {
             self.take_call(handle, request, sdp, now);
         }
     }
@@ -161,17 +162,20 @@ impl Switch {
         request: &Message,
         now: Instant,
     ) {
+        if let Some(replaced) = Replaced::by_refer(request) {
+            return self.handle_attended(handle, key, &replaced, now);
+        }
         let target = refer_target(request);
         let (Some(leg), Some(target)) = (self.legs.leg(handle), target) else {
             self.respond(key, StatusCode::NOT_IMPLEMENTED, now);
             return;
         };
-        let call = self.calls.get(&super::serial_of(leg));
+        let call = self.calls.get(&self.legs.call_of(leg));
         let caller = call.and_then(|call| call.account(leg));
         let decision = route(Request { caller, dialled: &target }, &self.directory);
         self.legs.keep_refer(leg, key);
         let now_ms = self.unix_ms(now);
-        self.step(super::serial_of(leg), now, |call| {
+        self.step(self.legs.call_of(leg), now, |call| {
             call.handle_refer(leg, decision, now_ms);
         });
     }
@@ -193,7 +197,7 @@ impl Switch {
         if known { StatusCode::OK } else { StatusCode::NOT_FOUND }
     }
 
-    fn respond(&mut self, key: RequestKey, code: StatusCode, now: Instant) {
+    pub(super) fn respond(&mut self, key: RequestKey, code: StatusCode, now: Instant) {
         let headers = [("Allow", ALLOW), ("Accept", "application/sdp")];
         note("respond", self.agent.respond(key, code, None, &headers, None, now));
     }
@@ -208,6 +212,8 @@ impl Switch {
         let Some(handle) = self.legs.handle(leg) else { return };
         let done = match action {
             LegAction::Invite { .. } => Ok(()),
+            LegAction::AcceptReplacement(sdp) => self.accept_replacement(call, leg, sdp, now),
+            LegAction::RefuseReplacement(failure) => self.refuse_replacement(leg, &failure, now),
             LegAction::Ring => self.agent.ring(handle, StatusCode::RINGING, None, &[], now),
             LegAction::Accept(sdp) => self.agent.accept(handle, Some(sdp.into()), &[], now),
             LegAction::Reject(failure) => self.turn_away(handle, &failure, now),
@@ -238,7 +244,7 @@ impl Switch {
     }
 
     /// Who finds no room is told when to try again (RFC 3261 section 21.5.4).
-    fn turn_away(
+    pub(super) fn turn_away(
         &mut self,
         handle: LegHandle,
         failure: &Failure,

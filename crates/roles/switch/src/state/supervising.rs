@@ -53,7 +53,9 @@ impl Switch {
         self.supervisions.expect(serial, own, Supervisor::new(extension, mode, agent));
         let extension = extension.to_owned();
         let placement = Placement { call, serial: own, extension, dialled };
-        self.calls.insert(own, Call::place(placement, self.unix_ms(now)));
+        let mut placed = Call::place(placement, self.unix_ms(now));
+        placed.set_reattach_ms(self.reattach_ms);
+        self.calls.insert(own, placed);
         self.step(own, now, |_| {});
         self.step(serial, now, Call::publish);
         true
@@ -85,10 +87,10 @@ impl Switch {
 
     /// A supervisor's leg is up; false when the two have parted meanwhile.
     pub(super) fn join_supervised(&mut self, leg: LegId, now: Instant) -> bool {
-        let supervised = self.supervisions.supervised_from(serial_of(leg));
+        let supervised = self.supervisions.supervised_from(self.legs.call_of(leg));
         let parties = supervised.and_then(|serial| self.calls.get(&serial)?.talking());
         let (Some(serial), Some(parties)) = (supervised, parties) else { return false };
-        let commands = self.supervisions.join(leg, parties);
+        let commands = self.supervisions.join(self.legs.call_of(leg), leg, parties);
         self.outputs.extend(commands.into_iter().map(Output::Media));
         self.step(serial, now, Call::publish);
         true
@@ -103,13 +105,13 @@ impl Switch {
         duration_ms: u32,
         now: Instant,
     ) {
-        if let Some(partner) = self.supervisions.partner_of(leg) {
+        if let Some(partner) = self.supervisions.partner_of(self.legs.call_of(leg), leg) {
             let digits = digit.to_string();
             let command = MediaCommand::SendDtmf { leg: partner, digits, duration_ms };
             return self.outputs.push_back(Output::Media(command));
         }
-        if let Some(mode) = self.supervisions.handle_key(leg, digit) {
-            self.set_supervisors_mode(serial_of(leg), mode, now);
+        if let Some(mode) = self.supervisions.handle_key(self.legs.call_of(leg), digit) {
+            self.set_supervisors_mode(self.legs.call_of(leg), mode, now);
         }
     }
 
@@ -123,7 +125,7 @@ impl Switch {
 
     /// A leg goes or parts from its partner; says whether somebody supervised it.
     pub(super) fn leave_supervised(&mut self, leg: LegId, now: Instant) -> bool {
-        let (commands, parting) = self.supervisions.leave(leg);
+        let (commands, parting) = self.supervisions.leave(self.legs.call_of(leg), leg);
         self.part(commands, parting, now)
     }
 

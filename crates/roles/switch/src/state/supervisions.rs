@@ -1,4 +1,3 @@
-use super::serial_of;
 use offhook_conference::{Supervision, SupervisionMode};
 use offhook_model::{CallSide, ConferenceId, LegId, LiveSupervisor, MediaCommand, SupervisorMode};
 use std::collections::{BTreeMap, HashMap};
@@ -87,8 +86,7 @@ impl Supervisions {
 
     /// A supervisor's leg is up: it comes on to the call of the two. Said again of one who is on it, as after a
     /// renegotiation, it puts the same in force again.
-    pub(super) fn join(&mut self, leg: LegId, parties: [LegId; 2]) -> Vec<MediaCommand> {
-        let own = serial_of(leg);
+    pub(super) fn join(&mut self, own: u32, leg: LegId, parties: [LegId; 2]) -> Vec<MediaCommand> {
         let Some(call) = self.by_supervisor.get(&own) else { return Vec::new() };
         let Some(known) = self.supervised.get_mut(call) else { return Vec::new() };
         let Some(supervisor) = known.supervisors.get_mut(&own) else { return Vec::new() };
@@ -102,16 +100,21 @@ impl Supervisions {
     }
 
     /// What is to be done instead of bridging these two; `None` when they are to be bridged.
-    pub(super) fn instead_of_bridge(&self, a: LegId, b: LegId) -> Option<Vec<MediaCommand>> {
-        let supervision = self.supervised.get(&serial_of(a))?.supervision.as_ref()?;
+    pub(super) fn instead_of_bridge(
+        &self,
+        call: u32,
+        a: LegId,
+        b: LegId,
+    ) -> Option<Vec<MediaCommand>> {
+        let supervision = self.supervised.get(&call)?.supervision.as_ref()?;
         let [one, other] = supervision.parties();
         let is_same = (a, b) == (one, other) || (b, a) == (one, other);
         is_same.then(|| supervision.join_parties())
     }
 
     /// Whom a party of a supervised call talks with.
-    pub(super) fn partner_of(&self, leg: LegId) -> Option<LegId> {
-        let supervision = self.supervised.get(&serial_of(leg))?.supervision.as_ref()?;
+    pub(super) fn partner_of(&self, call: u32, leg: LegId) -> Option<LegId> {
+        let supervision = self.supervised.get(&call)?.supervision.as_ref()?;
         match supervision.parties() {
             [one, other] if one == leg => Some(other),
             [one, other] if other == leg => Some(one),
@@ -136,8 +139,7 @@ impl Supervisions {
     }
 
     /// A key of a leg; the mode that a supervisor asks for with it.
-    pub(super) fn handle_key(&mut self, leg: LegId, key: char) -> Option<SupervisorMode> {
-        let own = serial_of(leg);
+    pub(super) fn handle_key(&mut self, own: u32, key: char) -> Option<SupervisorMode> {
         let known = self.supervised.get_mut(self.by_supervisor.get(&own)?)?;
         let supervisor = known.supervisors.get_mut(&own)?;
         let is_command = std::mem::replace(&mut supervisor.has_pressed_star, key == '*');
@@ -146,8 +148,7 @@ impl Supervisions {
 
     /// A leg leaves whatever it is in: that of a supervisor the call that it supervises, that of a party ends
     /// the supervision.
-    pub(super) fn leave(&mut self, leg: LegId) -> (Vec<MediaCommand>, Parting) {
-        let serial = serial_of(leg);
+    pub(super) fn leave(&mut self, serial: u32, leg: LegId) -> (Vec<MediaCommand>, Parting) {
         if self.by_supervisor.contains_key(&serial) {
             return self.remove_supervisor(serial, Some(leg));
         }

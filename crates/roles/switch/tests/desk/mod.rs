@@ -4,12 +4,12 @@
 use bytes::Bytes;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
-    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, GuestPolicy,
-    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, MediaRefusal,
-    QueueId, QueueRecord, RecordPolicy, RecordingRecord, RecordingSource, Secret, Service,
-    StreamReport, Transport,
+    AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
+    GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent,
+    MediaRefusal, QueueId, QueueRecord, RecordPolicy, RecordingRecord, RecordingSource, Secret,
+    Service, StreamReport, Transport,
 };
-use offhook_switch::{Config, Output, Setup, Switch};
+use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +40,8 @@ pub struct Desk {
     pub queue_records: Vec<QueueRecord>,
     /// The conference of which something was shown last.
     pub conference: Option<LiveConference>,
+    /// What webhooks were asked.
+    pub questions: Vec<Question>,
     sent: VecDeque<Bytes>,
     now: Instant,
 }
@@ -77,6 +79,7 @@ impl Desk {
             queues: BTreeMap::new(),
             queue_records: Vec::new(),
             conference: None,
+            questions: Vec::new(),
             sent: VecDeque::new(),
             now,
         }
@@ -110,6 +113,7 @@ impl Desk {
                     let bindings = self.bindings.clone();
                     self.switch.handle_bindings(&call, &extension, &bindings, self.now);
                 }
+                Output::Ask(question) => self.questions.push(question),
                 Output::Live(live) => self.live.push(live),
                 Output::Forks(_, forks) => self.forks = forks,
                 Output::LiveConference(live) => self.conference = Some(live),
@@ -253,6 +257,7 @@ fn directory() -> Directory {
         secret: Secret::Password("secret".into()),
         ring_timeout_s: 20,
         record: RecordPolicy::None,
+        forward: Forwarding::default(),
     };
     let extensions = ["1001", "1002", "1003"].map(|n| (n.to_owned(), extension(n)));
     let echo = ("9196".to_owned(), Service::Echo { delay_ms: 0 });

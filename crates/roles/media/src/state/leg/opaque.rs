@@ -1,9 +1,11 @@
 //! A leg while it is opaque.
 
 use super::{Leg, Outgoing, Program};
+use crate::state::Output;
 use crate::state::agreed::security_name;
 use crate::state::description;
 use crate::state::opaque::{Opaque, PASSED_BYTES_MAX, Passed, PassedSize};
+use crate::state::reserved::Reserved;
 use crate::state::seed::Seed;
 use crate::state::settings::Settings;
 use offhook_bus::{MediaRefusal, SpeechGate, Terms};
@@ -76,12 +78,16 @@ impl Leg {
         let remote = Remote::from_transport(transport);
         let set = self.peer.set_remote(&remote, now);
         set.map_err(|error| MediaRefusal::NotAcceptable(error.to_string()))?;
-        let security = security_name(&transport.security);
+        self.pass_on(&remote, security_name(&transport.security), now);
+        Ok(())
+    }
+
+    /// What the party sends is passed on as it is from here on.
+    pub(super) fn pass_on(&mut self, remote: &Remote, security: &'static str, now: Instant) {
         self.fall_silent();
-        self.evidence.handle_opaque_agreement(&remote);
+        self.evidence.handle_opaque_agreement(remote);
         self.opaque = Some(Opaque { is_rtp: remote.is_rtp, security });
         self.last_heard = self.last_heard.map(|_| now);
-        Ok(())
     }
 
     /// Lets go of all that is there to speak and to listen.
@@ -156,11 +162,31 @@ impl Leg {
             outgoing.counts.refuse("unsent");
             return outgoing.pool.recycle(packet);
         };
+        if size.ssrc.is_some_and(|ssrc| self.reserves(ssrc)) {
+            outgoing.push(Output::Reserve { leg: self.id });
+        }
         if what != Passed::Rtcp {
             self.reports.count_sent(size);
             outgoing.counts.sent += 1;
         }
         self.push(packet, protected, outgoing);
+    }
+}
+
+impl Leg {
+    /// A packet of this source was protected. Says whether what the leg has reserved is to be noted before it
+    /// is sent.
+    fn reserves(&mut self, ssrc: u32) -> bool {
+        let (keys, index) = (self.peer.send_keys(), self.peer.sent_index(ssrc));
+        let Some(reserved) = &mut self.reserved else { return false };
+        index.is_some_and(|index| reserved.note(keys, ssrc, index))
+    }
+
+    /// The port of RTP, and up to where numbers of packets to the party may have been used that are passed on;
+    /// `None` while nobody keeps the leg.
+    pub(crate) fn reserved(&self) -> Option<(u16, &Reserved)> {
+        let reserved = self.reserved.as_deref()?;
+        Some((self.local.addresses.rtp_port, reserved))
     }
 }
 

@@ -18,7 +18,10 @@ impl Leg {
 
     pub(crate) fn set_listening(&mut self, listening: Option<Listening>) {
         self.listening = listening;
-        self.timeline.interrupt();
+        // Whoever listened before a restart goes on where it was.
+        if self.listening.is_none() {
+            self.timeline.interrupt();
+        }
     }
 
     /// Whether anybody listens to the party.

@@ -56,8 +56,8 @@ impl Player {
 
     /// Milliseconds since the beginning of the list. Sounds that are not there yet count as none.
     fn position_ms(&self) -> u32 {
-        let before = self.items.iter().take(self.current);
-        let before: u64 = before.map(|item| u64::from(self.length_ms(item).unwrap_or(0))).sum();
+        let before = (0..self.current).map(|at| self.length_at_ms(at).unwrap_or(0));
+        let before: u64 = before.map(u64::from).sum();
         let rate = self.items.get(self.current).map_or(self.rate, |item| self.rate_of(item));
         let within = self.position as u64 * 1_000 / u64::from(rate.max(1));
         let within = within.max(self.control.seek_ms.unwrap_or(0).into());
@@ -77,7 +77,7 @@ impl Player {
         self.position = 0;
         self.control.seek_ms = None;
         while let Some(item) = self.items.get(self.current) {
-            match self.length_ms(item) {
+            match self.length_at_ms(self.current) {
                 None if matches!(item, Item::Waiting { .. }) => {
                     self.control.seek_ms = (ms > 0).then_some(ms);
                     return;
@@ -99,6 +99,12 @@ impl Player {
         if let Some(Item::Tone { prompt, generator }) = self.items.get_mut(self.current) {
             *generator = ToneGenerator::new(rate, &prompt.tones);
         }
+    }
+
+    /// How long the item at this place of the list is. What is played in the place of others has no part in
+    /// the list's time.
+    fn length_at_ms(&self, at: usize) -> Option<u32> {
+        if self.is_instead(at) { Some(0) } else { self.length_ms(self.items.get(at)?) }
     }
 
     /// `None` for what has no end, or one that is not known yet.

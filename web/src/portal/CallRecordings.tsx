@@ -8,8 +8,8 @@ import {
   recordingAudio,
   recordingsOf,
 } from "../api/client.ts";
-import { pageFailure } from "../portal/words.ts";
 import { failureFromApi } from "../softphone/failure.ts";
+import { pageFailure } from "./words.ts";
 
 type Known = { kind: "closed" } | { kind: "loading" } | { kind: "failed"; why: string } | Found;
 type Found = { kind: "found"; recordings: Recording[] };

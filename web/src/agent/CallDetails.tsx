@@ -1,0 +1,81 @@
+import { Badge, Button, Group, Stack, Text } from "@mantine/core";
+import { mergeCalls } from "../api/desk.ts";
+import { clock } from "../portal/words.ts";
+import { type Call, isTransferring, useSoftphone } from "../softphone/index.ts";
+import { callRefOf } from "./call-refs.ts";
+import { useDesk } from "./desk-context.ts";
+import { KEYS, useDeed, useOwnAgent } from "./desk-queries.ts";
+import { ScreenPop } from "./ScreenPop.tsx";
+import { whyNot } from "./why-not.ts";
+
+/** What an agent sees of a call beside who it is: the queue, the customer's page, and a consultation. */
+export function CallDetails({ call }: { call: Call }) {
+  return (
+    <Stack gap="xs" align="center">
+      {call.queue && (
+        <Text size="sm" ta="center" data-testid="queue-offer">
+          For <b>{call.queue.name}</b>, waited {clock(call.queue.waitedSeconds)}
+        </Text>
+      )}
+      {call.mergedWith !== null && <Badge variant="light">Three in this call</Badge>}
+      {call.direction === "incoming" && <ScreenPop call={call} />}
+      <Consultation call={call} />
+    </Stack>
+  );
+}
+
+/** What can be done while one waits and another is asked. */
+function Consultation({ call }: { call: Call }) {
+  const { softphone, calls } = useSoftphone();
+  const customer = calls.find(({ id }) => id === call.consultFor);
+  const agent = useOwnAgent();
+  const { offers } = useDesk();
+  const merge = useDeed(async () => {
+    if (!customer) return;
+    const [own, other] = [call, customer].map((one) => callRefOf(one, calls, agent));
+    if (own && other) {
+      await mergeCalls(own, other);
+      softphone.markMerged(call.id, customer.id);
+    }
+  }, KEYS.agents);
+  if (!customer || call.mergedWith !== null) return null;
+  const answered = call.phase === "active";
+  const name = customer.name ?? customer.number;
+  const known = [call, customer].every((one) => callRefOf(one, calls, agent) !== null);
+  return (
+    <Stack gap="xs" align="center" data-testid="consultation">
+      <Text size="sm" c="dimmed" ta="center">
+        {name} waits on hold
+      </Text>
+      <Group gap="xs" justify="center">
+        <Button
+          size="compact-sm"
+          disabled={!answered}
+          loading={isTransferring(customer)}
+          onClick={() => void softphone.completeTransfer()}
+        >
+          Complete transfer
+        </Button>
+        {offers("/api/calls/{id}/merge") && (
+          <Button
+            size="compact-sm"
+            variant="default"
+            disabled={!answered || !known}
+            loading={merge.isPending}
+            onClick={() => merge.mutate(undefined)}
+          >
+            Talk all three
+          </Button>
+        )}
+        <Button size="compact-sm" variant="default" onClick={() => void softphone.abandonConsult()}>
+          Back to {name}
+        </Button>
+      </Group>
+      {merge.error && (
+        <Text size="sm" c="red" role="alert">
+          The calls were not joined. {whyNot(merge.error)}
+        </Text>
+      )}
+    </Stack>
+  );
+}
