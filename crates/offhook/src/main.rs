@@ -4,11 +4,13 @@
 //! them. It decides nothing about calls. [`serve`] is the life of the server from start to stop, [`config`]
 //! everything an operator can set.
 
+mod ask;
 mod config;
 mod kept;
 mod recordings;
 mod serve;
 
+use ask::{AgentCommand, QueueCommand};
 use clap::{Args, Parser, Subcommand};
 use config::Config;
 use std::path::PathBuf;
@@ -37,6 +39,16 @@ enum Command {
     Config {
         #[command(subcommand)]
         command: ConfigCommand,
+    },
+    /// Shows the queues of the server that runs.
+    Queue {
+        #[command(subcommand)]
+        command: QueueCommand,
+    },
+    /// Shows the agents of the server that runs.
+    Agent {
+        #[command(subcommand)]
+        command: AgentCommand,
     },
     /// Works with the files of recordings.
     Recording {
@@ -99,6 +111,8 @@ fn main() -> ExitCode {
 fn run(command: Command) -> anyhow::Result<()> {
     match command {
         Command::Serve { place, demo } => serve::run(place.load(demo)?, demo),
+        Command::Queue { command } => ask::queue(command),
+        Command::Agent { command } => ask::agent(command),
         Command::Recording { command: RecordingCommand::Decrypt { file, key_file } } => {
             recordings::decrypt(&file, &key_file, &mut std::io::stdout().lock())
         }

@@ -70,8 +70,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     };
     let mut switch = offhook_switch::start(&config.switch, setup(&shared, &store).await?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
-    let mut mirrors = vec![mirror(&store, &shared), mirror_day(&store, &shared)];
-    mirrors.extend(queue_log(&config, &store, &shared));
+    let mut mirrors = mirrors(&config, &store, &shared);
     let drains = Arc::new(AtomicBool::new(false));
     let parts = offhook_api::Parts {
         store: store.clone(),
@@ -88,11 +87,8 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let state = offhook_api::ApiState::new(config.api, parts);
     mirrors.push(tokio::spawn(offhook_api::deliver_webhooks(state.clone())));
     let api = offhook_api::router(state);
-    let gateway = offhook_gateway::start(
-        &config.gateway,
-        offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics },
-    )
-    .await?;
+    let parts = offhook_gateway::Parts { api, sip: edge.websocket_door(), metrics };
+    let gateway = offhook_gateway::start(&config.gateway, parts).await?;
     announce(demo, &gateway, &edge, media.ng.as_ref());
 
     wait(&mut signals, &store, &shared).await;
@@ -103,7 +99,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     edge.stop().await;
     media.stop().await;
     mirrors.iter().for_each(JoinHandle::abort);
-    store.set_day_counts(today_ms(), &shared.centre().day_counts()).await.ok();
+    keep_day(&store, &shared).await;
     let flushed = writer.stop().await;
     tracing::info!(?flushed, "stopped");
     store.close().await;
@@ -172,6 +168,12 @@ async fn open_ng(
     Ok(Some(offhook_ng_door::start(config, links, beside).await?))
 }
 
+/// The tasks that show elsewhere what is in memory.
+fn mirrors(config: &Config, store: &Store, shared: &Shared) -> Vec<JoinHandle<()>> {
+    let always = [mirror(store, shared), mirror_day(store, shared)];
+    always.into_iter().chain(queue_log(config, store, shared)).collect()
+}
+
 /// Shows the calls in progress in the database.
 fn mirror(store: &Store, shared: &Shared) -> JoinHandle<()> {
     let live = shared.clone();
@@ -198,6 +200,14 @@ fn queue_log(config: &Config, store: &Store, shared: &Shared) -> Option<JoinHand
 fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Writes the day's counts down a last time.
+async fn keep_day(store: &Store, shared: &Shared) {
+    let written = store.set_day_counts(today_ms(), &shared.centre().day_counts()).await;
+    if let Err(error) = written {
+        tracing::warn!(%error, "the last counts of the day are not written down");
+    }
 }
 
 /// The first moment of the day, milliseconds of Unix time.

@@ -3,7 +3,8 @@
 use crate::store::{from_sql, to_sql};
 use crate::{Store, StoreError};
 use offhook_model::{AgentId, CallRef, QueueId, QueueRecord, QueueStep};
-use sqlx::{FromRow, Sqlite, Transaction};
+use sqlx::{FromRow, QueryBuilder, Sqlite, Transaction};
+use std::collections::HashSet;
 
 /// The most queue records of one page.
 pub const QUEUE_RECORDS_PAGE_MAX: u32 = 1_000;
@@ -139,33 +140,51 @@ impl Store {
     }
 }
 
-/// Writes down what happened in a queue. What is there already stays as it is.
-pub(crate) async fn write_queue_record(
+/// Records in one statement.
+const INSERT_MAX: usize = 256;
+
+/// Writes down what happened in queues. What is there already stays as it is.
+pub(crate) async fn write_queue_records(
     transaction: &mut Transaction<'_, Sqlite>,
-    record: &QueueRecord,
+    records: &[&QueueRecord],
 ) -> Result<(), StoreError> {
-    let details = serde_json::to_string(&record.step)
-        .map_err(|error| StoreError::Refused(error.to_string()))?;
-    let done = sqlx::query(
-        "INSERT INTO queue_events (id, at, call_id, entry, queue, agent, step, details)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO NOTHING",
-    )
-    .bind(&record.id)
-    .bind(to_sql(record.at_ms))
-    .bind(record.call.as_ref().map(CallRef::as_str))
-    .bind(record.entry.map(to_sql))
-    .bind(record.queue.as_ref().map(|queue| &queue.0))
-    .bind(record.agent.as_ref().map(|agent| &agent.0))
-    .bind(record.step.as_str())
-    .bind(details)
-    .execute(&mut **transaction)
-    .await?;
-    match (&record.call, record.entry) {
-        (Some(call), Some(entry)) if done.rows_affected() > 0 => {
-            write_stay(transaction, record, call, entry).await
+    for some in records.chunks(INSERT_MAX) {
+        let mut new = insert_events(transaction, some).await?;
+        for record in some {
+            // An id that comes twice among these counts once.
+            let is_new = new.remove(&record.id);
+            if let (Some(call), Some(entry), true) = (&record.call, record.entry, is_new) {
+                write_stay(transaction, record, call, entry).await?;
+            }
         }
-        _ => Ok(()),
     }
+    Ok(())
+}
+
+/// Gives the ids of the records that were not there.
+async fn insert_events(
+    transaction: &mut Transaction<'_, Sqlite>,
+    records: &[&QueueRecord],
+) -> Result<HashSet<String>, StoreError> {
+    let details = records.iter().map(|record| serde_json::to_string(&record.step));
+    let details: Result<Vec<_>, _> = details.collect();
+    let details = details.map_err(|error| StoreError::Refused(error.to_string()))?;
+    let mut query = QueryBuilder::new(
+        "INSERT INTO queue_events (id, at, call_id, entry, queue, agent, step, details) ",
+    );
+    query.push_values(records.iter().zip(details), |mut row, (record, details)| {
+        row.push_bind(record.id.clone())
+            .push_bind(to_sql(record.at_ms))
+            .push_bind(record.call.as_ref().map(|call| call.as_str().to_owned()))
+            .push_bind(record.entry.map(to_sql))
+            .push_bind(record.queue.as_ref().map(|queue| queue.0.clone()))
+            .push_bind(record.agent.as_ref().map(|agent| agent.0.clone()))
+            .push_bind(record.step.as_str())
+            .push_bind(details);
+    });
+    query.push(" ON CONFLICT (id) DO NOTHING RETURNING id");
+    let new: Vec<String> = query.build_query_scalar().fetch_all(&mut **transaction).await?;
+    Ok(new.into_iter().collect())
 }
 
 /// What a record changes of its stay; what is `None` stays as it was.
@@ -226,8 +245,27 @@ async fn write_stay(
     entry: u64,
 ) -> Result<(), StoreError> {
     let Some(change) = Change::of(record) else { return Ok(()) };
-    open_stay(transaction, record, call, entry).await?;
-    sqlx::query(
+    if matches!(record.step, QueueStep::Joined { .. }) {
+        return open_stay(transaction, record, call, entry).await;
+    }
+    if !change_stay(transaction, &change, call, entry).await? {
+        open_stay(transaction, record, call, entry).await?;
+        change_stay(transaction, &change, call, entry).await?;
+    }
+    match change.outcome {
+        Some(_) => show_in_call(transaction, call).await,
+        None => Ok(()),
+    }
+}
+
+/// Says whether there is such a stay.
+async fn change_stay(
+    transaction: &mut Transaction<'_, Sqlite>,
+    change: &Change,
+    call: &CallRef,
+    entry: u64,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
         "UPDATE call_queue_steps SET outcome = coalesce(?, outcome), reason = coalesce(?, reason),
          agent = coalesce(?, agent), within_sl = coalesce(?, within_sl),
          waited_ms = coalesce(?, waited_ms), rang_ms = coalesce(?, rang_ms),
@@ -236,7 +274,7 @@ async fn write_stay(
     )
     .bind(change.outcome)
     .bind(change.reason)
-    .bind(change.agent)
+    .bind(&change.agent)
     .bind(change.within_sl)
     .bind(change.waited_ms.map(to_sql))
     .bind(change.rang_ms.map(to_sql))
@@ -248,10 +286,7 @@ async fn write_stay(
     .bind(to_sql(entry))
     .execute(&mut **transaction)
     .await?;
-    match change.outcome {
-        Some(_) => show_in_call(transaction, call).await,
-        None => Ok(()),
-    }
+    Ok(done.rows_affected() > 0)
 }
 
 /// Makes the stay's row, unless it is there: a record before this one may have been lost.

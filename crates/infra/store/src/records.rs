@@ -1,5 +1,5 @@
 use crate::agents::write_status;
-use crate::queue_records::{show_in_call, write_queue_record};
+use crate::queue_records::{show_in_call, write_queue_records};
 use crate::recordings::{expire_recordings, upsert_recording};
 use crate::store::to_sql;
 use crate::{Store, StoreError};
@@ -60,13 +60,22 @@ impl Store {
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
                 }
-                LogEntry::Queue(record) => write_queue_record(&mut transaction, record).await?,
+                // Many come at once: they are written together.
+                LogEntry::Queue(_) => {}
                 LogEntry::AgentStatus { agent, status, reason, at_ms } => {
                     let reason = reason.as_deref();
                     write_status(&mut transaction, agent, *status, reason, *at_ms).await?;
                 }
             }
         }
+        let of_queues = entries.iter().filter_map(|entry| match entry {
+            LogEntry::Queue(record) => Some(&**record),
+            LogEntry::Call(_)
+            | LogEntry::Recording(_)
+            | LogEntry::RecordingsExpired(_)
+            | LogEntry::AgentStatus { .. } => None,
+        });
+        write_queue_records(&mut transaction, &of_queues.collect::<Vec<_>>()).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -62,6 +62,19 @@ impl Store {
         Ok(store)
     }
 
+    /// Opens the database of a server that runs, which brings its tables up to date itself.
+    ///
+    /// # Errors
+    /// When there is none, or it cannot be used.
+    pub async fn open_beside(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().max_connections(1).connect_with(options).await;
+        Ok(Self::Sqlite(pool.map_err(|error| named(error.into(), path))?))
+    }
+
     /// Whether the database answers.
     ///
     /// # Errors

@@ -121,6 +121,20 @@ impl Store {
         Ok(numbers.into_iter().collect())
     }
 
+    /// The first administrator, by name.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn administrator(&self) -> Result<Option<User>, StoreError> {
+        let row: Option<UserRow> = sqlx::query_as(
+            "SELECT username, role, extension, created_at FROM users
+             WHERE role = 'admin' ORDER BY username LIMIT 1",
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        row.map(UserRow::into_user).transpose()
+    }
+
     /// One user.
     ///
     /// # Errors

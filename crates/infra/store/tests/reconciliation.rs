@@ -249,7 +249,9 @@ async fn a_hundred_thousand_calls_are_in_counts_records_and_events_alike() {
 }
 
 async fn write(rig: &Rig, records: &[QueueRecord]) {
+    // What agents do beside their calls is not compared.
+    let of_calls = records.iter().filter(|record| record.call.is_some());
     let entries: Vec<_> =
-        records.iter().map(|record| LogEntry::Queue(Box::new(record.clone()))).collect();
+        of_calls.map(|record| LogEntry::Queue(Box::new(record.clone()))).collect();
     rig.store.write_entries(&entries).await.expect("the test's own");
 }

@@ -51,4 +51,5 @@ mod webhooks;
 pub use config::{Config, WebhookConfig};
 pub use context::{ApiState, Check, Checks, Parts};
 pub use routes::{openapi, router};
+pub use token::sign_in_locally;
 pub use webhooks::deliver_webhooks;

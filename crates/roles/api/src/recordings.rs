@@ -171,7 +171,7 @@ pub(crate) async fn audio(
 }
 
 /// The sound of a call: of its first recording whose file is there, also while it is made. A call with
-/// several has the others in `/api/recordings?call=`. For supervisors.
+/// several has the others in `/api/recordings?call=`. For supervisors; agents hear their own.
 #[utoipa::path(
     get, path = "/api/calls/{id}/recording", tag = "calls", operation_id = "callAudio",
     params(

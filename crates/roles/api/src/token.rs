@@ -1,5 +1,5 @@
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, decode, encode};
-use offhook_store::{Session, User};
+use offhook_store::{Session, Store, StoreError, User};
 use serde::{Deserialize, Serialize};
 
 const ISSUER: &str = "offhook";
@@ -49,6 +49,26 @@ impl TokenKey {
         validation.leeway = 0;
         decode::<Claims>(token, &self.check, &validation).ok().map(|token| token.claims.jti)
     }
+}
+
+/// How long a program beside the server is signed in, in milliseconds.
+const LOCAL_LIFETIME_MS: u64 = 60_000;
+
+/// Signs the first administrator in for a minute, for a program beside the server that can read its
+/// database. Gives the token, and the session to be ended afterwards.
+///
+/// # Errors
+/// When the database fails or has no administrator.
+pub async fn sign_in_locally(
+    store: &Store,
+    secret: &[u8; 32],
+) -> Result<(String, String), StoreError> {
+    let user = store.administrator().await?.ok_or(StoreError::NotFound("administrator"))?;
+    let now_ms = crate::moment::now_ms();
+    let session = store.begin_session(&user.username, now_ms + LOCAL_LIFETIME_MS).await?;
+    let token = TokenKey::new(secret).issue(&user, &session, now_ms);
+    let token = token.ok_or_else(|| StoreError::Refused("the token's key".to_owned()))?;
+    Ok((token, session.id))
 }
 
 #[cfg(test)]

@@ -103,6 +103,10 @@ impl Rig {
         request.extensions_mut().insert(ConnectInfo(from));
         let response = self.app.clone().oneshot(request).await.expect("infallible");
         let (parts, body) = response.into_parts();
+        let kind = parts.headers.get(header::CONTENT_TYPE);
+        // A stream of events does not end by itself.
+        let is_endless = kind.is_some_and(|kind| kind == "text/event-stream");
+        let body = if is_endless { Body::empty() } else { body };
         let bytes = body.collect().await.expect("a whole body").to_bytes();
         let text = String::from_utf8(bytes.to_vec()).expect("text");
         Answer { status: parts.status, headers: parts.headers, text }
