@@ -72,6 +72,8 @@ pub struct Call {
     /// How often the served leg was sent on without anything else happening.
     #[serde(skip)]
     pub(crate) sent_on: u8,
+    /// The account that has parked the served leg.
+    pub(crate) parked_by: Option<String>,
     /// How often it was forwarded.
     pub(crate) forwarded: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
@@ -106,6 +108,7 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            parked_by: None,
             forwarded: 0,
             placed_to: None,
             reattach_ms: REATTACH_MS,
@@ -149,6 +152,7 @@ impl Call {
             script: Script::Starting,
             decision: None,
             sent_on: 0,
+            parked_by: None,
             forwarded: 0,
             placed_to: Some(placement.extension.clone()),
             reattach_ms: REATTACH_MS,

@@ -17,7 +17,7 @@ pub const BINDING_ATTEMPTS_MAX: usize = 10;
 pub const RINGBACK: [&str; 2] = ["tone:425,1000", "silence:4000"];
 
 /// How long a supervisor rings whom we call, milliseconds.
-const RING_TIMEOUT_MS: u64 = 25_000;
+pub(crate) const RING_TIMEOUT_MS: u64 = 25_000;
 
 /// People are being rung for the served leg.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -43,6 +43,11 @@ pub(crate) enum Purpose {
         forward: Forwarding,
         /// What follows when nobody takes the call.
         otherwise: Otherwise,
+    },
+    /// The served leg is parked: whoever fetches it has answered.
+    Parked {
+        /// When whoever parked it is rung, milliseconds of Unix time.
+        until_ms: u64,
     },
     /// The served leg waits in a queue, whose agents are rung as they are offered the call.
     Queue {
@@ -73,6 +78,8 @@ pub(crate) enum Otherwise {
     GoTo(Target),
     /// The transferor gets the party back, if it is still there.
     GiveBack(LegId),
+    /// The party is parked again.
+    Park,
 }
 
 impl From<Option<Target>> for Otherwise {
@@ -82,7 +89,7 @@ impl From<Option<Target>> for Otherwise {
 }
 
 impl Ring {
-    fn new(extension: String, offer: Option<Offered>) -> Self {
+    pub(crate) fn new(extension: String, offer: Option<Offered>) -> Self {
         Self { extension, offer, attempts: Vec::new(), is_bound: false }
     }
 
@@ -92,7 +99,7 @@ impl Ring {
 }
 
 impl Dial {
-    fn new(purpose: Purpose, rings: Vec<Ring>) -> Self {
+    pub(crate) fn new(purpose: Purpose, rings: Vec<Ring>) -> Self {
         let failure = Failure::new(HangupCause::SUBSCRIBER_ABSENT, "Not registered");
         let failed_by = Party::System;
         Self { purpose, rings, winner: None, ringing: false, failure, failed_by }
@@ -115,14 +122,18 @@ impl Dial {
     pub(crate) fn queue(&self) -> Option<&QueueId> {
         match &self.purpose {
             Purpose::Queue { queue, .. } => Some(queue),
-            Purpose::Extension { .. } => None,
+            Purpose::Extension { .. } | Purpose::Parked { .. } => None,
         }
     }
 
     fn rings_until_ms(&self) -> Option<u64> {
         match &self.purpose {
-            Purpose::Extension { until_ms, .. } if self.winner.is_none() => Some(*until_ms),
-            Purpose::Extension { .. } | Purpose::Queue { .. } => None,
+            Purpose::Extension { until_ms, .. } | Purpose::Parked { until_ms }
+                if self.winner.is_none() =>
+            {
+                Some(*until_ms)
+            }
+            Purpose::Extension { .. } | Purpose::Parked { .. } | Purpose::Queue { .. } => None,
         }
     }
 }
@@ -304,7 +315,7 @@ impl Call {
         let Script::Dialling(dial) = &self.script else { return };
         let transferor = match &dial.purpose {
             Purpose::Extension { otherwise: Otherwise::GiveBack(leg), .. } => Some(*leg),
-            Purpose::Extension { .. } | Purpose::Queue { .. } => None,
+            Purpose::Extension { .. } | Purpose::Parked { .. } | Purpose::Queue { .. } => None,
         };
         self.answered_by = self.legs.get(&leg).map(|leg| leg.number.clone());
         self.run(Script::Talking { with: leg });
@@ -392,7 +403,7 @@ impl Call {
             Purpose::Extension { .. } if dial.rings.is_empty() => {
                 self.nobody_took_it(&failure, by, now_ms);
             }
-            Purpose::Extension { .. } => {}
+            Purpose::Extension { .. } | Purpose::Parked { .. } => {}
         }
     }
 
@@ -408,6 +419,7 @@ impl Call {
             Otherwise::TurnAway => self.turn_away(&told(failure, by), by, now_ms),
             Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
             Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
+            Otherwise::Park => self.park(None, now_ms),
         }
     }
 
@@ -416,8 +428,12 @@ impl Call {
         self.end_what_is_lost(now_ms);
         match &self.script {
             Script::Dialling(dial) if dial.rings_until_ms().is_some_and(|at| at <= now_ms) => {
+                let is_parked = matches!(dial.purpose, Purpose::Parked { .. });
                 let failure = Failure::new(HangupCause::NO_ANSWER, "No answer");
                 self.drop_attempts_except(None);
+                if is_parked {
+                    return self.remind_parker(now_ms);
+                }
                 self.nobody_took_it(&failure, Party::System, now_ms);
             }
             Script::Over(ending) if ending.waits_until_ms <= now_ms => self.finish(),

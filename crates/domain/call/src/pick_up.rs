@@ -22,6 +22,9 @@ impl Call {
     /// Whether somebody is being rung at this extension, and nobody has answered.
     #[must_use]
     pub fn rings_at(&self, extension: &str) -> bool {
+        if self.is_parked_at(extension) {
+            return true;
+        }
         let Script::Dialling(dial) = &self.script else { return false };
         let is_rung = |ring: &crate::dial::Ring| {
             ring.extension == extension && ring.attempts.iter().any(|leg| self.is_inviting(*leg))

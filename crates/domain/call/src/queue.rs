@@ -6,6 +6,9 @@ use crate::{Action, Call};
 use offhook_model::{HangupCause, LegId, OfferId, QueueId};
 use serde::{Deserialize, Serialize};
 
+/// What a party hears that is parked.
+const PARK_MUSIC: &str = "music:";
+
 /// A queue's offer of a call to an agent, as the agent's device is told of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Offered {
@@ -69,11 +72,13 @@ impl Call {
 
     /// Begins the music, or begins it again.
     pub(crate) fn play_music(&mut self) {
-        if let Script::Dialling(dial) = &self.script
-            && let Purpose::Queue { music: Some(music), .. } = &dial.purpose
-            && self.hears_music()
-        {
-            let music = music.clone();
+        let Script::Dialling(dial) = &self.script else { return };
+        let music = match &dial.purpose {
+            Purpose::Queue { music: Some(music), .. } => music.clone(),
+            Purpose::Parked { .. } => PARK_MUSIC.to_owned(),
+            Purpose::Queue { music: None, .. } | Purpose::Extension { .. } => return,
+        };
+        if self.hears_music() {
             self.play(self.served, &[&music], true);
         }
     }
@@ -82,12 +87,13 @@ impl Call {
     fn hears_music(&self) -> bool {
         let Script::Dialling(dial) = &self.script else { return false };
         let agreed = self.legs.get(&self.served).is_some_and(|served| served.agreed);
-        dial.queue().is_some() && dial.winner.is_none() && agreed
+        let waits = !matches!(dial.purpose, Purpose::Extension { .. });
+        waits && dial.winner.is_none() && agreed
     }
 
     /// An agent had answered and could not be connected: the party waits as before.
     pub(crate) fn wait_again(&mut self) {
-        let Some((queue, leg)) = self.waits_in() else { return };
+        let Some((queue, leg)) = self.waits_in() else { return self.play_music() };
         let queue = queue.clone();
         self.act(Action::JoinQueue { leg, queue });
         self.play_music();

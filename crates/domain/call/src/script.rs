@@ -77,6 +77,10 @@ impl Script {
 impl Call {
     /// Runs a service for the served leg; answers the caller if it has not been.
     pub(crate) fn run_service(&mut self, service: Service, now_ms: u64) {
+        if service == (Service::Park {}) {
+            let failure = Failure::new(HangupCause::SUBSCRIBER_ABSENT, "No call is parked");
+            return self.turn_away(&failure, Party::System, now_ms);
+        }
         self.answer_caller(now_ms);
         let script = match service {
             Service::Echo { delay_ms } => Script::Echo { delay_ms },
@@ -88,6 +92,7 @@ impl Call {
                 return self.go_to(target, otherwise.into());
             }
             Service::Conference(settings) => Script::Conference(settings),
+            Service::Park {} => return,
         };
         self.run(script);
         self.resume_script(self.served);
@@ -123,10 +128,15 @@ impl Call {
         }
     }
 
+    /// Counts how often the call goes from one to the next; whether it may once more.
+    pub(crate) fn forwards_once_more(&mut self) -> bool {
+        self.forwarded = self.forwarded.saturating_add(1);
+        self.forwarded <= FORWARDED_MAX
+    }
+
     /// The extension's calls go elsewhere, or this one does. After some times that is enough.
     pub(crate) fn forward(&mut self, target: Target, otherwise: Otherwise, now_ms: u64) {
-        self.forwarded += 1;
-        if self.forwarded > FORWARDED_MAX {
+        if !self.forwards_once_more() {
             let failure = Failure::new(HangupCause::EXCHANGE_ROUTING_ERROR, "Forwarded too often");
             return self.turn_away(&failure, Party::System, now_ms);
         }
@@ -148,6 +158,13 @@ impl Call {
             Decision::Supervise { .. } => {
                 let failure = Failure::new(HangupCause::OUTGOING_CALL_BARRED, "Not for callers");
                 self.lead_nowhere(&failure, otherwise, now_ms);
+            }
+            Decision::Service { service: Service::Park {}, .. } => {
+                let parker = match &otherwise {
+                    Otherwise::GiveBack(parker) => self.account(*parker).map(str::to_owned),
+                    Otherwise::TurnAway | Otherwise::GoTo(_) | Otherwise::Park => None,
+                };
+                self.arrive(otherwise, |call| call.park(parker, now_ms));
             }
             Decision::Service { service, .. } => self.arrive(otherwise, |call| {
                 call.run_service(service, now_ms);
@@ -174,6 +191,7 @@ impl Call {
             Otherwise::TurnAway => self.turn_away(failure, Party::System, now_ms),
             Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
             Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
+            Otherwise::Park => self.park(None, now_ms),
         }
     }
 

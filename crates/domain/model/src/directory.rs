@@ -118,6 +118,8 @@ pub enum Service {
     },
     /// The conference of that number.
     Conference(ConferenceSettings),
+    /// A party that is transferred here is parked; whoever dials it fetches the one that was parked first.
+    Park {},
     /// The caller is sent on, after a welcome if there is one.
     GoTo {
         /// The prompt URI of the welcome.

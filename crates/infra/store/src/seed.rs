@@ -152,7 +152,7 @@ fn demo_users() -> Vec<NewUser> {
     users
 }
 
-fn demo_services() -> [(&'static str, Service); 6] {
+fn demo_services() -> [(&'static str, Service); 7] {
     let play = |prompt: &str| Service::Play { prompt: prompt.to_owned(), repeat: true };
     let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
     let direct_call = Service::GoTo {
@@ -164,6 +164,7 @@ fn demo_services() -> [(&'static str, Service); 6] {
     let menu = Service::GoTo { welcome: None, target, otherwise: None };
     [
         ("6000", direct_call),
+        ("5900", Service::Park {}),
         ("9195", Service::Echo { delay_ms: 2000 }),
         ("9196", Service::Echo { delay_ms: 0 }),
         ("9197", play("tone:1004,1000")),

@@ -133,6 +133,7 @@ mod tests {
                 target: Target::Queue(QueueId("sales".into())),
                 otherwise: Some(Target::Play("tts:Sorry.".into())),
             },
+            Service::Park {},
             Service::Conference(ConferenceSettings {
                 pin: Some("1234".into()),
                 ..ConferenceSettings::default()

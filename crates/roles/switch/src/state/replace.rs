@@ -5,7 +5,7 @@ use super::{Output, Switch, signalling};
 use crate::identity::{Caller, Replaced, dialled, policy_for};
 use bytes::Bytes;
 use offhook_call::{Call, Failure, PickUp, Reattach, Reply};
-use offhook_model::{HangupCause, LegId};
+use offhook_model::{HangupCause, LegId, Service};
 use offhook_routing::{Decision, Request, normalize, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::user_agent::{CommandError, LegHandle, RequestKey};
@@ -215,6 +215,9 @@ impl Switch {
         now: Instant,
     ) -> bool {
         let number = normalize(&dialled(request));
+        if self.directory.services.get(&number) == Some(&Service::Park {}) {
+            return self.fetch_parked(handle, request, sdp, now);
+        }
         let Some(extension) = number.strip_prefix(PICK_UP) else { return false };
         let ringing = |call: &Call| call.rings_at(extension);
         let found = self.calls.iter().filter(|(_, call)| ringing(call));
@@ -236,20 +239,47 @@ impl Switch {
         sdp: Option<&Bytes>,
         now: Instant,
     ) -> Result<(), StatusCode> {
-        if self.draining || !self.directory.extensions.contains_key(&account) {
-            return Err(StatusCode::FORBIDDEN);
-        }
-        let by = PickUp {
-            account,
-            sip_call_id: signalling::call_id(request),
-            offer: sdp.map(signalling::text),
-            policy: policy_for(request),
-        };
+        let by = self.who_picks_up(account, request, sdp)?;
         let mut leg = None;
         self.step(serial, now, |call| leg = call.pick_up(extension, by));
         let leg = leg.ok_or(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)?;
         self.legs.insert(leg, handle);
         Ok(())
+    }
+
+    fn who_picks_up(
+        &self,
+        account: String,
+        request: &Message,
+        sdp: Option<&Bytes>,
+    ) -> Result<PickUp, StatusCode> {
+        if self.draining || !self.directory.extensions.contains_key(&account) {
+            return Err(StatusCode::FORBIDDEN);
+        }
+        Ok(PickUp {
+            account,
+            sip_call_id: signalling::call_id(request),
+            offer: sdp.map(signalling::text),
+            policy: policy_for(request),
+        })
+    }
+
+    /// Somebody with an extension fetches the party that has been parked for longest; whether there was one.
+    fn fetch_parked(
+        &mut self,
+        handle: LegHandle,
+        request: &Message,
+        sdp: Option<&Bytes>,
+        now: Instant,
+    ) -> bool {
+        let parked = |(serial, call): (&u32, &Call)| Some((call.parked_since_ms()?, *serial));
+        let Some((_, serial)) = self.calls.iter().filter_map(parked).min() else { return false };
+        let Some(account) = Caller::of(request).account else { return false };
+        let Ok(by) = self.who_picks_up(account, request, sdp) else { return false };
+        let mut leg = None;
+        self.step(serial, now, |call| leg = call.fetch(by));
+        leg.into_iter().for_each(|leg| self.legs.insert(leg, handle));
+        leg.is_some()
     }
 
     /// A device of the extension has registered: it is rung as well if the extension is.
