@@ -27,6 +27,7 @@ mod settings;
 mod snapshots;
 mod store;
 mod users;
+mod voicemails;
 mod writer;
 
 pub use active::{ACTIVE_CALLS_PERIOD, mirror_active_calls};
@@ -45,4 +46,8 @@ pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::SecretName;
 pub use store::{BUSY_TIMEOUT, Store};
 pub use users::{NewUser, Role, USERS_MAX, User, UserChange};
+pub use voicemails::{
+    MailDue, MailOutcome, MailboxChange, MailboxRow, VOICEMAILS_OF_MAILBOX_MAX, VoicemailFilter,
+    VoicemailRow,
+};
 pub use writer::{FLUSH_TIME_MAX, Flushed, RECORD_BATCH_MAX, RecordWriter};

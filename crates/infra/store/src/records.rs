@@ -1,5 +1,6 @@
 use crate::agents::write_status;
 use crate::recordings::{expire_recordings, upsert_recording};
+use crate::voicemails;
 use crate::store::to_sql;
 use crate::{Store, StoreError};
 use offhook_model::{CallRecord, Direction, LegRecord, LogEntry, RecordingId, StreamReport};
@@ -58,7 +59,15 @@ impl Store {
                 LogEntry::Recording(record) => upsert_recording(&mut transaction, record).await?,
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
+                    voicemails::expire(&mut transaction, paths).await?;
                 }
+                LogEntry::Voicemail(record) => {
+                    voicemails::insert_voicemail(&mut transaction, record).await?;
+                }
+                LogEntry::VoicemailHeard(id) => {
+                    voicemails::mark_heard(&mut transaction, id).await?;
+                }
+                LogEntry::VoicemailDeleted(id) => voicemails::remove(&mut transaction, id).await?,
                 LogEntry::AgentStatus { agent, status, reason, at_ms } => {
                     let reason = reason.as_deref();
                     write_status(&mut transaction, agent, *status, reason, *at_ms).await?;

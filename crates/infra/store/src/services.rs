@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ServiceRow {
     /// The number.
     pub number: String,
-    /// What it does: `echo`, `play`, `go_to`, `conference`.
+    /// What it does: `echo`, `play`, `go_to`, `conference`, `voicemail`, `mailbox`.
     pub kind: String,
     /// Whether its calls are recorded.
     #[sqlx(rename = "record")]
@@ -133,6 +133,8 @@ mod tests {
                 target: Target::Queue(QueueId("sales".into())),
                 otherwise: Some(Target::Play("tts:Sorry.".into())),
             },
+            Service::Voicemail { mailbox: "sales".into() },
+            Service::Mailbox { own: false },
             Service::Conference(ConferenceSettings {
                 pin: Some("1234".into()),
                 ..ConferenceSettings::default()

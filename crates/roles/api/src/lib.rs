@@ -39,6 +39,7 @@ mod throttle;
 mod token;
 mod users;
 mod validate;
+mod voicemails;
 
 pub use config::Config;
 pub use context::{ApiState, Check, Checks, Parts};

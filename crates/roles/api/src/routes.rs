@@ -3,6 +3,7 @@ use crate::problem::{Kind, Problem};
 use crate::{
     agents, auth, calls, conferences, dashboard, docs, extensions, forks, health, queues,
     recording_orders, recordings, registrations, services, session, supervise, system, users,
+    voicemails,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -32,6 +33,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "calls", description = "Calls in progress and calls that ended"),
         (name = "conferences", description = "Conferences in progress"),
         (name = "recordings", description = "What was said in calls"),
+        (name = "voicemail", description = "Messages that callers left"),
         (name = "agents", description = "Who takes calls, and what they do"),
         (name = "queues", description = "Where callers wait for an agent"),
         (name = "services", description = "The numbers that Offhook answers itself"),
@@ -93,6 +95,10 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::one, recordings::delete))
         .routes(routes!(recordings::audio))
+        .routes(routes!(voicemails::list))
+        .routes(routes!(voicemails::one, voicemails::change, voicemails::delete))
+        .routes(routes!(voicemails::audio))
+        .routes(routes!(voicemails::mailbox, voicemails::change_mailbox))
         .routes(routes!(conferences::list))
         .routes(routes!(conferences::end))
         .routes(routes!(conferences::member))

@@ -3,7 +3,9 @@
 mod webhooks;
 
 use crate::{Config, Output, Setup, Switch};
-use offhook_bus::{Inbox, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder};
+use offhook_bus::{
+    Inbox, MailboxLink, MediaCommand, MediaEvent, Outbox, Shared, SipLink, SwitchOrder,
+};
 use offhook_model::{CallRecord, Directory, LogEntry};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -25,6 +27,8 @@ pub struct Links {
     pub media_events: Inbox<MediaEvent>,
     /// From the API.
     pub orders: Inbox<SwitchOrder>,
+    /// The mailbox role.
+    pub mailbox: MailboxLink,
     /// Towards whoever writes things down.
     pub records: Outbox<LogEntry>,
     /// State that all roles share.
@@ -112,6 +116,9 @@ async fn run(
             }
             Some(order) = driver.links.orders.recv() => driver.obey(order),
             Some(answer) = answers.recv() => driver.hand_over(answer),
+            Some(answer) = driver.links.mailbox.answers.recv() => {
+                driver.switch.handle_opened(answer.leg, answer.opened, Instant::now());
+            }
             Ok(()) = directory.changed() => driver.take_directory(&directory),
             Ok(()) = reachability.changed() => driver.take_reachability(),
             _ = stopped.changed(), if !stopping => {
@@ -229,6 +236,9 @@ impl Driver {
                     if let Some(answer) = self.webhooks.ask(question) {
                         self.hand_over(answer);
                     }
+                }
+                Output::Mailbox(request) => {
+                    count_full("mailbox", &self.links.mailbox.requests.send(request));
                 }
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);

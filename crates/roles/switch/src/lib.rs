@@ -13,6 +13,6 @@ mod identity;
 mod info;
 mod state;
 
-pub use config::{Config, WebhookConfig};
+pub use config::{Config, VoicemailConfig, WebhookConfig};
 pub use driver::{Links, Running, STOP_WAIT, start};
 pub use state::{Output, Question, Setup, Switch};
