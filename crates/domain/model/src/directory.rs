@@ -219,10 +219,13 @@ impl Directory {
         let is_theirs = |agent: &AgentId| {
             self.agents.get(agent).is_some_and(|agent| agent.extension == extension)
         };
-        let served = self.queues.values().filter(|queue| {
-            queue.tiers.iter().any(|tier| is_theirs(&tier.agent))
-        });
-        std::iter::once(extension.to_owned()).chain(served.map(|queue| queue.id.0.clone())).collect()
+        let served = self
+            .queues
+            .values()
+            .filter(|queue| queue.tiers.iter().any(|tier| is_theirs(&tier.agent)));
+        std::iter::once(extension.to_owned())
+            .chain(served.map(|queue| queue.id.0.clone()))
+            .collect()
     }
 
     /// Whether a call is recorded without being asked for that this account has placed and this number has

@@ -115,7 +115,9 @@ pub fn resolve(target: &Target, directory: &Directory) -> Decision {
             Some(Decision::Service { number: String::new(), service })
         }
         Target::HangUp => Some(refuse(HangupCause::NORMAL_CLEARING, "Goodbye")),
-        Target::Voicemail(mailbox) => directory.has_mailbox(mailbox).then(|| leave_message(mailbox)),
+        Target::Voicemail(mailbox) => {
+            directory.has_mailbox(mailbox).then(|| leave_message(mailbox))
+        }
         Target::Room(_) => None,
     };
     found.unwrap_or_else(|| refuse(HangupCause::UNALLOCATED_NUMBER, "No such number"))

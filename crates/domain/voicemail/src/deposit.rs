@@ -64,10 +64,15 @@ enum Why {
 enum Stage {
     Greeting,
     Beep,
-    Recording { ends_by_ms: u64 },
+    Recording {
+        ends_by_ms: u64,
+    },
     Ending(Why),
     /// The caller decides what becomes of it.
-    Choosing { taken: Taken, told: u32 },
+    Choosing {
+        taken: Taken,
+        told: u32,
+    },
     /// The caller hears the last words.
     Leaving,
     Over,
@@ -236,8 +241,7 @@ impl Deposit {
     fn note_speech(&mut self, is_speaking: bool, now_ms: u64) {
         if let Stage::Recording { ends_by_ms } = self.stage {
             let silent_by_ms = now_ms + self.rules.silence_ms;
-            self.due_ms =
-                Some(if is_speaking { ends_by_ms } else { ends_by_ms.min(silent_by_ms) });
+            self.due_ms = Some(if is_speaking { ends_by_ms } else { ends_by_ms.min(silent_by_ms) });
         }
     }
 
@@ -355,7 +359,11 @@ pub(crate) fn recording_prompt(path: &Path) -> String {
 
 fn speech_ms(summary: &RecordingSummary) -> u64 {
     // A day's milliseconds are far from the limits of both types.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a recording is short")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a recording is short"
+    )]
     let speech_ms = (summary.speech_seconds * MS_PER_SECOND) as u64;
     speech_ms
 }

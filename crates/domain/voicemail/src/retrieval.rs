@@ -158,7 +158,9 @@ impl Retrieval {
             return;
         }
         match self.stage {
-            Stage::Mailbox | Stage::Pin | Stage::Choosing => self.due_ms = Some(now_ms + KEY_WAIT_MS),
+            Stage::Mailbox | Stage::Pin | Stage::Choosing => {
+                self.due_ms = Some(now_ms + KEY_WAIT_MS)
+            }
             Stage::Playing => {
                 self.note_heard();
                 self.offer_choices(now_ms);

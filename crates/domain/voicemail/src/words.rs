@@ -5,7 +5,7 @@ use offhook_model::Directory;
 pub(crate) const INSTRUCTIONS: &str =
     "Please leave a message after the tone, and press the pound key or hang up when you are done.";
 /// The tone behind which the message begins.
-pub(crate) const BEEP: &str = "tone:1000,400";
+pub(crate) const BEEP: &str = "tone:1000,800";
 pub(crate) const TOO_SHORT: &str = "That was too short. Please speak after the tone.";
 pub(crate) const NOTHING_SAID: &str = "We did not hear anything. Goodbye.";
 pub(crate) const CHOICES: &str =

@@ -46,7 +46,7 @@ fn a_caller_hears_greeting_and_tone_and_speaks_until_it_hangs_up() {
     let greeting = played(&wanted(&mut deposit));
     assert!(greeting.starts_with("file:hello tts:Please leave a message"), "{greeting}");
     deposit.handle_play_finished(4_000);
-    assert_eq!(played(&wanted(&mut deposit)), "tone:1000,400");
+    assert_eq!(played(&wanted(&mut deposit)), "tone:1000,800");
     deposit.handle_play_finished(4_400);
     assert_eq!(wanted(&mut deposit), [Wanted::Record]);
     deposit.handle_gone(9_000);
@@ -60,7 +60,7 @@ fn a_caller_hears_greeting_and_tone_and_speaks_until_it_hangs_up() {
 fn the_pound_key_skips_the_greeting_and_ends_the_message() {
     let mut deposit = begin();
     deposit.handle_key('#', 500);
-    assert_eq!(played(&wanted(&mut deposit)), "tone:1000,400");
+    assert_eq!(played(&wanted(&mut deposit)), "tone:1000,800");
     deposit.handle_play_finished(1_000);
     wanted(&mut deposit);
     deposit.handle_key('5', 2_000);
@@ -73,7 +73,7 @@ fn the_pound_key_skips_the_greeting_and_ends_the_message() {
     deposit.handle_key('2', 8_000);
     let again = wanted(&mut deposit);
     assert_eq!(again[0], Wanted::Drop("m.wav".into()));
-    assert_eq!(played(&again), "tone:1000,400");
+    assert_eq!(played(&again), "tone:1000,800");
     deposit.handle_play_finished(8_400);
     deposit.handle_key('#', 12_000);
     deposit.handle_recording(&stopped(2.0), 12_100);

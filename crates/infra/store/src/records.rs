@@ -1,7 +1,7 @@
 use crate::agents::write_status;
 use crate::recordings::{expire_recordings, upsert_recording};
-use crate::voicemails;
 use crate::store::to_sql;
+use crate::voicemails;
 use crate::{Store, StoreError};
 use offhook_model::{CallRecord, Direction, LegRecord, LogEntry, RecordingId, StreamReport};
 use sqlx::{Sqlite, Transaction};

@@ -300,7 +300,8 @@ pub(crate) async fn change_mailbox(
 fn check(patch: &MailboxPatch) -> Result<(), Problem> {
     let mut check = Check::default();
     if let Some(Some(pin)) = &patch.pin {
-        let is_pin = pin.bytes().all(|byte| byte.is_ascii_digit()) && PIN_DIGITS.contains(&pin.len());
+        let is_pin =
+            pin.bytes().all(|byte| byte.is_ascii_digit()) && PIN_DIGITS.contains(&pin.len());
         check.demand(is_pin, "pin", "4 to 8 digits, or null");
     }
     if let Some(Some(greeting)) = &patch.greeting {

@@ -94,7 +94,8 @@ async fn a_message_is_heard_marked_and_deleted_with_its_file() {
 async fn a_mailbox_is_changed_by_its_owner_and_opened_by_its_pin() {
     let rig = Rig::new().await;
     let (agent, supervisor) = (rig.token("2001").await, rig.token("supervisor").await);
-    let change = json!({"pin": "4711", "greeting": "tts:Hello.", "email": "a@b.example", "notify": true});
+    let change =
+        json!({"pin": "4711", "greeting": "tts:Hello.", "email": "a@b.example", "notify": true});
     let changed = rig.call("PATCH", "/api/mailboxes/2001", &agent, change).await;
     let expected = json!({"mailbox": "2001", "has_pin": true, "greeting": "tts:Hello.",
         "email": "a@b.example", "notify": true});

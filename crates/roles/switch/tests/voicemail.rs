@@ -80,7 +80,7 @@ fn a_guest_leaves_a_message_for_a_queue_and_hangs_up() {
     let (mut peer, bye, leg) = call(Desk::peer(), "6000", None);
     assert!(played(&mut peer)[0].starts_with("tts:sales cannot take your call"));
     finish(&mut peer, leg);
-    assert_eq!(played(&mut peer), ["tone:1000,400"]);
+    assert_eq!(played(&mut peer), ["tone:1000,800"]);
     finish(&mut peer, leg);
     let path = recorded(&peer);
     let encrypted = PathBuf::from(format!("{}.enc", path.display()));

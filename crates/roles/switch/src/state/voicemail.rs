@@ -116,7 +116,13 @@ enum Wanted {
 
 impl Switch {
     /// A leg of a call that is being stepped leaves a message, or goes on with it.
-    pub(super) fn leave_message(&mut self, call: &mut Call, leg: LegId, mailbox: &str, now: Instant) {
+    pub(super) fn leave_message(
+        &mut self,
+        call: &mut Call,
+        leg: LegId,
+        mailbox: &str,
+        now: Instant,
+    ) {
         let now_ms = self.unix_ms(now);
         if self.voicemail.deposits.len() >= DEPOSITS_MAX {
             return call.hang_up(HangupCause::SWITCH_CONGESTION, now_ms);
@@ -313,8 +319,9 @@ impl Switch {
                 self.outputs.push_back(Output::Log(LogEntry::VoicemailDeleted(id)));
                 self.delete_file(path);
             }
-            Wanted::Deposit(DepositOutput::HangUp)
-            | Wanted::Retrieval(RetrievalOutput::HangUp) => return true,
+            Wanted::Deposit(DepositOutput::HangUp) | Wanted::Retrieval(RetrievalOutput::HangUp) => {
+                return true;
+            }
         }
         false
     }

@@ -7,8 +7,8 @@ use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
     AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
     GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MailboxRequest, MediaCommand,
-    MediaEvent, MediaRefusal, Opened, QueueId, RecordPolicy, RecordingRecord, RecordingSource, Secret,
-    Service, StreamReport, Transport,
+    MediaEvent, MediaRefusal, Opened, QueueId, RecordPolicy, RecordingRecord, RecordingSource,
+    Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
