@@ -1,7 +1,7 @@
 //! Tasks around the store: one that takes the switch's wishes, one that sends mail.
 
-use crate::Config;
 use crate::attempts::Attempts;
+use crate::{Config, Mailer};
 use offhook_bus::{Inbox, Outbox};
 use offhook_model::{LegId, MailboxAnswer, MailboxRequest, Opened};
 use offhook_sealed::KeyRing;
@@ -9,12 +9,14 @@ use offhook_store::Store;
 use std::io;
 use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 /// Mailboxes that are being opened at a time; others wait.
 const OPENED_AT_ONCE_MAX: usize = 8;
+/// How often messages to be mailed are looked for.
+pub const MAIL_PERIOD: Duration = Duration::from_secs(5);
 
 /// What the role is connected to.
 #[derive(Debug)]
@@ -48,8 +50,22 @@ impl Drop for Running {
 /// # Errors
 /// When the configuration of the mail server cannot be used.
 pub fn start(config: &Config, links: Links) -> anyhow::Result<Running> {
-    let _ = config;
-    Ok(Running { tasks: vec![tokio::spawn(serve(links))] })
+    let (store, recordings) = (links.store.clone(), links.recordings.clone());
+    let mailer = Mailer::new(&config.smtp, store, recordings, links.keys.clone())?;
+    let mut tasks = vec![tokio::spawn(serve(links))];
+    if let Some(mailer) = mailer {
+        tasks.push(tokio::spawn(send_mail(mailer)));
+    }
+    Ok(Running { tasks })
+}
+
+async fn send_mail(mailer: Mailer) {
+    let mut period = tokio::time::interval(MAIL_PERIOD);
+    period.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        period.tick().await;
+        mailer.send_due(unix_ms()).await;
+    }
 }
 
 /// What all who open a mailbox share.
@@ -124,4 +140,10 @@ async fn delete(folder: &Path, path: &Path) {
         }
         Ok(()) | Err(_) => {}
     }
+}
+
+/// Milliseconds of Unix time; 0 before 1970.
+fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -9,7 +9,9 @@
 mod attempts;
 mod config;
 mod driver;
+mod mail;
 
 pub use attempts::{Attempts, WRONG_PINS_MAX};
 pub use config::{Config, SmtpConfig, SmtpUrl};
-pub use driver::{Links, Running, start};
+pub use driver::{Links, MAIL_PERIOD, Running, start};
+pub use mail::{MAIL_TRIES_MAX, Mailer};
