@@ -86,12 +86,14 @@ describe("6000 and its queue", () => {
     await agentIs(agent, "2002", "acw");
   });
 
-  phoneTest("nobody signed in: an apology, and the call ends by itself", async () => {
+  phoneTest("nobody signed in: the caller is asked for a message", async () => {
     const { page } = await open(customers.browser, server.portal);
     await ready(page);
     await dial(page, "6000");
     await phase(page, "active");
-    await idle(page, 60_000);
+    await listenUntil(page, hearsTone(1_000), "the tone", 60_000);
+    await page.getByRole("button", { name: /Hang up/ }).click();
+    await idle(page);
     const admin = await Api.signIn(server, "admin");
     assert.equal((await admin.get("queues/reception")).live.today.overflowed, 1);
   });

@@ -25,6 +25,8 @@ pub struct Config {
     pub gateway: offhook_gateway::Config,
     /// The door for RTPengine's clients.
     pub ng: offhook_ng_door::Config,
+    /// Voicemail.
+    pub voicemail: offhook_mailbox::Config,
     /// What outlives the process.
     pub shared_state: offhook_snapshots::Config,
     /// The API.
@@ -44,6 +46,7 @@ impl Default for Config {
             speech: offhook_speech::Config::default(),
             gateway: offhook_gateway::Config::default(),
             ng: offhook_ng_door::Config::default(),
+            voicemail: offhook_mailbox::Config::default(),
             shared_state: offhook_snapshots::Config::default(),
             api: offhook_api::Config::default(),
             telemetry: offhook_telemetry::Config::default(),

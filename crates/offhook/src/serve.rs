@@ -11,7 +11,7 @@ use offhook_bus::{
     SwitchOrder, queue,
 };
 use offhook_media::Media;
-use offhook_model::LogEntry;
+use offhook_model::{LogEntry, MailboxAnswer, MailboxRequest};
 use offhook_ng_door::NgDoor;
 use offhook_sealed::KeyRing;
 use offhook_snapshots::SnapshotWriter;
@@ -43,8 +43,17 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let mut signals = Signals::new()?;
     let store = open_store(&config.data_dir, demo).await?;
     let shared = share(&store).await?;
-    let Bus { edge, switch, media_commands, mut media_events, records, orders, shared } =
-        Bus::in_process(shared);
+    let Bus {
+        edge,
+        switch,
+        media_commands,
+        mut media_events,
+        records,
+        orders,
+        mailbox,
+        mailbox_role,
+        shared,
+    } = Bus::in_process(shared);
 
     let commands = (media_commands.0.clone(), media_commands.1);
     let keys = recording_keys.clone();
@@ -65,9 +74,12 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         media_commands: media_commands.0,
         media_events: media_events.1,
         orders: orders.1,
+        mailbox,
         records: records.0,
         shared: shared.clone(),
     };
+    let mailboxes =
+        open_mailboxes(&config, &store, &media.recordings, &recording_keys, mailbox_role)?;
     let mut switch = offhook_switch::start(&config.switch, setup(&shared, &store).await?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
     let mut mirrors = mirrors(&config, &store, &shared);
@@ -95,6 +107,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     drains.store(true, Ordering::Relaxed);
     drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
     switch.stop().await;
+    drop(mailboxes);
     gateway.stop().await;
     edge.stop().await;
     media.stop().await;
@@ -172,6 +185,19 @@ async fn open_ng(
 fn mirrors(config: &Config, store: &Store, shared: &Shared) -> Vec<JoinHandle<()>> {
     let always = [mirror(store, shared), mirror_day(store, shared)];
     always.into_iter().chain(queue_log(config, store, shared)).collect()
+}
+
+/// The mailbox role.
+fn open_mailboxes(
+    config: &Config,
+    store: &Store,
+    recordings: &Path,
+    keys: &KeyRing,
+    (requests, answers): (Inbox<MailboxRequest>, Outbox<MailboxAnswer>),
+) -> anyhow::Result<offhook_mailbox::Running> {
+    let (store, recordings) = (store.clone(), recordings.to_owned());
+    let links = offhook_mailbox::Links { requests, answers, store, recordings, keys: keys.clone() };
+    offhook_mailbox::start(&config.voicemail, links)
 }
 
 /// Shows the calls in progress in the database.

@@ -74,6 +74,25 @@ pub enum Action {
         /// The leg.
         leg: LegId,
     },
+    /// A leg leaves a message in this mailbox, or goes on with it after its media was negotiated anew.
+    LeaveMessage {
+        /// The leg.
+        leg: LegId,
+        /// The mailbox.
+        mailbox: String,
+    },
+    /// A leg is to hear messages, or goes on with it after its media was negotiated anew.
+    HearMessages {
+        /// The leg.
+        leg: LegId,
+        /// Whether they are those of its own extension; otherwise it is asked for the mailbox.
+        own: bool,
+    },
+    /// A leg leaves or hears messages no longer.
+    LeaveMailbox {
+        /// The leg.
+        leg: LegId,
+    },
     /// A leg comes into this queue, or waits there again after an agent could not be connected.
     JoinQueue {
         /// The leg.

@@ -188,6 +188,12 @@ impl Call {
         caller.or(self.placed_to.as_deref()).unwrap_or_default()
     }
 
+    /// The name that the caller gave.
+    #[must_use]
+    pub fn caller_name(&self) -> Option<&str> {
+        self.caller_name.as_deref()
+    }
+
     /// The leg of the party that the caller talks with, once it is up.
     #[must_use]
     pub fn callee(&self) -> Option<LegId> {

@@ -44,6 +44,13 @@ pub(crate) enum Script {
     },
     /// It is in a menu.
     Menu(String),
+    /// It leaves a message in this mailbox.
+    Voicemail(String),
+    /// It hears messages: those of its own extension, or of a mailbox that it is asked for.
+    Mailbox {
+        /// Whether it is its own.
+        own: bool,
+    },
     /// It is in a conference, or is asked for what opens it.
     Conference(ConferenceSettings),
     /// It supervises another call.
@@ -93,6 +100,8 @@ impl Call {
             }
             Service::Conference(settings) => Script::Conference(settings),
             Service::Park {} => return,
+            Service::Voicemail { mailbox } => Script::Voicemail(mailbox),
+            Service::Mailbox { own } => Script::Mailbox { own },
         };
         self.run(script);
         self.resume_script(self.served);
@@ -103,6 +112,9 @@ impl Call {
         let leg = self.served;
         match std::mem::replace(&mut self.script, script) {
             Script::Menu(_) => self.act(Action::LeaveMenu { leg }),
+            Script::Voicemail(_) | Script::Mailbox { .. } => {
+                self.act(Action::LeaveMailbox { leg });
+            }
             Script::Dialling(dial) if dial.queue().is_some() => {
                 self.act(Action::LeaveQueue { leg })
             }
@@ -239,6 +251,14 @@ impl Call {
                 let menu = menu.clone();
                 self.act(Action::EnterMenu { leg, menu });
             }
+            Script::Voicemail(mailbox) => {
+                let mailbox = mailbox.clone();
+                self.act(Action::LeaveMessage { leg, mailbox });
+            }
+            Script::Mailbox { own } => {
+                let own = *own;
+                self.act(Action::HearMessages { leg, own });
+            }
             Script::Dialling(_) => self.play_music(),
             Script::Starting | Script::GoingTo { .. } | Script::Over(_) => {}
         }
@@ -282,6 +302,8 @@ impl Call {
             | Script::Echo { .. }
             | Script::GoingTo { .. }
             | Script::Menu(_)
+            | Script::Voicemail(_)
+            | Script::Mailbox { .. }
             | Script::Talking { .. }
             | Script::Over(_) => {}
         }

@@ -57,9 +57,12 @@ pub fn users_of(menu: &str, directory: &Directory) -> Vec<String> {
         Service::GoTo { target, otherwise, .. } => {
             names(target) || otherwise.as_ref().is_some_and(names)
         }
-        Service::Echo { .. } | Service::Play { .. } | Service::Conference(_) | Service::Park {} => {
-            false
-        }
+        Service::Echo { .. }
+        | Service::Play { .. }
+        | Service::Voicemail { .. }
+        | Service::Mailbox { .. }
+        | Service::Conference(_)
+        | Service::Park {} => false,
     });
     let others = directory.menus.iter().filter(|(id, _)| *id != menu);
     let fields = others.flat_map(|(id, other)| {

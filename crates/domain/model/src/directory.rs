@@ -1,4 +1,4 @@
-use crate::{Agent, AgentId, Aor, ConferenceSettings, Menu, Queue, QueueId, Target};
+use crate::{Agent, AgentId, Aor, ConferenceSettings, Greetings, Menu, Queue, QueueId, Target};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -120,6 +120,16 @@ pub enum Service {
     Conference(ConferenceSettings),
     /// A party that is transferred here is parked; whoever dials it fetches the one that was parked first.
     Park {},
+    /// The caller leaves a message.
+    Voicemail {
+        /// For whom: an extension, or a queue's name.
+        mailbox: String,
+    },
+    /// The caller hears the messages of a mailbox.
+    Mailbox {
+        /// Whether that is the one of the caller's extension; otherwise it is asked for, with its PIN.
+        own: bool,
+    },
     /// The caller is sent on, after a welcome if there is one.
     GoTo {
         /// The prompt URI of the welcome.
@@ -183,6 +193,8 @@ pub struct Directory {
     pub agents: BTreeMap<AgentId, Agent>,
     /// The menus.
     pub menus: BTreeMap<String, Menu>,
+    /// The greetings of the mailboxes that have one of their own.
+    pub greetings: Greetings,
 }
 
 impl Directory {
@@ -195,6 +207,29 @@ impl Directory {
 }
 
 impl Directory {
+    /// Whether messages can be left for an extension or a queue of this name.
+    #[must_use]
+    pub fn has_mailbox(&self, mailbox: &str) -> bool {
+        self.extensions.contains_key(mailbox)
+            || self.queues.contains_key(&QueueId(mailbox.to_owned()))
+    }
+
+    /// The mailboxes whose messages are for this extension: its own, and those of the queues that its agent
+    /// serves.
+    #[must_use]
+    pub fn mailboxes_of(&self, extension: &str) -> Vec<String> {
+        let is_theirs = |agent: &AgentId| {
+            self.agents.get(agent).is_some_and(|agent| agent.extension == extension)
+        };
+        let served = self
+            .queues
+            .values()
+            .filter(|queue| queue.tiers.iter().any(|tier| is_theirs(&tier.agent)));
+        std::iter::once(extension.to_owned())
+            .chain(served.map(|queue| queue.id.0.clone()))
+            .collect()
+    }
+
     /// Whether a call is recorded without being asked for that this account has placed and this number has
     /// answered.
     #[must_use]

@@ -25,6 +25,7 @@ mod recording;
 mod supervisor;
 mod target;
 mod verdict;
+mod voicemail;
 mod webhook_url;
 
 pub use agent::{Agent, AgentId, AgentState, AgentStatus};
@@ -62,4 +63,8 @@ pub use recording::{
 pub use supervisor::{CallSide, SupervisorMode};
 pub use target::Target;
 pub use verdict::AudioVerdict;
+pub use voicemail::{
+    Greetings, MESSAGES_HEARD_MAX, MailboxAnswer, MailboxRequest, Message, Opened, PIN_DIGITS,
+    VoicemailId, VoicemailRecord,
+};
 pub use webhook_url::{InvalidWebhookUrl, WebhookUrl};

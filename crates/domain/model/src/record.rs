@@ -1,6 +1,6 @@
 use crate::{
     AgentId, AgentStatus, AudioVerdict, CallRef, HangupCause, LegId, QueueRecord, RecordingId,
-    RecordingRecord, SupervisorMode,
+    RecordingRecord, SupervisorMode, VoicemailId, VoicemailRecord,
 };
 use serde::{Deserialize, Serialize};
 use std::path::PathBuf;
@@ -143,6 +143,12 @@ pub enum LogEntry {
     Recording(Box<RecordingRecord>),
     /// The files of these recordings were deleted since they had been kept long enough.
     RecordingsExpired(Vec<PathBuf>),
+    /// Somebody has left a message.
+    Voicemail(Box<VoicemailRecord>),
+    /// The owner of a message has listened to it by telephone.
+    VoicemailHeard(VoicemailId),
+    /// The owner of a message has deleted it by telephone.
+    VoicemailDeleted(VoicemailId),
     /// An agent has another status.
     AgentStatus {
         /// Who.

@@ -25,6 +25,9 @@ pub enum RecordingLayout {
     Stereo,
     /// One channel with both. A conference is always recorded so.
     Mixed,
+    /// One channel with what the party says, as a message has it. [`RecordingEvent::Speech`] tells when it
+    /// speaks.
+    Said,
 }
 
 /// The kind of file.
@@ -69,6 +72,9 @@ pub struct RecordingSummary {
     pub bytes: u64,
     /// How long it plays, in seconds.
     pub seconds: f64,
+    /// How long the party spoke, in seconds, of a recording of [`RecordingLayout::Said`].
+    #[serde(default)]
+    pub speech_seconds: f64,
     /// Where it was paused and went on, in the order of the file.
     pub marks: Vec<RecordingMark>,
     /// Packets of speech that never reached the file since it could not be written fast enough.
@@ -208,6 +214,11 @@ pub enum RecordingEvent {
     },
     /// The file cannot keep up: what is said from here on is missing from it. Told once until it can again.
     FallingBehind,
+    /// The party has begun to speak, or has fallen silent. Told of [`RecordingLayout::Said`] only.
+    Speech {
+        /// Whether it speaks.
+        is_speaking: bool,
+    },
     /// It has ended and the file is complete.
     Stopped(RecordingSummary),
     /// It has ended before its time. What was written until then can be played.
@@ -225,12 +236,17 @@ const MS_PER_DAY: u64 = 86_400_000;
 /// its call came in, `started_at_ms` milliseconds after 1970.
 #[must_use]
 pub fn recording_path(id: &RecordingId, format: RecordingFormat, started_at_ms: u64) -> PathBuf {
-    let (year, month, day) = date(started_at_ms / MS_PER_DAY);
     let extension = match format {
         RecordingFormat::Wav => "wav",
         RecordingFormat::OggOpus => "ogg",
     };
-    PathBuf::from(format!("{year:04}/{month:02}/{day:02}/{id}.{extension}"))
+    dated_path(id.as_str(), extension, started_at_ms)
+}
+
+/// The path of a file of this name, in a folder for its day in UTC.
+pub(crate) fn dated_path(name: &str, extension: &str, at_ms: u64) -> PathBuf {
+    let (year, month, day) = date(at_ms / MS_PER_DAY);
+    PathBuf::from(format!("{year:04}/{month:02}/{day:02}/{name}.{extension}"))
 }
 
 /// The Gregorian date of a day after 1970. Years are counted from March, so that a leap day is the last

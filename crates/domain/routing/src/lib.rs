@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 /// The most digits and letters a dialled number may have, visual separators not counted.
 pub const NUMBER_MAX: usize = 64;
 
+/// What an extension dials to hear its messages.
+pub const OWN_MAILBOX: &str = "*98";
+
 /// Who dials what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -86,6 +89,9 @@ pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
     if let Some(decision) = known(&number, directory) {
         return decision;
     }
+    if number == OWN_MAILBOX {
+        return Decision::Service { number, service: Service::Mailbox { own: true } };
+    }
     if let Some((mode, extension)) = SupervisorMode::of_code(&number) {
         return supervise(request.caller, extension, mode, directory);
     }
@@ -109,9 +115,17 @@ pub fn resolve(target: &Target, directory: &Directory) -> Decision {
             Some(Decision::Service { number: String::new(), service })
         }
         Target::HangUp => Some(refuse(HangupCause::NORMAL_CLEARING, "Goodbye")),
-        Target::Room(_) | Target::Voicemail(_) => None,
+        Target::Voicemail(mailbox) => {
+            directory.has_mailbox(mailbox).then(|| leave_message(mailbox))
+        }
+        Target::Room(_) => None,
     };
     found.unwrap_or_else(|| refuse(HangupCause::UNALLOCATED_NUMBER, "No such number"))
+}
+
+fn leave_message(mailbox: &str) -> Decision {
+    let service = Service::Voicemail { mailbox: mailbox.to_owned() };
+    Decision::Service { number: String::new(), service }
 }
 
 fn known(number: &str, directory: &Directory) -> Option<Decision> {
@@ -272,6 +286,23 @@ mod tests {
         for nowhere in [Target::Menu("main".into()), Target::Number("4711".into())] {
             assert_eq!(refused_with(&resolve(&nowhere, &directory)), Some(404), "{nowhere:?}");
         }
+    }
+
+    #[test]
+    fn messages_are_left_for_extensions_and_queues_and_heard_by_extensions() {
+        let mut directory = directory();
+        directory.queues.insert(QueueId("sales".into()), offhook_model::Queue::new("sales"));
+        for mailbox in ["1001", "sales"] {
+            let service = Service::Voicemail { mailbox: mailbox.into() };
+            let expected = Decision::Service { number: String::new(), service };
+            assert_eq!(resolve(&Target::Voicemail(mailbox.into()), &directory), expected);
+        }
+        let nobody = resolve(&Target::Voicemail("1002".into()), &directory);
+        assert_eq!(refused_with(&nobody), Some(404));
+        let service = Service::Mailbox { own: true };
+        let own = Decision::Service { number: "*98".into(), service };
+        assert_eq!(decide(Some("1001"), "*98"), own);
+        assert_eq!(refused_with(&decide(None, "*98")), Some(403));
     }
 
     #[test]

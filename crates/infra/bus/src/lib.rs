@@ -33,7 +33,8 @@ pub use snapshots::{CallSnapshot, SnapshotChange, Unreadable, read_snapshot};
 
 use bytes::Bytes;
 use offhook_model::{
-    AgentId, CallRef, ForkId, ForkRequest, LegId, LogEntry, RecordingForm, SupervisorMode,
+    AgentId, CallRef, ForkId, ForkRequest, LegId, LogEntry, MailboxAnswer, MailboxRequest,
+    RecordingForm, SupervisorMode,
 };
 
 /// Messages waiting between edge and switch, in each direction.
@@ -46,6 +47,9 @@ pub const RECORD_QUEUE_MAX: usize = 65_536;
 pub const SNAPSHOT_QUEUE_MAX: usize = 4_096;
 /// Orders from the API waiting for the switch.
 pub const ORDER_QUEUE_MAX: usize = 1_024;
+
+/// Wishes waiting for the mailbox role, and its answers.
+pub const MAILBOX_QUEUE_MAX: usize = 1_024;
 
 /// One SIP message on its way between the edge and the switch.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,6 +163,15 @@ pub enum ForkOrder {
     StopAll,
 }
 
+/// The switch's end of the link to the mailbox role.
+#[derive(Debug)]
+pub struct MailboxLink {
+    /// Towards the mailbox role.
+    pub requests: Outbox<MailboxRequest>,
+    /// From it.
+    pub answers: Inbox<MailboxAnswer>,
+}
+
 /// Everything that connects the roles of one process. Each role takes its own part out of it.
 #[derive(Debug)]
 pub struct Bus {
@@ -172,6 +185,10 @@ pub struct Bus {
     pub media_events: (Outbox<MediaEvent>, Inbox<MediaEvent>),
     /// From the switch to whoever writes records.
     pub records: (Outbox<LogEntry>, Inbox<LogEntry>),
+    /// The switch's end of the link to the mailbox role.
+    pub mailbox: MailboxLink,
+    /// The mailbox role's end.
+    pub mailbox_role: (Inbox<MailboxRequest>, Outbox<MailboxAnswer>),
     /// From the API to the switch.
     pub orders: (Outbox<SwitchOrder>, Inbox<SwitchOrder>),
     /// State that several roles read.
@@ -184,12 +201,16 @@ impl Bus {
     pub fn in_process(shared: Shared) -> Self {
         let (to_switch, from_edge) = queue(SIP_QUEUE_MAX);
         let (to_edge, from_switch) = queue(SIP_QUEUE_MAX);
+        let (requests, wishes) = queue(MAILBOX_QUEUE_MAX);
+        let (replies, answers) = queue(MAILBOX_QUEUE_MAX);
         Self {
             edge: SipLink { to_peer: to_switch, from_peer: from_switch },
             switch: SipLink { to_peer: to_edge, from_peer: from_edge },
             media_commands: queue(MEDIA_QUEUE_MAX),
             media_events: queue(MEDIA_QUEUE_MAX),
             records: queue(RECORD_QUEUE_MAX),
+            mailbox: MailboxLink { requests, answers },
+            mailbox_role: (wishes, replies),
             orders: queue(ORDER_QUEUE_MAX),
             shared,
         }

@@ -32,6 +32,7 @@ mod settings;
 mod snapshots;
 mod store;
 mod users;
+mod voicemails;
 mod webhooks;
 mod writer;
 
@@ -57,5 +58,9 @@ pub use sessions::{SESSIONS_PER_USER_MAX, Session};
 pub use settings::SecretName;
 pub use store::{BUSY_TIMEOUT, Store};
 pub use users::{NewUser, Role, USERS_MAX, User, UserChange};
+pub use voicemails::{
+    MailDue, MailOutcome, MailboxChange, MailboxRow, VOICEMAILS_OF_MAILBOX_MAX, VoicemailFilter,
+    VoicemailRow,
+};
 pub use webhooks::{Delivery, WEBHOOK_DELIVERIES_MAX, WEBHOOKS_MAX, Webhook, WebhookState};
 pub use writer::{FLUSH_TIME_MAX, Flushed, RECORD_BATCH_MAX, RecordWriter};

@@ -2,6 +2,7 @@ use crate::agents::write_status;
 use crate::queue_records::{show_in_call, write_queue_records};
 use crate::recordings::{expire_recordings, upsert_recording};
 use crate::store::to_sql;
+use crate::voicemails;
 use crate::{Store, StoreError};
 use offhook_model::{CallRecord, Direction, LegRecord, LogEntry, RecordingId, StreamReport};
 use sqlx::{Sqlite, Transaction};
@@ -59,9 +60,17 @@ impl Store {
                 LogEntry::Recording(record) => upsert_recording(&mut transaction, record).await?,
                 LogEntry::RecordingsExpired(paths) => {
                     expire_recordings(&mut transaction, paths).await?;
+                    voicemails::expire(&mut transaction, paths).await?;
                 }
                 // Many come at once: they are written together.
                 LogEntry::Queue(_) => {}
+                LogEntry::Voicemail(record) => {
+                    voicemails::insert_voicemail(&mut transaction, record).await?;
+                }
+                LogEntry::VoicemailHeard(id) => {
+                    voicemails::mark_heard(&mut transaction, id).await?;
+                }
+                LogEntry::VoicemailDeleted(id) => voicemails::remove(&mut transaction, id).await?,
                 LogEntry::AgentStatus { agent, status, reason, at_ms } => {
                     let reason = reason.as_deref();
                     write_status(&mut transaction, agent, *status, reason, *at_ms).await?;
@@ -70,10 +79,7 @@ impl Store {
         }
         let of_queues = entries.iter().filter_map(|entry| match entry {
             LogEntry::Queue(record) => Some(&**record),
-            LogEntry::Call(_)
-            | LogEntry::Recording(_)
-            | LogEntry::RecordingsExpired(_)
-            | LogEntry::AgentStatus { .. } => None,
+            _ => None,
         });
         write_queue_records(&mut transaction, &of_queues.collect::<Vec<_>>()).await?;
         transaction.commit().await?;

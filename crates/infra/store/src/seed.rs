@@ -30,8 +30,6 @@ const DEMO_QUEUES: [(&str, &str, &[&str]); 3] = [
     ("sales", "Sales", &["2001", "2002"]),
     ("support", "Support", &["2003", "2004"]),
 ];
-const APOLOGY: &str =
-    "tts:We are sorry, nobody can take your call right now. Please try again later. Goodbye.";
 const DEMO_CONFERENCES: RangeInclusive<u32> = 3000..=3099;
 
 impl Store {
@@ -129,7 +127,7 @@ fn demo_queue(id: &str, name: &str, agents: &[&str]) -> Queue {
         display_name: name.to_owned(),
         tiers: agents.iter().map(tier).collect(),
         join_when_empty: WhenEmpty::NoAgents,
-        overflow: Target::Play(APOLOGY.to_owned()),
+        overflow: Target::Voicemail(id.to_owned()),
         ..Queue::new(id)
     }
 }
@@ -152,17 +150,18 @@ fn demo_users() -> Vec<NewUser> {
     users
 }
 
-fn demo_services() -> [(&'static str, Service); 7] {
+fn demo_services() -> [(&'static str, Service); 8] {
     let play = |prompt: &str| Service::Play { prompt: prompt.to_owned(), repeat: true };
     let welcome = "tts:Welcome to Offhook. Please hold while we connect you.";
     let direct_call = Service::GoTo {
         welcome: Some(welcome.to_owned()),
         target: Target::Queue(QueueId("reception".to_owned())),
-        otherwise: Some(Target::Play(APOLOGY.to_owned())),
+        otherwise: Some(Target::Voicemail("reception".to_owned())),
     };
     let target = Target::Menu("main".to_owned());
     let menu = Service::GoTo { welcome: None, target, otherwise: None };
     [
+        ("4000", Service::Mailbox { own: false }),
         ("6000", direct_call),
         ("5900", Service::Park {}),
         ("9195", Service::Echo { delay_ms: 2000 }),

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct ServiceRow {
     /// The number.
     pub number: String,
-    /// What it does: `echo`, `play`, `go_to`, `conference`.
+    /// What it does: `echo`, `play`, `go_to`, `conference`, `voicemail`, `mailbox`.
     pub kind: String,
     /// Whether its calls are recorded.
     #[sqlx(rename = "record")]
@@ -134,6 +134,8 @@ mod tests {
                 otherwise: Some(Target::Play("tts:Sorry.".into())),
             },
             Service::Park {},
+            Service::Voicemail { mailbox: "sales".into() },
+            Service::Mailbox { own: false },
             Service::Conference(ConferenceSettings {
                 pin: Some("1234".into()),
                 ..ConferenceSettings::default()

@@ -101,6 +101,7 @@ impl Store {
             queues: self.queues().await?,
             agents: self.agents().await?,
             menus: self.menus().await?,
+            greetings: self.greetings().await?,
         })
     }
 

@@ -46,6 +46,7 @@ mod throttle;
 mod token;
 mod users;
 mod validate;
+mod voicemails;
 mod webhooks;
 
 pub use config::{Config, WebhookConfig};

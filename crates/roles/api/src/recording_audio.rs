@@ -20,10 +20,20 @@ pub(crate) async fn play(
     row: &RecordingRow,
     headers: &HeaderMap,
 ) -> Result<Response, Problem> {
-    let recording = open(state, row).await?;
+    play_file(state, &row.id, &row.path, headers).await
+}
+
+/// The sound in a file of the folder of the recordings; `id` is what the log calls it.
+pub(crate) async fn play_file(
+    state: &ApiState,
+    id: &str,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Response, Problem> {
+    let recording = open(state, id, path).await?;
     let length = recording.length();
     let asked = headers.get(header::RANGE).and_then(|value| value.to_str().ok());
-    let kind = content_type(&row.path);
+    let kind = content_type(path);
     Ok(match asked.map_or(Asked::Whole, |text| range(text, length)) {
         Asked::Whole => send(recording, kind, StatusCode::OK, 0, length),
         Asked::Part { first, last } => {
@@ -39,8 +49,8 @@ fn content_type(path: &str) -> &'static str {
     if name.ends_with(".ogg") { "audio/ogg" } else { "audio/wav" }
 }
 
-async fn open(state: &ApiState, row: &RecordingRow) -> Result<Recording<File>, Problem> {
-    let path = state.recordings.join(&row.path);
+async fn open(state: &ApiState, id: &str, path: &str) -> Result<Recording<File>, Problem> {
+    let path = state.recordings.join(path);
     let keys = state.recording_keys.clone();
     let opened = blocking(move || Ok(File::open(path).map(|file| Recording::open(file, &keys))));
     match opened.await.map_err(|error| Problem::new(Kind::Internal, error.to_string()))? {
@@ -49,7 +59,7 @@ async fn open(state: &ApiState, row: &RecordingRow) -> Result<Recording<File>, P
             Err(Problem::not_found("file of this recording"))
         }
         Err(error) | Ok(Err(OpenError::Io(error))) => {
-            tracing::error!(%error, recording = row.id, "a recording cannot be read");
+            tracing::error!(%error, recording = id, "a recording cannot be read");
             Err(Problem::new(Kind::Internal, "The recording cannot be read."))
         }
         Ok(Err(error @ (OpenError::NoKey(_) | OpenError::UnknownVersion))) => {

@@ -3,7 +3,7 @@ use crate::problem::{Kind, Problem};
 use crate::{
     agents, auth, calls, conferences, dashboard, docs, events, exports, extensions, forks, health,
     menus, notes, queue_audit, queues, recording_orders, recordings, registrations, services,
-    session, settings, supervise, system, users, webhooks,
+    session, settings, supervise, system, users, voicemails, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -33,6 +33,7 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
         (name = "calls", description = "Calls in progress and calls that ended"),
         (name = "conferences", description = "Conferences in progress"),
         (name = "recordings", description = "What was said in calls"),
+        (name = "voicemail", description = "Messages that callers left"),
         (name = "agents", description = "Who takes calls, and what they do"),
         (name = "queues", description = "Where callers wait for an agent"),
         (name = "events", description = "What happens, as it happens"),
@@ -100,6 +101,10 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::one, recordings::delete))
         .routes(routes!(recordings::audio))
+        .routes(routes!(voicemails::list))
+        .routes(routes!(voicemails::one, voicemails::change, voicemails::delete))
+        .routes(routes!(voicemails::audio))
+        .routes(routes!(voicemails::mailbox, voicemails::change_mailbox))
         .routes(routes!(conferences::list))
         .routes(routes!(conferences::end))
         .routes(routes!(conferences::member))

@@ -14,7 +14,7 @@ pub(crate) struct ServiceView {
     /// The number.
     #[schema(example = "6000")]
     number: String,
-    /// What it does: `echo`, `play`, `go_to` or `conference`.
+    /// What it does: `echo`, `play`, `go_to`, `conference`, `voicemail` or `mailbox`.
     kind: String,
     /// Whether its calls are recorded.
     record: bool,

@@ -22,8 +22,9 @@ pub(crate) fn check(check: &mut Check, field: &str, target: &Target, directory: 
     let (is_there, allowed) = match target {
         Target::Queue(queue) => (directory.queues.contains_key(queue), "the name of a queue"),
         Target::Menu(menu) => (directory.menus.contains_key(menu), "the name of a menu"),
-        Target::Extension(number) | Target::Voicemail(number) => {
-            (directory.extensions.contains_key(number), "an extension")
+        Target::Extension(number) => (directory.extensions.contains_key(number), "an extension"),
+        Target::Voicemail(mailbox) => {
+            (directory.has_mailbox(mailbox), "an extension or the name of a queue")
         }
         Target::Number(number) => {
             let number = number.replace(['-', ' '], "");

@@ -44,6 +44,7 @@ fn record(call: u128, number: u32, path: &str) -> RecordingRecord {
             path: PathBuf::from(path),
             bytes: 14,
             seconds: 2.5,
+            speech_seconds: 0.0,
             marks: vec![RecordingMark { seconds: 1.0, is_pause: true }],
             frames_dropped: 3,
             is_encrypted: path.ends_with(".enc"),

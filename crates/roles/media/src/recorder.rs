@@ -133,7 +133,11 @@ impl<S: Storage> Recorder<S> {
         act: impl FnOnce(&mut Recording) -> Result<(), RecordingFailure>,
     ) {
         let Some(recording) = self.recordings.get_mut(&source) else { return };
-        if let Err(why) = act(recording) {
+        let done = act(recording);
+        if let Some(event) = recording.poll_speech() {
+            self.events.push_back(MediaEvent::Recording { source, event });
+        }
+        if let Err(why) = done {
             let summary = recording.summary();
             self.recordings.remove(&source);
             self.fail(source, why, summary);

@@ -225,6 +225,25 @@ fn a_mixed_recording_has_both_in_one_channel() {
 }
 
 #[test]
+fn a_message_has_what_is_said_alone_and_tells_when_it_is() {
+    let mut studio = Studio::new();
+    let (a, _) = studio.talk(Codec::Pcmu, Codec::Opus);
+    let source = RecordingSource::Leg(a);
+    studio.start(source, "said.wav", RecordingLayout::Said, RecordingFormat::Wav);
+    studio.assert_started(source, "said.wav");
+    studio.advance(SECOND * 3);
+    let speaks = RecordingEvent::Speech { is_speaking: true };
+    assert_eq!(std::mem::take(&mut studio.events), [(source, speaks)]);
+    let summary = studio.stop(source);
+    assert!((2.8..=3.0).contains(&summary.speech_seconds), "{summary:?}");
+    let (rate, channels) = wav(&studio.disk.read("said.wav"));
+    assert_eq!(channels.len(), 1);
+    let second = &channels[0][8_000..8_800];
+    assert!((-12.0..-8.5).contains(&goertzel::dbm0(second, rate, 440.0)));
+    assert!(goertzel::dbm0(second, rate, 740.0) < -40.0, "what is heard is not in it");
+}
+
+#[test]
 fn opus_in_ogg_has_the_same_channels() {
     let mut studio = Studio::new();
     let (a, _) = studio.talk(Codec::G722, Codec::Pcmu);

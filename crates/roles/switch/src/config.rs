@@ -25,6 +25,28 @@ pub struct Config {
     pub recording_tone: bool,
     /// The webhooks that menus ask.
     pub webhook: WebhookConfig,
+    /// What messages may be.
+    pub voicemail: VoicemailConfig,
+}
+
+/// What a message may be that a caller leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VoicemailConfig {
+    /// The longest message, seconds: 1 to 3600.
+    #[serde(deserialize_with = "message_length")]
+    pub message_max_s: u32,
+    /// Silence that ends a message, seconds: 1 to 3600.
+    #[serde(deserialize_with = "message_length")]
+    pub silence_s: u32,
+    /// A message with less speech than this is dropped, milliseconds.
+    pub speech_min_ms: u32,
+}
+
+impl Default for VoicemailConfig {
+    fn default() -> Self {
+        Self { message_max_s: 180, silence_s: 5, speech_min_ms: 1_000 }
+    }
 }
 
 /// Which webhooks menus may ask.
@@ -48,12 +70,25 @@ impl Default for Config {
             recording_layout: RecordingLayout::Stereo,
             recording_tone: false,
             webhook: WebhookConfig::default(),
+            voicemail: VoicemailConfig::default(),
         }
     }
 }
 
 /// The shortest session interval (RFC 4028 section 4), in seconds.
 const SESSION_EXPIRES_MIN_S: u32 = 90;
+
+/// How long a message, or the silence that ends it, may be, in seconds.
+const MESSAGE_S: std::ops::RangeInclusive<u32> = 1..=3_600;
+
+fn message_length<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let seconds = u32::deserialize(deserializer)?;
+    if !MESSAGE_S.contains(&seconds) {
+        let found = de::Unexpected::Unsigned(seconds.into());
+        return Err(de::Error::invalid_value(found, &"1 to 3600 seconds"));
+    }
+    Ok(seconds)
+}
 
 fn session_interval<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let seconds = u32::deserialize(deserializer)?;

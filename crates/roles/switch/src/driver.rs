@@ -5,7 +5,8 @@ mod webhooks;
 use crate::queue_metrics::{QueueMetrics, note_record};
 use crate::{Config, Output, Setup, Switch, happenings};
 use offhook_bus::{
-    Happening, Inbox, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink, SwitchOrder,
+    Happening, Inbox, MailboxLink, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink,
+    SwitchOrder,
 };
 use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Links {
     pub media_events: Inbox<MediaEvent>,
     /// From the API.
     pub orders: Inbox<SwitchOrder>,
+    /// The mailbox role.
+    pub mailbox: MailboxLink,
     /// Towards whoever writes things down.
     pub records: Outbox<LogEntry>,
     /// State that all roles share.
@@ -123,6 +126,9 @@ async fn run(
             }
             Some(order) = driver.links.orders.recv() => driver.obey(order),
             Some(answer) = answers.recv() => driver.hand_over(answer),
+            Some(answer) = driver.links.mailbox.answers.recv() => {
+                driver.switch.handle_opened(answer.leg, answer.opened, Instant::now());
+            }
             Ok(()) = directory.changed() => driver.take_directory(&directory),
             Ok(()) = reachability.changed() => driver.take_reachability(),
             _ = stopped.changed(), if !stopping => {
@@ -242,6 +248,9 @@ impl Driver {
                         self.hand_over(answer);
                     }
                 }
+                Output::Mailbox(request) => {
+                    count_full("mailbox", &self.links.mailbox.requests.send(request));
+                }
                 Output::LiveConference(conference) => {
                     self.links.shared.set_live_conference(conference);
                 }
@@ -289,7 +298,10 @@ impl Driver {
             LogEntry::Queue(record) => note_record(record),
             LogEntry::Recording(_)
             | LogEntry::RecordingsExpired(_)
-            | LogEntry::AgentStatus { .. } => {}
+            | LogEntry::AgentStatus { .. }
+            | LogEntry::Voicemail(_)
+            | LogEntry::VoicemailHeard(_)
+            | LogEntry::VoicemailDeleted(_) => {}
         }
         happenings::of_entry(&entry).into_iter().for_each(|what| self.tell(what));
         count_full("records", &self.links.records.send(entry));

@@ -26,7 +26,10 @@ pub(crate) fn of_entry(entry: &LogEntry) -> Option<Happening> {
         LogEntry::Queue(record) => {
             record.call.is_some().then(|| Happening::InQueue(record.clone()))
         }
-        LogEntry::RecordingsExpired(_) => None,
+        LogEntry::RecordingsExpired(_)
+        | LogEntry::Voicemail(_)
+        | LogEntry::VoicemailHeard(_)
+        | LogEntry::VoicemailDeleted(_) => None,
     }
 }
 

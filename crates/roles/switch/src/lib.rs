@@ -15,6 +15,6 @@ mod info;
 mod queue_metrics;
 mod state;
 
-pub use config::{Config, WebhookConfig};
+pub use config::{Config, VoicemailConfig, WebhookConfig};
 pub use driver::{Links, Running, STOP_WAIT, start};
 pub use state::{Output, Question, Setup, Switch};

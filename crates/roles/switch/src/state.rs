@@ -12,6 +12,7 @@ mod replace;
 mod signalling;
 mod supervising;
 mod supervisions;
+mod voicemail;
 
 use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
@@ -26,8 +27,8 @@ use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
     AgentId, Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause,
-    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent, QueueId,
-    RecordingCommand, RecordingEvent, RecordingSource,
+    LegId, LiveCall, LiveConference, LiveFork, LogEntry, MailboxRequest, MediaCommand, MediaEvent,
+    QueueId, RecordingCommand, RecordingEvent, RecordingSource,
 };
 use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -41,6 +42,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use supervisions::Supervisions;
+use voicemail::Voicemail;
 
 /// When a caller who found no room may try again, in seconds.
 const RETRY_AFTER: (&str, &str) = ("Retry-After", "10");
@@ -61,6 +63,8 @@ pub enum Output {
     },
     /// Ask a webhook what is next for a caller in a menu, and call [`Switch::handle_answer`].
     Ask(Question),
+    /// Ask the mailbox role for something. An answer comes by [`Switch::handle_opened`].
+    Mailbox(MailboxRequest),
     /// How a call stands.
     Live(LiveCall),
     /// How the audio forks of a call stand.
@@ -129,6 +133,7 @@ pub struct Switch {
     record_calls: bool,
     recordings: Recordings,
     supervisions: Supervisions,
+    voicemail: Voicemail,
     draining: bool,
     /// Whether what the user agent has to say is being heard.
     is_hearing_agent: bool,
@@ -173,6 +178,7 @@ impl Switch {
                 tone: config.recording_tone,
             }),
             supervisions: Supervisions::default(),
+            voicemail: Voicemail::new(&config.voicemail),
             draining: false,
             is_hearing_agent: false,
         }
@@ -219,7 +225,9 @@ impl Switch {
             return self.handle_fork(leg, fork, event, now);
         }
         let now_ms = self.unix_ms(now);
-        if let MediaEvent::Recording { source, event } = &event {
+        if let MediaEvent::Recording { source, event } = &event
+            && !self.note_message(*source, event, now)
+        {
             self.note_recording(*source, event, now);
         }
         if let MediaEvent::RecordingsExpired { paths } = &event {
@@ -232,6 +240,7 @@ impl Switch {
         }
         let wanted = self.conferences.handle_media(&event);
         self.handle_menu_media(&event, now);
+        self.handle_voicemail_media(&event, now);
         if let Some(leg) = event.leg() {
             self.step(self.legs.call_of(leg), now, |call| call.handle_media(event, now_ms));
         }
@@ -340,6 +349,7 @@ impl Switch {
         self.run_queue_timers(now);
         self.tell_positions(now);
         self.handle_menu_timeouts(now);
+        self.handle_voicemail_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
@@ -348,8 +358,8 @@ impl Switch {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
         let waiting = [self.menus.poll_timeout(), self.watchers.poll_timeout()];
-        let waiting = waiting.into_iter().flatten().chain([self.queues.poll_timeout()]);
-        let own = call.into_iter().chain(waiting).min();
+        let waiting = waiting.into_iter().chain([self.voicemail.poll_timeout()]).flatten();
+        let own = call.into_iter().chain(waiting).chain([self.queues.poll_timeout()]).min();
         agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }
 
@@ -519,6 +529,9 @@ impl Switch {
             }
             Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
             Action::LeaveMenu { leg } => self.menus.leave(leg),
+            Action::LeaveMessage { leg, mailbox } => self.leave_message(call, leg, &mailbox, now),
+            Action::HearMessages { leg, own } => self.hear_messages(call, leg, own, now),
+            Action::LeaveMailbox { leg } => self.leave_mailbox(leg, now),
             Action::Leg(leg, action) => self.signal(call, leg, action, now),
             Action::Lookup(extension) => {
                 let call = call.reference().clone();
@@ -565,6 +578,7 @@ impl Switch {
             let wanted = self.conferences.leave(leg);
             self.carry_out_for_conference(wanted, now);
             self.menus.forget(leg);
+            self.leave_mailbox(leg, now);
         }
         if let MediaCommand::Bridge { a, b } = command {
             [a, b].into_iter().for_each(|leg| self.menus.forget(leg));

@@ -236,6 +236,10 @@ impl Rig {
                         },
                         Target::Queue(queue) => Decision::Queue { queue },
                         Target::Menu(menu) => Decision::Menu { menu },
+                        Target::Voicemail(mailbox) => Decision::Service {
+                            number: String::new(),
+                            service: Service::Voicemail { mailbox },
+                        },
                         Target::Play(prompt) => Decision::Service {
                             number: String::new(),
                             service: Service::Play { prompt, repeat: false },
@@ -251,6 +255,9 @@ impl Rig {
                 | Action::LeaveMenu { .. }
                 | Action::JoinQueue { .. }
                 | Action::LeaveQueue { .. }
+                | Action::LeaveMessage { .. }
+                | Action::HearMessages { .. }
+                | Action::LeaveMailbox { .. }
                 | Action::Offer(..) => self.waiting.push(action),
                 Action::JoinConference { leg, number, .. } => self.joined.push((leg, number)),
                 Action::Supervise { leg } => self.supervising.push(leg),

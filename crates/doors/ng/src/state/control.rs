@@ -121,7 +121,9 @@ impl Door {
             RecordingEvent::Failed { why, .. } => {
                 self.reply(id, Reply::error(why.to_string()));
             }
-            RecordingEvent::FallingBehind | RecordingEvent::Stopped(_) => return false,
+            RecordingEvent::FallingBehind
+            | RecordingEvent::Speech { .. }
+            | RecordingEvent::Stopped(_) => return false,
         }
         true
     }

@@ -2,6 +2,7 @@
 
 use super::Notice;
 use super::prompt_files::PromptFiles;
+use super::recorded_files::RecordedFiles;
 use crate::state::SoundSource;
 use anyhow::Context;
 use offhook_model::LegId;
@@ -68,6 +69,7 @@ struct Fetcher {
     queue: Arc<Queue>,
     speech: Arc<Speech>,
     files: Arc<PromptFiles>,
+    recordings: RecordedFiles,
     notices: mpsc::Sender<Notice>,
 }
 
@@ -75,11 +77,12 @@ impl Sounds {
     pub(crate) fn start(
         speech: Arc<Speech>,
         folder: Option<PathBuf>,
+        recordings: RecordedFiles,
         notices: mpsc::Sender<Notice>,
     ) -> anyhow::Result<(Self, Vec<JoinHandle<()>>)> {
         let queue = Arc::new(Queue::default());
         let files = Arc::new(PromptFiles::new(folder));
-        let fetcher = Fetcher { queue: Arc::clone(&queue), speech, files, notices };
+        let fetcher = Fetcher { queue: Arc::clone(&queue), speech, files, recordings, notices };
         let mut threads = Vec::new();
         for number in 0..FETCHERS {
             let fetcher = fetcher.clone();
@@ -168,6 +171,7 @@ impl Fetcher {
         let result = match source {
             SoundSource::Text(text) => self.speech.synthesize(text).context("speaking"),
             SoundSource::File(name) => self.files.sound(name),
+            SoundSource::Recording(name) => self.recordings.sound(name),
         };
         match result {
             Ok(sound) => Some(sound),

@@ -5,6 +5,7 @@ use super::storage::RecordingFile;
 use crate::state::recorded::{Beginning, Track};
 use crate::voice::{FRAME_SAMPLES_MAX, Frame, Voice};
 use offhook_audio::Codec;
+use offhook_audio::activity::Activity;
 use offhook_bus::{
     RecordingEvent, RecordingFailure, RecordingLayout, RecordingMark, RecordingSummary,
 };
@@ -13,6 +14,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 const FRAME: Duration = Duration::from_millis(20);
+const FRAME_MS: u32 = 20;
 const FRAMES_PER_SECOND: u32 = 50;
 /// A packet whose place was written this long ago comes too late.
 const LATE_MAX: Duration = Duration::from_millis(200);
@@ -35,6 +37,10 @@ pub(super) struct Recording {
     is_paused: bool,
     marks: Vec<RecordingMark>,
     frames_dropped: u64,
+    activity: Activity,
+    speech_frames: u64,
+    /// Whether the party spoke when that was told last.
+    was_speaking: bool,
 }
 
 impl Recording {
@@ -45,10 +51,10 @@ impl Recording {
         serial: u32,
         at: Instant,
     ) -> Result<Self, RecordingFailure> {
-        let is_stereo = beginning.layout == RecordingLayout::Stereo && beginning.track_count == 2;
-        let (layout, channels) = match is_stereo {
-            true => (RecordingLayout::Stereo, 2),
-            false => (RecordingLayout::Mixed, 1),
+        let (layout, channels) = match beginning.layout {
+            RecordingLayout::Stereo if beginning.track_count == 2 => (RecordingLayout::Stereo, 2),
+            RecordingLayout::Stereo | RecordingLayout::Mixed => (RecordingLayout::Mixed, 1),
+            RecordingLayout::Said => (RecordingLayout::Said, 1),
         };
         Ok(Self {
             path,
@@ -62,6 +68,9 @@ impl Recording {
             is_paused: false,
             marks: Vec::new(),
             frames_dropped: 0,
+            activity: Activity::default(),
+            speech_frames: 0,
+            was_speaking: false,
         })
     }
 
@@ -113,6 +122,11 @@ impl Recording {
             }
         }
         let [said, heard] = &frames;
+        if self.layout == RecordingLayout::Said {
+            self.activity.push(&said[..samples], FRAME_MS);
+            self.speech_frames += u64::from(self.activity.is_speaking());
+            return self.file.push(&said[..samples]);
+        }
         let pairs = said.iter().zip(heard).take(samples);
         let mut interleaved = [0; 2 * FRAME_SAMPLES_MAX];
         let length = match self.layout {
@@ -122,7 +136,7 @@ impl Recording {
                 }
                 2 * samples
             }
-            RecordingLayout::Mixed => {
+            RecordingLayout::Mixed | RecordingLayout::Said => {
                 for (slot, (one, other)) in interleaved.iter_mut().zip(pairs) {
                     *slot = one.saturating_add(*other);
                 }
@@ -167,6 +181,13 @@ impl Recording {
         self.frame_count as f64 / f64::from(FRAMES_PER_SECOND)
     }
 
+    /// That the party has begun to speak or has fallen silent since this was asked last.
+    pub(super) fn poll_speech(&mut self) -> Option<RecordingEvent> {
+        let is_speaking = self.activity.is_speaking();
+        let has_changed = std::mem::replace(&mut self.was_speaking, is_speaking) != is_speaking;
+        has_changed.then_some(RecordingEvent::Speech { is_speaking })
+    }
+
     pub(super) fn started(&self) -> RecordingEvent {
         let (path, is_encrypted) = (self.path.clone(), self.file.is_encrypted());
         RecordingEvent::Started { path, is_encrypted }
@@ -177,6 +198,7 @@ impl Recording {
             path: self.path.clone(),
             bytes: self.file.bytes(),
             seconds: self.seconds(),
+            speech_seconds: self.speech_frames as f64 / f64::from(FRAMES_PER_SECOND),
             marks: self.marks.clone(),
             frames_dropped: self.frames_dropped,
             is_encrypted: self.file.is_encrypted(),

@@ -34,13 +34,15 @@ pub enum SoundSource {
     Text(String),
     /// A file of the prompts folder.
     File(String),
+    /// A file of the folder of the recordings.
+    Recording(String),
 }
 
 /// Why a prompt is skipped.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum PromptError {
     /// The scheme is not one of ours.
-    #[error("a prompt begins with tone:, silence:, music:, tts:, say: or file:")]
+    #[error("a prompt begins with tone:, silence:, music:, tts:, say:, file: or recording:")]
     UnknownScheme,
     /// It is longer than a prompt may be.
     #[error("the prompt is too long")]
@@ -55,7 +57,7 @@ pub(crate) enum PromptError {
     #[error(transparent)]
     Say(#[from] SayError),
     /// The name would leave the prompts folder.
-    #[error("a file prompt names a file within the prompts folder")]
+    #[error("a file or recording prompt names a file within its folder")]
     FileName,
 }
 
@@ -76,6 +78,7 @@ pub(crate) fn parse(uri: &str) -> Result<Vec<Prompt>, PromptError> {
             Ok(spoken(&say(kind, value, &English)?))
         }
         "file" => Ok(vec![Prompt::Sound(SoundSource::File(file_name(rest)?))]),
+        "recording" => Ok(vec![Prompt::Sound(SoundSource::Recording(file_name(rest)?))]),
         _ => Err(PromptError::UnknownScheme),
     }
 }

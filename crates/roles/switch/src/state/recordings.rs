@@ -177,7 +177,7 @@ impl Recordings {
         now_ms: u64,
     ) -> Option<RecordingRecord> {
         match event {
-            RecordingEvent::FallingBehind => None,
+            RecordingEvent::FallingBehind | RecordingEvent::Speech { .. } => None,
             RecordingEvent::Started { path, is_encrypted } => {
                 self.note_start(source, path, *is_encrypted, now_ms)
             }

@@ -5,9 +5,9 @@ use bytes::Bytes;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, SipMessage};
 use offhook_model::{
     AgentId, Binding, CallRecord, CallRef, ConferenceSettings, Directory, Extension, Forwarding,
-    GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MediaCommand, MediaEvent,
-    MediaRefusal, QueueId, QueueRecord, RecordPolicy, RecordingRecord, RecordingSource, Secret,
-    Service, StreamReport, Transport,
+    GuestPolicy, LegId, LiveCall, LiveConference, LiveFork, LogEntry, MailboxRequest, MediaCommand,
+    MediaEvent, MediaRefusal, Opened, QueueId, QueueRecord, RecordPolicy, RecordingRecord,
+    RecordingSource, Secret, Service, StreamReport, Transport,
 };
 use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
@@ -35,6 +35,10 @@ pub struct Desk {
     pub refuse_answer: Option<MediaRefusal>,
     pub forks: Vec<LiveFork>,
     pub statuses: Vec<LogEntry>,
+    /// What was written down of messages.
+    pub messages: Vec<LogEntry>,
+    /// What the mailbox role was asked to do.
+    pub mailbox: Vec<MailboxRequest>,
     pub agents: BTreeMap<AgentId, LiveAgent>,
     pub queues: BTreeMap<QueueId, LiveQueue>,
     pub queue_records: Vec<QueueRecord>,
@@ -75,6 +79,8 @@ impl Desk {
             refuse_answer: None,
             forks: Vec::new(),
             statuses: Vec::new(),
+            messages: Vec::new(),
+            mailbox: Vec::new(),
             agents: BTreeMap::new(),
             queues: BTreeMap::new(),
             queue_records: Vec::new(),
@@ -122,6 +128,8 @@ impl Desk {
                 Output::Log(LogEntry::RecordingsExpired(_)) => {}
                 Output::Log(LogEntry::Queue(record)) => self.queue_records.push(*record),
                 Output::Log(entry @ LogEntry::AgentStatus { .. }) => self.statuses.push(entry),
+                Output::Log(entry) => self.messages.push(entry),
+                Output::Mailbox(request) => self.mailbox.push(request),
                 Output::Agent(agent) => {
                     self.agents.insert(agent.view.id.clone(), *agent);
                 }
@@ -161,6 +169,12 @@ impl Desk {
             _ => return,
         };
         self.switch.handle_media(event, self.now);
+    }
+
+    /// The mailbox role's answer.
+    pub fn opened(&mut self, leg: LegId, opened: Opened) {
+        self.switch.handle_opened(leg, opened, self.now);
+        self.carry_out();
     }
 
     /// An administrator's order about the forks of a call.

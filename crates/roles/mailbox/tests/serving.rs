@@ -1,0 +1,73 @@
+//! What the switch asks of the role, and what comes back.
+
+use offhook_bus::{Inbox, MAILBOX_QUEUE_MAX, Outbox, queue};
+use offhook_mailbox::{Config, Links, Running, WRONG_PINS_MAX, start};
+use offhook_model::{LegId, MailboxAnswer, MailboxRequest, Opened};
+use offhook_sealed::KeyRing;
+use offhook_store::{MailboxChange, Store};
+use tempfile::TempDir;
+
+struct Role {
+    requests: Outbox<MailboxRequest>,
+    answers: Inbox<MailboxAnswer>,
+    store: Store,
+    folder: TempDir,
+    _running: Running,
+}
+
+impl Role {
+    async fn new() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let store = Store::open(&folder.path().join("offhook.db")).await.expect("opens");
+        let (requests, wishes) = queue(MAILBOX_QUEUE_MAX);
+        let (replies, answers) = queue(MAILBOX_QUEUE_MAX);
+        let links = Links {
+            requests: wishes,
+            answers: replies,
+            store: store.clone(),
+            recordings: folder.path().join("recordings"),
+            keys: KeyRing::default(),
+        };
+        let running = start(&Config::default(), links).expect("starts");
+        Self { requests, answers, store, folder, _running: running }
+    }
+
+    async fn open(&mut self, pin: Option<&str>) -> Opened {
+        let (leg, mailbox) = (LegId(7), "1001".to_owned());
+        let request = MailboxRequest::Open { leg, mailbox, pin: pin.map(str::to_owned) };
+        self.requests.send(request).expect("there is room");
+        let answer = self.answers.recv().await.expect("an answer");
+        assert_eq!(answer.leg, leg);
+        answer.opened
+    }
+}
+
+#[tokio::test]
+async fn a_mailbox_opens_by_its_pin_and_is_locked_after_wrong_ones() {
+    let mut role = Role::new().await;
+    assert_eq!(role.open(None).await, Opened::Messages(Vec::new()));
+    assert_eq!(role.open(Some("4711")).await, Opened::Wrong, "it has none");
+    let change = MailboxChange { pin: Some(Some("4711".into())), ..MailboxChange::default() };
+    role.store.change_mailbox("1001", change).await.expect("a store");
+    assert_eq!(role.open(None).await, Opened::PinWanted);
+    assert_eq!(role.open(Some("4711")).await, Opened::Messages(Vec::new()));
+    for _ in 0..WRONG_PINS_MAX {
+        assert_eq!(role.open(Some("4712")).await, Opened::Wrong);
+    }
+    assert_eq!(role.open(Some("4711")).await, Opened::Locked);
+}
+
+#[tokio::test]
+async fn files_within_the_folder_are_deleted_and_no_others() {
+    let mut role = Role::new().await;
+    let recordings = role.folder.path().join("recordings");
+    std::fs::create_dir(&recordings).expect("made");
+    std::fs::write(recordings.join("m.wav"), b"m").expect("written");
+    for path in ["m.wav", "../offhook.db", "missing.wav"] {
+        role.requests.send(MailboxRequest::DeleteFile(path.into())).expect("there is room");
+    }
+    // Requests are served in order.
+    assert_eq!(role.open(None).await, Opened::Messages(Vec::new()));
+    assert!(!recordings.join("m.wav").exists());
+    assert!(role.folder.path().join("offhook.db").exists());
+}
