@@ -58,7 +58,8 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let samples: Vec<i16> = (0..8_000).map(|n| (n % 100) * 50).collect();
         let wav = Wav { rate: 8_000, samples: samples.clone() }.to_bytes().expect("a WAV");
-        let key = Key::parse(&[7; 32]).expect("a key");
+        let bytes: Vec<u8> = (0..32).collect();
+        let key = Key::parse(&bytes).expect("a key");
         let mut sealer = Sealer::new(&key, [3; 32]);
         let mut sealed = sealer.header().to_vec();
         sealer.push(&wav, &mut sealed);
