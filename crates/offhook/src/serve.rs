@@ -58,17 +58,12 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     let commands = (media_commands.0.clone(), media_commands.1);
     let keys = recording_keys.clone();
     let media = MediaSide::start(&config, &store, commands, media_events.0, keys).await?;
-    let edge = offhook_edge::start(
-        &config.edge,
-        edge,
-        shared.clone(),
-        store.secret(SecretName::EdgeKey).await?,
-    )?;
+    let edge_key = store.secret(SecretName::EdgeKey).await?;
+    let edge = offhook_edge::start(&config.edge, edge, shared.clone(), edge_key)?;
     offhook_media::self_check(&media_commands.0, &mut media_events.1, config.media.bind)
         .await
         .context("the media path does not work")?;
-    let to_media = media_commands.0.clone();
-    let media_is_running = move || !to_media.is_closed();
+    let media_is_running = is_open(&media_commands.0);
     let links = offhook_switch::Links {
         sip: switch,
         media_commands: media_commands.0,
@@ -107,16 +102,39 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
     drains.store(true, Ordering::Relaxed);
     drain(&orders.0, &mut switch, Duration::from_secs(config.stop_grace_s), &mut signals).await;
     switch.stop().await;
-    drop(mailboxes);
-    gateway.stop().await;
-    edge.stop().await;
-    media.stop().await;
-    mirrors.iter().for_each(JoinHandle::abort);
-    keep_day(&store, &shared).await;
-    let flushed = writer.stop().await;
-    tracing::info!(?flushed, "stopped");
+    let beside = Beside { mailboxes, gateway, edge, media, mirrors, writer };
+    beside.stop(&store, &shared).await;
     store.close().await;
     Ok(())
+}
+
+/// Tells whether the media role still takes commands.
+fn is_open(commands: &Outbox<MediaCommand>) -> impl Fn() -> bool + Send + Sync + 'static {
+    let commands = commands.clone();
+    move || !commands.is_closed()
+}
+
+/// What is stopped after the switch.
+struct Beside {
+    mailboxes: offhook_mailbox::Running,
+    gateway: offhook_gateway::Gateway,
+    edge: offhook_edge::Edge,
+    media: MediaSide,
+    mirrors: Vec<JoinHandle<()>>,
+    writer: RecordWriter,
+}
+
+impl Beside {
+    async fn stop(self, store: &Store, shared: &Shared) {
+        drop(self.mailboxes);
+        self.gateway.stop().await;
+        self.edge.stop().await;
+        self.media.stop().await;
+        self.mirrors.iter().for_each(JoinHandle::abort);
+        keep_day(store, shared).await;
+        let flushed = self.writer.stop().await;
+        tracing::info!(?flushed, "stopped");
+    }
 }
 
 /// The media role with the door in front of it, and what keeps the door's calls.

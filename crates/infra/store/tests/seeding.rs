@@ -2,7 +2,7 @@
 
 mod rig;
 
-use offhook_model::{ConferenceSettings, Secret, Service, Target};
+use offhook_model::{ConferenceSettings, QueueId, Secret, Service, Target};
 use offhook_store::{Role, Store};
 use rig::Rig;
 
@@ -28,7 +28,7 @@ async fn the_demo_has_what_its_documents_say() {
     assert_eq!(directory.services["9196"], Service::Echo { delay_ms: 0 });
     assert_eq!(directory.services["9195"], Service::Echo { delay_ms: 2000 });
     assert!(
-        matches!(&directory.services["6000"], Service::GoTo { target, .. } if *target == Target::Extension("1001".into()))
+        matches!(&directory.services["6000"], Service::GoTo { target, .. } if *target == Target::Queue(QueueId("reception".into())))
     );
     assert_eq!(directory.services["3042"], Service::Conference(ConferenceSettings::default()));
     assert!(
@@ -38,6 +38,8 @@ async fn the_demo_has_what_its_documents_say() {
     assert_eq!(keys, ["#", "0", "1", "2", "3", "4"]);
     let keys: Vec<_> = directory.menus["info"].options.keys().map(String::as_str).collect();
     assert_eq!(keys, ["*", "1", "2"]);
+    let serve = |queue: &str| directory.queues[&QueueId(queue.into())].tiers.len();
+    assert_eq!(["reception", "sales", "support"].map(serve), [4, 2, 2]);
     for number in ["6000", "9999", "5551234", "3042", "9195", "9196", "9197", "9664"] {
         assert!(directory.guest_policy.allows(number), "{number}");
     }
@@ -66,7 +68,7 @@ async fn the_demos_people_can_sign_in() {
             .await
             .unwrap();
     let expected: Vec<_> = ["2001", "2002", "2003", "2004"]
-        .map(|number| (number.to_owned(), number.to_owned(), "offline".to_owned()))
+        .map(|number| (number.to_owned(), number.to_owned(), "online".to_owned()))
         .into();
     assert_eq!(agents, expected);
 }

@@ -41,7 +41,9 @@ async fn an_extension_lives_and_dies_and_routing_follows() {
     let change = json!({"sip_password": "another one", "ring_timeout_s": 10});
     let changed = rig.call("PATCH", "/api/extensions/1010", &token, change).await;
     assert_eq!(changed.status, StatusCode::OK);
-    let expected = json!({"number": "1010", "display_name": "Žofie", "ring_timeout_s": 10, "record": "none", "registered_devices": 0});
+    let nowhere = json!({"do_not_disturb": false, "always": null, "busy": null, "no_answer": null});
+    let expected = json!({"number": "1010", "display_name": "Žofie", "ring_timeout_s": 10, "record": "none",
+        "forward": nowhere, "registered_devices": 0});
     assert_eq!(changed.json(), expected);
     assert_eq!(rig.get("/api/extensions/1010", &token).await.json(), expected);
     let known = rig.shared.directory().extensions["1010"].clone();
@@ -212,7 +214,12 @@ async fn roles_decide_who_may() {
         ("GET", "/api/calls/active", 1),
         ("DELETE", "/api/calls/active/x", 1),
         ("GET", "/api/calls/history", 1),
-        ("GET", "/api/calls/x", 1),
+        ("GET", "/api/calls/x", 0),
+        ("GET", "/api/agents", 0),
+        ("POST", "/api/agents", 2),
+        ("GET", "/api/queues", 0),
+        ("PATCH", "/api/queues/sales", 2),
+        ("DELETE", "/api/queues/nowhere", 2),
         ("GET", "/api/registrations", 1),
         ("GET", "/api/extensions", 1),
         ("GET", "/api/extensions/1001", 1),
@@ -230,6 +237,7 @@ async fn roles_decide_who_may() {
     for (method, path, least) in requests {
         let body = match (method, path) {
             ("POST", "/api/extensions") => json!({"number": "x"}),
+            ("POST", "/api/agents") => json!({"username": "a b", "extension": "1001"}),
             ("POST", _) => json!({"username": "a b", "password": "x", "role": "agent"}),
             ("PATCH", _) => json!({}),
             _ => Value::Null,
