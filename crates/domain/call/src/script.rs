@@ -176,25 +176,25 @@ impl Call {
                     Otherwise::GiveBack(parker) => self.account(*parker).map(str::to_owned),
                     Otherwise::TurnAway | Otherwise::GoTo(_) | Otherwise::Park => None,
                 };
-                self.arrive(otherwise, |call| call.park(parker, now_ms));
+                self.arrive(&otherwise, |call| call.park(parker, now_ms));
             }
-            Decision::Service { service, .. } => self.arrive(otherwise, |call| {
+            Decision::Service { service, .. } => self.arrive(&otherwise, |call| {
                 call.run_service(service, now_ms);
             }),
             Decision::Menu { menu } => {
-                self.arrive(otherwise, |call| call.enter_menu(menu, now_ms));
+                self.arrive(&otherwise, |call| call.enter_menu(menu, now_ms));
             }
             Decision::Queue { queue } => {
-                self.arrive(otherwise, |call| call.enter_queue(queue, now_ms));
+                self.arrive(&otherwise, |call| call.enter_queue(queue, now_ms));
             }
         }
     }
 
     /// The served leg is somewhere where it is answered: a transfer there is done.
-    fn arrive(&mut self, otherwise: Otherwise, begin: impl FnOnce(&mut Self)) {
+    fn arrive(&mut self, otherwise: &Otherwise, begin: impl FnOnce(&mut Self)) {
         begin(self);
         if let Otherwise::GiveBack(transferor) = otherwise {
-            self.finish_transfer(transferor);
+            self.finish_transfer(*transferor);
         }
     }
 

@@ -30,7 +30,7 @@ fn an_owner_hears_messages_until_the_call_is_ended() {
     let decision = Decision::Service { number: "*98".into(), service };
     let mut rig = Rig::new(Some("offer"), decision, Vec::new());
     let hears = Action::HearMessages { leg: CALLER, own: true };
-    assert_eq!(rig.waiting, [hears.clone()]);
+    assert_eq!(rig.waiting, std::slice::from_ref(&hears));
     rig.call.hang_up(HangupCause::NORMAL_CLEARING, rig.now_ms);
     rig.run();
     assert_eq!(rig.waiting, [hears, Action::LeaveMailbox { leg: CALLER }]);

@@ -51,10 +51,13 @@ async fn an_agent_has_the_messages_of_its_extension_and_queues_and_a_supervisor_
     let of = |ids: [&String; 2]| ids.map(String::clone).to_vec();
     assert_eq!(rig.ids("/api/voicemails", &agent).await, of([&sales, &own]));
     assert_eq!(rig.ids("/api/voicemails", &supervisor).await.len(), 3);
-    assert_eq!(rig.ids("/api/voicemails?mailbox=support", &supervisor).await, [support.clone()]);
+    assert_eq!(
+        rig.ids("/api/voicemails?mailbox=support", &supervisor).await,
+        std::slice::from_ref(&support)
+    );
     let page = rig.get("/api/voicemails?limit=2", &supervisor).await.json();
     let next = format!("/api/voicemails?cursor={}", page["next_cursor"].as_str().expect("more"));
-    assert_eq!(rig.ids(&next, &supervisor).await, [own.clone()]);
+    assert_eq!(rig.ids(&next, &supervisor).await, std::slice::from_ref(&own));
     let view = rig.get(&format!("/api/voicemails/{own}"), &agent).await.json();
     assert_eq!(
         view,
