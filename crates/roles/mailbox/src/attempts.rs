@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-/// Wrong PINs for one mailbox, in whatever calls, after which nobody is let in for [`LOCK`].
+/// Wrong PINs for one mailbox, in whatever calls, after which nobody is let in for a while.
 pub const WRONG_PINS_MAX: u32 = 10;
 /// How long a mailbox stays locked, and how long wrong PINs are remembered.
 pub const LOCK: Duration = Duration::from_mins(15);
