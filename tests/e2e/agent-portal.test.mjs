@@ -62,6 +62,9 @@ describe("the agent portal", () => {
   afterEach(async () => {
     for (const { context } of visitors) await context.close();
     visitors = [];
+    // The server waits for pages that are closed in mid-call, since they may be loaded again.
+    const { items: left } = await supervisorApi.get("calls/active");
+    for (const { id } of left) await supervisorApi.ask("DELETE", `calls/active/${id}`);
     const isDone = ({ state, wrap_up_ends_at }) =>
       wrap_up_ends_at === null && ["offline", "ready", "not_ready"].includes(state);
     await settled(isDone);
@@ -270,7 +273,10 @@ describe("the agent portal", () => {
     const both = (heard) => hearsTone(CUSTOMER_HZ, 0.2)(heard) && hearsTone(AGENT_HZ, 0.2)(heard);
     await listenUntil(board, both, "both of them");
     await listenUntil(caller, hearsTone(AGENT_HZ, 0.9), "the agent alone");
-    await board.getByTestId("board-call").getByRole("button").click();
+    await board
+      .getByTestId("board-call")
+      .getByRole("button", { name: /^Listening/ })
+      .click();
     await board.getByRole("menuitem", { name: "Leave the call" }).click();
     await idle(board);
     await listenUntil(caller, hearsTone(AGENT_HZ), "the agent still");

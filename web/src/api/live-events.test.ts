@@ -51,13 +51,14 @@ it("tells what comes, named by the stream or not", () => {
   expect(heard.map(({ type }) => type)).toEqual(["queue.changed", "agent.state_changed"]);
 });
 
-it("has events asked for while the browser tries to get back, and all anew when it has", () => {
+it("has events asked for while the browser tries to get back, and all anew whenever it has", () => {
   const { events, stream, streams, restored } = started();
   stream().dispatchEvent(new Event("open"));
+  expect(restored()).toBe(1);
   stream().dispatchEvent(new Event("error"));
   expect(events.state.get()).toBe("polling");
   stream().dispatchEvent(new Event("open"));
-  expect([events.state.get(), restored(), streams.length]).toEqual(["live", 1, 1]);
+  expect([events.state.get(), restored(), streams.length]).toEqual(["live", 2, 1]);
 });
 
 it("tries again after a while when the server has refused", () => {

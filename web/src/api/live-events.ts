@@ -66,9 +66,9 @@ export class LiveEvents {
   }
 
   #onOpen(): void {
-    const missed = this.state.get() === "polling";
     this.state.set("live");
-    if (missed) this.onRestored();
+    // Also at first: what changed between the page's first question and this moment was told to nobody.
+    this.onRestored();
   }
 
   #onError(stream: EventStream): void {
