@@ -16,7 +16,6 @@ import {
 } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { Server } from "./lib/server.mjs";
-import { totalDbm0 } from "./lib/tone.mjs";
 
 const RECEPTION = "6000";
 const CUSTOMER_HZ = 440;
@@ -25,8 +24,6 @@ const COLLEAGUE_HZ = 700;
 /** The welcome is spoken before the queue is joined. */
 const OFFER_TIMEOUT_MS = 30_000;
 const PATIENCE_MS = 15_000;
-
-const isSilent = ({ samples }) => totalDbm0(samples) < -55;
 
 describe("the agent portal", () => {
   let server;

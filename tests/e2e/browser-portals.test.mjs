@@ -44,7 +44,7 @@ describe("the portals", () => {
       const page = await visit("/", { colorScheme, bypassCSP: true });
       await ready(page);
       assert.deepEqual(await barriers(page), []);
-      await dial(page, "9999");
+      await dial(page, "5551234");
       await page.getByTestId("failure").waitFor();
       assert.deepEqual(await barriers(page), []);
       await dial(page, "9196");
@@ -66,13 +66,13 @@ describe("the portals", () => {
     });
   }
 
-  it("the menu that is not set up is named, and the keyboard stays at the telephone", async () => {
+  it("the room that is not there yet is named, and the keyboard stays at the telephone", async () => {
     const page = await visit("/");
     await ready(page);
-    await page.getByRole("button", { name: /Call Menu/ }).focus();
+    await page.getByRole("button", { name: /Call Meeting room/ }).focus();
     await page.keyboard.press("Enter");
     const notice = page.getByTestId("failure");
-    await notice.getByText("Menu, 9999").waitFor();
+    await notice.getByText(/Meeting room/).first().waitFor();
     assert.doesNotMatch(await notice.innerText(), /UNALLOCATED_NUMBER/);
     const focused = () => page.evaluate(() => document.activeElement?.getAttribute("aria-label"));
     assert.equal(await focused(), "Telephone");
