@@ -1,13 +1,6 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
-/// One offer of one caller to one agent. Given once in the life of an ACD.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
-)]
-#[serde(transparent)]
-pub struct OfferId(pub u64);
-
 /// One stay in one queue, of a caller or of the callback that has taken its place. Given once in the life
 /// of an ACD.
 #[derive(
@@ -22,12 +15,6 @@ pub struct EntryId(pub u64);
 )]
 #[serde(transparent)]
 pub struct CallKey(pub u32);
-
-impl fmt::Display for OfferId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "offer-{}", self.0)
-    }
-}
 
 impl fmt::Display for EntryId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

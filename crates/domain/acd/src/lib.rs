@@ -40,8 +40,9 @@ mod views;
 pub use acd::Acd;
 pub use counts::{AgentCounts, DayCounts, QueueCounts};
 pub use event::{OfferEnd, QueueEvent};
-pub use ids::{CallKey, EntryId, OfferId};
+pub use ids::{CallKey, EntryId};
 pub use input::{Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent};
+pub use offhook_model::OfferId;
 pub use output::{Output, Overflow, WithdrawReason};
 pub use view::{AgentView, CallView, QueueView, Violation, WaitingView};
 

@@ -48,12 +48,18 @@ impl fmt::Display for LegId {
     }
 }
 
-/// One offer of a caller to an agent. Unique within a node's life.
+/// One offer of one caller to one agent. Given once in the life of an ACD.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, Default,
 )]
 #[serde(transparent)]
 pub struct OfferId(pub u64);
+
+impl fmt::Display for OfferId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "offer-{}", self.0)
+    }
+}
 
 /// A recording: the call's reference and its number among the call's recordings, from 1.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -70,10 +76,7 @@ impl RecordingId {
     /// Takes a name that was printed before; `None` when it could not be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (call, number) = text.split_once('-')?;
-        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-        let call = CallRef::parse(call).filter(|_| is_number)?;
-        number.parse().ok().map(|number| Self::new(&call, number))
+        numbered(text, "-").map(|(call, number)| Self::new(&call, number))
     }
 
     /// The name.
@@ -87,6 +90,14 @@ impl fmt::Display for RecordingId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Reads the name of what is numbered within a call: the call's, the separator and the number.
+pub(crate) fn numbered(text: &str, separator: &str) -> Option<(CallRef, u32)> {
+    let (call, number) = text.split_once(separator)?;
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
+    let call = CallRef::parse(call).filter(|_| is_number)?;
+    number.parse().ok().map(|number| (call, number))
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use crate::CallRef;
+use crate::ids::numbered;
 use crate::recording::dated_path;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -25,10 +26,7 @@ impl VoicemailId {
     /// Takes a name that was printed before; `None` when it could not be one.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (call, number) = text.split_once("-v")?;
-        let is_number = number.bytes().all(|byte| byte.is_ascii_digit());
-        let call = CallRef::parse(call).filter(|_| is_number)?;
-        number.parse().ok().map(|number| Self::new(&call, number))
+        numbered(text, "-v").map(|(call, number)| Self::new(&call, number))
     }
 
     /// The name.

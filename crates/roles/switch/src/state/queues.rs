@@ -10,7 +10,7 @@ use offhook_model::{
     AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, Party,
     QueueId, QueueStep, Target,
 };
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 /// A day in milliseconds. Days begin at midnight UTC.
@@ -127,7 +127,7 @@ impl Queues {
                 queue,
                 number: call.number(leg).unwrap_or_default().to_owned(),
                 priority: 0,
-                skills: std::collections::BTreeMap::new(),
+                skills: BTreeMap::new(),
                 last_agent: None,
                 joined_at_ms: Some(joined_at_ms),
             },
@@ -146,7 +146,6 @@ impl Queues {
 
     /// How an offer goes.
     pub(super) fn report(&mut self, offer: OfferId, report: &OfferReport, now_ms: u64) {
-        let offer = offhook_acd::OfferId(offer.0);
         match report {
             OfferReport::Ringing => self.acd.offer_ringing(offer, now_ms),
             OfferReport::Answered => self.acd.offer_answered(offer, now_ms),
@@ -251,7 +250,7 @@ impl Switch {
             Wish::Withdraw { offer, caller: Some(caller), why } => {
                 let cause = withdrawal_cause(why);
                 self.step(self.legs.call_of(caller), now, |call| {
-                    call.handle_withdrawal(OfferId(offer.0), cause);
+                    call.handle_withdrawal(offer, cause);
                 });
             }
             Wish::Announce { caller, position, expected_wait_ms, comfort } => {
@@ -296,8 +295,7 @@ impl Switch {
         tracing::info!(%caller, %queue, %agent, waited_ms, "a caller is offered to an agent");
         let known = self.directory.queues.get(&queue);
         let queue_name = known.map_or_else(|| queue.0.clone(), |known| known.display_name.clone());
-        let offered =
-            Offered { offer: OfferId(offer.0), queue, queue_name, waited_ms, auto_answer };
+        let offered = Offered { offer, queue, queue_name, waited_ms, auto_answer };
         self.step(self.legs.call_of(caller), now, |call| call.handle_offer(extension, offered));
     }
 
