@@ -2,7 +2,7 @@
 
 mod desk;
 
-use desk::{Desk, SDP, invite, within};
+use desk::{Desk, SDP, invite, refer, within};
 use offhook_bus::AgentOrder;
 use offhook_model::{
     Agent, AgentId, AgentState, AgentStatus, Directory, LogEntry, MediaCommand, Party, Queue,
@@ -69,7 +69,7 @@ fn ringing(peer: &mut ScriptedPeer<Desk>) -> (Message, Message) {
 
 fn answer(peer: &mut ScriptedPeer<Desk>, out: &Message) {
     let answer = format!("{CONTACT}Content-Type: application/sdp\n\n{SDP}");
-    peer.reply(out, "200 OK", "agent", &answer);
+    peer.reply(out, "200 OK", "callee", &answer);
     peer.expect("ACK");
 }
 
@@ -80,7 +80,7 @@ fn a_caller_is_offered_to_a_ready_agent_and_they_talk() {
     let (ok, out) = ringing(&mut peer);
     assert!(String::from_utf8_lossy(out.as_bytes()).contains("X-Offhook-Queue: sales\r\n"));
     assert_eq!((state(&peer), waiting(&peer)), (AgentState::Reserved, 1));
-    peer.reply(&out, "180 Ringing", "agent", CONTACT);
+    peer.reply(&out, "180 Ringing", "callee", CONTACT);
     assert_eq!(state(&peer), AgentState::Ringing);
     answer(&mut peer, &out);
     assert_eq!((state(&peer), waiting(&peer)), (AgentState::OnCall, 0));
@@ -122,7 +122,7 @@ fn todays_counts_start_again_at_midnight() {
 fn nobody_rings_for_a_caller_who_has_hung_up() {
     let mut peer = desk();
     let (ok, out) = ringing(&mut peer);
-    peer.reply(&out, "180 Ringing", "agent", CONTACT);
+    peer.reply(&out, "180 Ringing", "callee", CONTACT);
     peer.say(&within("BYE", 2, &ok, ""));
     let last = peer.received();
     assert!(last.iter().any(|m| m.as_bytes().starts_with(b"CANCEL ")), "{last:?}");
@@ -133,7 +133,7 @@ fn nobody_rings_for_a_caller_who_has_hung_up() {
 fn an_agent_who_does_not_answer_is_rung_no_longer_and_the_caller_waits_on() {
     let mut peer = desk();
     let (_, out) = ringing(&mut peer);
-    peer.reply(&out, "180 Ringing", "agent", CONTACT);
+    peer.reply(&out, "180 Ringing", "callee", CONTACT);
     peer.advance(Duration::from_secs(21));
     peer.expect("CANCEL");
     assert_eq!(waiting(&peer), 1);
@@ -192,7 +192,7 @@ fn an_agent_on_a_call_of_its_own_is_offered_nothing() {
 fn announcements_are_played_to_who_waits_and_the_music_goes_on() {
     let mut peer = desk();
     let (_, out) = ringing(&mut peer);
-    peer.reply(&out, "180 Ringing", "agent", CONTACT);
+    peer.reply(&out, "180 Ringing", "callee", CONTACT);
     peer.advance(Duration::from_secs(11));
     let last = peer.engine.commands.iter().rev().find_map(|command| match command {
         MediaCommand::Play { prompts, .. } => Some(prompts.clone()),
@@ -223,4 +223,17 @@ fn told(message: &Message) -> Option<String> {
     let text = String::from_utf8_lossy(message.as_bytes()).into_owned();
     let is_told = text.starts_with("INFO") && text.contains("Info-Package: offhook-call\r\n");
     is_told.then(|| text.split("\r\n\r\n").nth(1).unwrap_or_default().to_owned())
+}
+
+#[test]
+fn who_comes_back_to_a_queue_after_talking_waits_anew() {
+    let mut peer = desk();
+    let (_, out) = ringing(&mut peer);
+    answer(&mut peer, &out);
+    let first = peer.engine.agents[&agent()].view.calls[0].since_ms;
+    peer.advance(Duration::from_mins(5));
+    peer.say(&refer(&out, CONTACT, "<sip:6000@offhook.local>"));
+    assert_eq!(waiting(&peer), 1);
+    let again = &peer.engine.queues[&QueueId("sales".into())].waiting[0].view;
+    assert_eq!(again.joined_at_ms, first + 300_000);
 }

@@ -2,7 +2,7 @@
 
 mod desk;
 
-use desk::{Desk, SDP, invite, within};
+use desk::{Desk, SDP, invite, refer, within};
 use offhook_model::{
     HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party, RecordingCommand,
     RecordingSource,
@@ -63,25 +63,6 @@ fn tag_of(value: Option<&str>) -> String {
     address.tag().expect("a tag").to_owned()
 }
 
-/// A REFER of the callee, to whom our INVITE `out` went, with this Refer-To.
-fn refer(out: &Message, refer_to: &str) -> String {
-    let header = |name| out.header(name).expect("an INVITE has it");
-    format!(
-        "REFER sip:switch@127.0.0.1:5080 SIP/2.0\n\
-         Via: SIP/2.0/UDP edge.test;branch=z9hG4bKrefer\n\
-         Max-Forwards: 69\n\
-         From: {};tag=callee\n\
-         To: {}\n\
-         Call-ID: {}\n\
-         CSeq: 7 REFER\n\
-         {CONTACT}\
-         Refer-To: {refer_to}\n",
-        header(HeaderName::To),
-        header(HeaderName::From),
-        header(HeaderName::CallId),
-    )
-}
-
 fn refer_to(ok: &Message) -> String {
     let tag = tag_of(ok.header(HeaderName::To));
     format!(
@@ -109,7 +90,7 @@ fn the_customer_talks_with_whom_the_agent_has_consulted() {
     let (out, _) = talking(&mut peer);
     let (target_out, consulted) = consulting(&mut peer);
     peer.received();
-    peer.say(&refer(&out, &refer_to(&consulted)));
+    peer.say(&refer(&out, CONTACT, &refer_to(&consulted)));
     let said = peer.received();
     let lines = firsts(&said);
     assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 202")), "{lines:?}");
@@ -177,7 +158,7 @@ fn a_target_that_still_rings_is_rung_for_the_customer() {
     let ringing = consult(&mut peer, "1001");
     peer.reply(&ringing, "180 Ringing", "target", CONTACT);
     let to_agent = peer.expect("SIP/2.0 180");
-    peer.say(&refer(&out, &refer_to(&to_agent)));
+    peer.say(&refer(&out, CONTACT, &refer_to(&to_agent)));
     let said = peer.received();
     let lines = firsts(&said);
     for expected in ["SIP/2.0 202", "NOTIFY", "CANCEL", "INVITE", "SIP/2.0 480"] {
@@ -197,7 +178,7 @@ fn nobody_hands_over_a_call_of_somebody_else() {
     let [ok, _ack] = response_first(&mut peer);
     peer.say(&second(&within("ACK", 1, &ok, "")));
     peer.received();
-    peer.say(&refer(&out, &refer_to(&ok)));
+    peer.say(&refer(&out, CONTACT, &refer_to(&ok)));
     peer.expect("SIP/2.0 403");
     assert_eq!(peer.engine.switch.call_count(), 2);
 }
@@ -206,7 +187,7 @@ fn nobody_hands_over_a_call_of_somebody_else() {
 fn a_dialog_that_is_not_there_replaces_nothing() {
     let mut peer = Desk::peer();
     let (out, ok) = talking(&mut peer);
-    peer.say(&refer(&out, &refer_to(&ok)));
+    peer.say(&refer(&out, CONTACT, &refer_to(&ok)));
     peer.expect("SIP/2.0 481");
     peer.say(&replacing(&ok, "1002", "nobody"));
     peer.expect("SIP/2.0 100");

@@ -22,7 +22,7 @@ pub(super) struct Queues {
     acd: Acd,
     /// The agents by the extensions at which they are rung.
     by_extension: HashMap<String, AgentId>,
-    /// Since when a party waits, or has waited: one whose agent could not be connected keeps its place.
+    /// Since when a party waits: one whose agent could not be connected keeps its place.
     since_ms: HashMap<LegId, u64>,
     /// Whether what the ACD wants is being done.
     is_hearing: bool,
@@ -137,11 +137,9 @@ impl Queues {
 
     /// A party waits no longer.
     pub(super) fn leave(&mut self, call: &Call, leg: LegId, now_ms: u64) {
-        let is_over = call.has_ended();
-        self.acd.leave(leg, if is_over { Left::HungUp } else { Left::Moved }, now_ms);
-        if is_over || call.talking().is_none() {
-            self.since_ms.remove(&leg);
-        }
+        let why = if call.has_ended() { Left::HungUp } else { Left::Moved };
+        self.acd.leave(leg, why, now_ms);
+        self.since_ms.remove(&leg);
     }
 
     /// How an offer goes.

@@ -9,6 +9,7 @@ use offhook_model::{
     MediaEvent, MediaRefusal, Opened, QueueId, QueueRecord, RecordPolicy, RecordingRecord,
     RecordingSource, Secret, Service, StreamReport, Transport,
 };
+use offhook_sip::message::{HeaderName, Message};
 use offhook_switch::{Config, Output, Question, Setup, Switch};
 use offhook_testkit::{Engine, ScriptedPeer};
 use std::collections::{BTreeMap, VecDeque};
@@ -245,6 +246,25 @@ pub fn within(method: &str, cseq: u32, ok: &offhook_sip::message::Message, more:
          CSeq: {cseq} {method}\n\
          {more}",
         from = if to.contains("9196") || to.contains("6000") { "somebody" } else { "1002" },
+    )
+}
+
+/// A REFER of the callee, to whom our INVITE `out` went, with this Refer-To.
+pub fn refer(out: &Message, contact: &str, refer_to: &str) -> String {
+    let header = |name| out.header(name).expect("an INVITE has it");
+    format!(
+        "REFER sip:switch@127.0.0.1:5080 SIP/2.0\n\
+         Via: SIP/2.0/UDP edge.test;branch=z9hG4bKrefer\n\
+         Max-Forwards: 69\n\
+         From: {};tag=callee\n\
+         To: {}\n\
+         Call-ID: {}\n\
+         CSeq: 7 REFER\n\
+         {contact}\
+         Refer-To: {refer_to}\n",
+        header(HeaderName::To),
+        header(HeaderName::From),
+        header(HeaderName::CallId),
     )
 }
 
