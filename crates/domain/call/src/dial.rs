@@ -415,6 +415,17 @@ impl Call {
         if let Some(target) = elsewhere {
             return self.forward(target, otherwise, now_ms);
         }
+        self.fall_back(failure, by, otherwise, now_ms);
+    }
+
+    /// The served leg has reached nobody.
+    pub(crate) fn fall_back(
+        &mut self,
+        failure: &Failure,
+        by: Party,
+        otherwise: Otherwise,
+        now_ms: u64,
+    ) {
         match otherwise {
             Otherwise::TurnAway => self.turn_away(&told(failure, by), by, now_ms),
             Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),

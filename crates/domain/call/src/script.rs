@@ -165,11 +165,12 @@ impl Call {
             }
             Decision::Forward { target, .. } => self.forward(target, otherwise, now_ms),
             Decision::Refuse { cause, reason } => {
-                self.lead_nowhere(&Failure::new(cause, &reason), otherwise, now_ms);
+                let failure = Failure::new(cause, &reason);
+                self.fall_back(&failure, Party::System, otherwise, now_ms);
             }
             Decision::Supervise { .. } => {
                 let failure = Failure::new(HangupCause::OUTGOING_CALL_BARRED, "Not for callers");
-                self.lead_nowhere(&failure, otherwise, now_ms);
+                self.fall_back(&failure, Party::System, otherwise, now_ms);
             }
             Decision::Service { service: Service::Park {}, .. } => {
                 let parker = match &otherwise {
@@ -195,15 +196,6 @@ impl Call {
         begin(self);
         if let Otherwise::GiveBack(transferor) = otherwise {
             self.finish_transfer(*transferor);
-        }
-    }
-
-    fn lead_nowhere(&mut self, failure: &Failure, otherwise: Otherwise, now_ms: u64) {
-        match otherwise {
-            Otherwise::TurnAway => self.turn_away(failure, Party::System, now_ms),
-            Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
-            Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
-            Otherwise::Park => self.park(None, now_ms),
         }
     }
 
