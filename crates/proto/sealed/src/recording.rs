@@ -86,6 +86,23 @@ impl<F: Read + Seek> Recording<F> {
         self.sealed.as_ref().is_none_or(|sealed| sealed.is_complete)
     }
 
+    /// Reads all of it. Whoever asks has looked at [`Recording::length`] before.
+    ///
+    /// # Errors
+    /// As [`Recording::read_at`].
+    pub fn read_all(&mut self) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; usize::try_from(self.length).unwrap_or(usize::MAX)];
+        let mut filled = 0;
+        while filled < bytes.len() {
+            match self.read_at(filled as u64, &mut bytes[filled..])? {
+                0 => break,
+                read => filled += read,
+            }
+        }
+        bytes.truncate(filled);
+        Ok(bytes)
+    }
+
     /// Reads from a place; how much was read, which is nothing at the end only.
     ///
     /// # Errors

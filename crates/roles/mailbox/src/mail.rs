@@ -146,16 +146,7 @@ fn read(path: &Path, keys: &KeyRing) -> anyhow::Result<Option<Vec<u8>>> {
     if recording.length() > ATTACHMENT_BYTES_MAX {
         return Ok(None);
     }
-    let mut bytes = vec![0; usize::try_from(recording.length())?];
-    let mut filled = 0;
-    while filled < bytes.len() {
-        match recording.read_at(filled as u64, &mut bytes[filled..])? {
-            0 => break,
-            read => filled += read,
-        }
-    }
-    bytes.truncate(filled);
-    Ok(Some(bytes))
+    Ok(Some(recording.read_all()?))
 }
 
 /// What follows from a failure.

@@ -34,16 +34,7 @@ impl RecordedFiles {
     fn read(&self, path: &Path) -> anyhow::Result<Vec<u8>> {
         let mut recording = Recording::open(File::open(path)?, &self.keys)?;
         anyhow::ensure!(recording.length() <= BYTES_MAX, "it is too long to be played");
-        let mut bytes = vec![0; usize::try_from(recording.length())?];
-        let mut filled = 0;
-        while filled < bytes.len() {
-            match recording.read_at(filled as u64, &mut bytes[filled..])? {
-                0 => break,
-                read => filled += read,
-            }
-        }
-        bytes.truncate(filled);
-        Ok(bytes)
+        Ok(recording.read_all()?)
     }
 }
 
