@@ -240,8 +240,19 @@ impl Switch {
         now: Instant,
     ) -> Result<(), StatusCode> {
         let by = self.who_picks_up(account, request, sdp)?;
+        self.take_into(serial, handle, now, |call| call.pick_up(extension, by))
+    }
+
+    /// Somebody comes into a call with a dialog of its own.
+    fn take_into(
+        &mut self,
+        serial: u32,
+        handle: LegHandle,
+        now: Instant,
+        come: impl FnOnce(&mut Call) -> Option<LegId>,
+    ) -> Result<(), StatusCode> {
         let mut leg = None;
-        self.step(serial, now, |call| leg = call.pick_up(extension, by));
+        self.step(serial, now, |call| leg = come(call));
         let leg = leg.ok_or(StatusCode::CALL_OR_TRANSACTION_DOES_NOT_EXIST)?;
         self.legs.insert(leg, handle);
         Ok(())
@@ -276,10 +287,7 @@ impl Switch {
         let Some((_, serial)) = self.calls.iter().filter_map(parked).min() else { return false };
         let Some(account) = Caller::of(request).account else { return false };
         let Ok(by) = self.who_picks_up(account, request, sdp) else { return false };
-        let mut leg = None;
-        self.step(serial, now, |call| leg = call.fetch(by));
-        leg.into_iter().for_each(|leg| self.legs.insert(leg, handle));
-        leg.is_some()
+        self.take_into(serial, handle, now, |call| call.fetch(by)).is_ok()
     }
 
     /// A device of the extension has registered: it is rung as well if the extension is.
