@@ -45,6 +45,8 @@ export class EventApplier {
     }
     const merged = known.map((one) => (one.id === told.id ? { ...one, ...told } : one));
     this.client.setQueryData(key, merged);
+    // An answer that is on its way may be older than the event, and would be shown in its place.
+    if (this.client.isFetching({ queryKey: key }) > 0) this.#askAgain(key);
   }
 
   #askAgain(key: readonly string[]): void {

@@ -1,4 +1,4 @@
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import type { Agent } from "../api/desk.ts";
 import { newCall } from "../softphone/call.ts";
@@ -66,6 +66,21 @@ it("brings an agent's state in as it is told", () => {
   new EventApplier(client).take({ type: "agent.state_changed", subject: null, data: told });
   const [, grace] = client.getQueryData<Agent[]>(KEYS.agents) ?? [];
   expect(grace).toMatchObject({ display_name: "Grace", state: "acw" });
+});
+
+it("asks again when an answer on its way may be older than what is told", async () => {
+  const client = new QueryClient();
+  client.setQueryData(KEYS.agents, [colleague("2002", "Grace")]);
+  const answers: ((agents: Agent[]) => void)[] = [];
+  const queryFn = () => new Promise<Agent[]>((resolve) => answers.push(resolve));
+  const observer = new QueryObserver(client, { queryKey: KEYS.agents, queryFn });
+  const end = observer.subscribe(() => undefined);
+  const told = { id: "2002", state: "acw" };
+  new EventApplier(client).take({ type: "agent.state_changed", subject: null, data: told });
+  answers[0]?.([colleague("2002", "Grace")]);
+  await vi.advanceTimersByTimeAsync(GATHER_MS);
+  expect(answers).toHaveLength(2);
+  end();
 });
 
 it("asks once for what many events have changed", async () => {
