@@ -1,53 +1,30 @@
 // A customer's browser calls 6000, waits in the queue and talks with an agent: in a browser, and at a phone.
 import assert from "node:assert/strict";
-import { after, before, describe } from "node:test";
+import { describe } from "node:test";
 import { Api } from "./lib/api.mjs";
-import {
-  dial,
-  hangUp,
-  hearsTone,
-  idle,
-  launch,
-  listenUntil,
-  open,
-  phase,
-  ready,
-  signIn,
-} from "./lib/browser.mjs";
+import { dial, hangUp, hearsTone, idle, listenUntil, phase } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
-import { baresip, BARESIP_HZ, phoneTest, server } from "./lib/phones.mjs";
-
-const CUSTOMER_HZ = 440;
-const AGENT_HZ = 620;
+import { BARESIP_HZ, baresip, phoneTest, server } from "./lib/phones.mjs";
+import { agentPage, answered, CUSTOMER_HZ, customerPage, machines } from "./lib/queue-call.mjs";
 
 describe("6000 and its queue", () => {
-  let customers;
-  let agents;
-  before(async () => {
-    customers = await launch({ microphone: CUSTOMER_HZ });
-    agents = await launch({ microphone: AGENT_HZ });
-  });
-  after(async () => {
-    await customers?.close();
-    await agents?.close();
-  });
+  const launched = machines();
 
   phoneTest("a customer and an agent hear each other in their browsers", async () => {
     const admin = await Api.signIn(server, "admin");
-    const agent = await open(agents.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
+    const agent = await agentPage(launched);
     await agentIs(admin, "2001", "ready");
-    const customer = await open(customers.browser, server.portal);
-    await ready(customer.page);
+    const customer = await customerPage(launched);
     await dial(customer.page, "6000");
     await phase(customer.page, "active");
     await phase(agent.page, "incoming", 30_000);
     await agentIs(admin, "2001", "ringing");
     const { live } = await admin.get("queues/reception");
-    assert.deepEqual(live.callers.map((caller) => caller.offered_to), [["2001"]]);
-    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await listenUntil(agent.page, hearsTone(CUSTOMER_HZ), "the customer's tone");
-    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+    assert.deepEqual(
+      live.callers.map((caller) => caller.offered_to),
+      [["2001"]],
+    );
+    await answered(agent, customer);
     await agentIs(admin, "2001", "on_call");
     await hangUp(customer.page);
     await idle(agent.page);
@@ -66,8 +43,7 @@ describe("6000 and its queue", () => {
     const phone = await baresip("2002");
     await agentIs(agent, "2002", "ready");
     await setStatus(agent, "away", "Lunch");
-    const { page } = await open(customers.browser, server.portal);
-    await ready(page);
+    const { page } = await customerPage(launched);
     await dial(page, "6000");
     await phase(page, "active");
     await eventually(
@@ -87,8 +63,7 @@ describe("6000 and its queue", () => {
   });
 
   phoneTest("nobody signed in: the caller is asked for a message", async () => {
-    const { page } = await open(customers.browser, server.portal);
-    await ready(page);
+    const { page } = await customerPage(launched);
     await dial(page, "6000");
     await phase(page, "active");
     await listenUntil(page, hearsTone(1_000), "the tone", 60_000);

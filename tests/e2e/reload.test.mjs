@@ -1,76 +1,54 @@
 // A page that is loaded again in mid-call goes on with it: both hear each other within three seconds of loading.
 import assert from "node:assert/strict";
-import { after, before, describe } from "node:test";
+import { describe } from "node:test";
 import { Api } from "./lib/api.mjs";
-import { dial, hangUp, hearsTone, idle, launch, listenUntil, open, phase, ready, signIn } from "./lib/browser.mjs";
+import { dial, hangUp, hearsTone, idle, listenUntil, open, phase, signIn } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { phoneTest, server } from "./lib/phones.mjs";
+import { AGENT_HZ, agentPage, CUSTOMER_HZ, machines, queueCall } from "./lib/queue-call.mjs";
 
-const CUSTOMER_HZ = 440;
-const AGENT_HZ = 620;
 /** Audio is to be back within this time of the page's load. */
 const BACK_MS = 3_000;
 
 describe("a page in a queue's call", () => {
-  let customers;
-  let agents;
-  before(async () => {
-    customers = await launch({ microphone: CUSTOMER_HZ });
-    agents = await launch({ microphone: AGENT_HZ });
-  });
-  after(async () => {
-    await customers?.close();
-    await agents?.close();
-  });
+  const launched = machines();
 
-  phoneTest("is loaded again, the agent's and then the customer's, and the call goes on", async () => {
-    const admin = await Api.signIn(server, "admin");
-    const agent = await open(agents.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
-    const customer = await open(customers.browser, server.portal);
-    await ready(customer.page);
-    await dial(customer.page, "6000");
-    await phase(agent.page, "incoming", 30_000);
-    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await listenUntil(agent.page, hearsTone(CUSTOMER_HZ), "the customer's tone");
-    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+  phoneTest(
+    "is loaded again, the agent's and then the customer's, and the call goes on",
+    async () => {
+      const admin = await Api.signIn(server, "admin");
+      const { agent, customer } = await queueCall(launched);
 
-    const pages = { agent: agent.page, customer: customer.page };
-    for (const who of ["agent", "customer"]) {
-      await pages[who].reload();
-      const loaded = Date.now();
-      await Promise.all([
-        listenUntil(agent.page, hearsTone(CUSTOMER_HZ), `the customer after the ${who}'s reload`),
-        listenUntil(customer.page, hearsTone(AGENT_HZ), `the agent after the ${who}'s reload`),
-      ]);
-      const took = Date.now() - loaded;
-      console.log(`audio both ways ${took} ms after the load of the ${who}'s page`);
-      assert.ok(took < BACK_MS, `${took} ms`);
-    }
-    const { items } = await admin.get("calls/active");
-    assert.equal(items.length, 1);
-    await hangUp(customer.page);
-    const history = await eventually(
-      () => admin.get("calls/history"),
-      ({ items }) => items.length > 0,
-      () => "there is no record",
-      10_000,
-    );
-    assert.equal(history.items.length, 1);
-    assert.equal(history.items[0].answered_by, "2001");
-    const { today } = (await admin.get("queues/reception")).live;
-    assert.equal(today.answered, 1);
-  });
+      const pages = { agent: agent.page, customer: customer.page };
+      for (const who of ["agent", "customer"]) {
+        await pages[who].reload();
+        const loaded = Date.now();
+        await Promise.all([
+          listenUntil(agent.page, hearsTone(CUSTOMER_HZ), `the customer after the ${who}'s reload`),
+          listenUntil(customer.page, hearsTone(AGENT_HZ), `the agent after the ${who}'s reload`),
+        ]);
+        const took = Date.now() - loaded;
+        console.log(`audio both ways ${took} ms after the load of the ${who}'s page`);
+        assert.ok(took < BACK_MS, `${took} ms`);
+      }
+      const { items } = await admin.get("calls/active");
+      assert.equal(items.length, 1);
+      await hangUp(customer.page);
+      const history = await eventually(
+        () => admin.get("calls/history"),
+        ({ items }) => items.length > 0,
+        () => "there is no record",
+        10_000,
+      );
+      assert.equal(history.items.length, 1);
+      assert.equal(history.items[0].answered_by, "2001");
+      const { today } = (await admin.get("queues/reception")).live;
+      assert.equal(today.answered, 1);
+    },
+  );
 
   phoneTest("crashes, and the tab that is opened in its place goes on with the call", async () => {
-    const agent = await open(agents.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
-    const customer = await open(customers.browser, server.portal);
-    await ready(customer.page);
-    await dial(customer.page, "6000");
-    await phase(agent.page, "incoming", 30_000);
-    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+    const { agent, customer } = await queueCall(launched);
     const crashed = agent.page.waitForEvent("crash");
     agent.page.goto("chrome://crash").catch(() => undefined);
     await crashed;
@@ -87,9 +65,8 @@ describe("a page in a queue's call", () => {
   });
 
   phoneTest("is loaded again while it rings, and rings again", async () => {
-    const agent = await open(agents.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
-    const customer = await open(customers.browser, `${server.portal}agent`);
+    const agent = await agentPage(launched);
+    const customer = await open(launched.customers.browser, `${server.portal}agent`);
     await signIn(customer.page, "2003", "demo-2003");
     await dial(customer.page, "2001");
     await phase(agent.page, "incoming");
@@ -103,14 +80,7 @@ describe("a page in a queue's call", () => {
 
   phoneTest("is closed for good, and the call ends with the cause", async () => {
     const admin = await Api.signIn(server, "admin");
-    const agent = await open(agents.browser, `${server.portal}agent`);
-    await signIn(agent.page, "2001", "demo-2001");
-    const customer = await open(customers.browser, server.portal);
-    await ready(customer.page);
-    await dial(customer.page, "6000");
-    await phase(agent.page, "incoming", 30_000);
-    await agent.page.getByRole("button", { name: "Answer", exact: true }).click();
-    await listenUntil(customer.page, hearsTone(AGENT_HZ), "the agent's tone");
+    const { customer } = await queueCall(launched);
     await customer.page.close();
     const closed = Date.now();
     const { items } = await eventually(
