@@ -156,16 +156,12 @@ impl Server {
         authorization: Option<String>,
         timeout: Duration,
     ) -> Result<Self, SpeechError> {
-        let mut config = ureq::Agent::config_builder()
-            .timeout_global(Some(timeout))
-            .max_redirects(0)
-            .proxy(None);
-        if url.starts_with("https://") {
-            config = config.tls_config(tls());
-        } else if !url.starts_with("http://") {
+        let is_https = url.starts_with("https://");
+        if !is_https && !url.starts_with("http://") {
             return Err(SpeechError::Engine);
         }
-        Ok(Self { agent: config.build().new_agent(), url: url.to_owned(), authorization })
+        let agent = offhook_outgoing::requests(timeout, is_https).build().new_agent();
+        Ok(Self { agent, url: url.to_owned(), authorization })
     }
 
     fn post(&self, text: &str) -> Result<Vec<u8>, SpeechError> {
@@ -182,17 +178,6 @@ impl Server {
         });
         answered.map_err(|error| failed("the speech server fails", &error))
     }
-}
-
-fn tls() -> ureq::tls::TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let certificates = found.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
-    let roots: Vec<_> = certificates.collect();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(std::sync::Arc::new(provider))
-        .build()
 }
 
 impl Voice for Server {

@@ -86,7 +86,7 @@ async fn queue_batch(state: &ApiState, batch: &[Arc<Event>]) -> Result<(), Store
 
 /// Has a task for each webhook, so that none waits for another.
 async fn employ(state: &ApiState, queued: &watch::Sender<()>) {
-    let sender = Sender::new();
+    let sender = Sender::new(!state.config.webhooks.allowed_hosts.is_empty());
     let mut tasks = JoinSet::new();
     let mut carriers: HashMap<String, AbortHandle> = HashMap::new();
     loop {

@@ -2,7 +2,6 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// How long a receiver may take.
@@ -27,14 +26,10 @@ pub(super) struct Letter {
 }
 
 impl Sender {
-    pub fn new() -> Self {
-        let config = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER_WITHIN))
-            .max_redirects(0)
-            .http_status_as_error(false)
-            .proxy(None)
-            .tls_config(tls());
-        Self(config.build().new_agent())
+    /// `with_https` is needed as soon as a host may be asked.
+    pub fn new(with_https: bool) -> Self {
+        let requests = offhook_outgoing::requests(ANSWER_WITHIN, with_https);
+        Self(requests.http_status_as_error(false).build().new_agent())
     }
 
     /// Sends a message, and says why it was not taken. It blocks.
@@ -64,18 +59,6 @@ pub(super) fn signature(secret: &str, at_s: u64, body: &str) -> String {
     let digits: String =
         mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("t={at_s},v1={digits}")
-}
-
-/// The certificates of `https` are checked against the machine's.
-fn tls() -> ureq::tls::TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let roots: Vec<_> =
-        found.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned()).collect();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(Arc::new(provider))
-        .build()
 }
 
 #[cfg(test)]

@@ -66,16 +66,8 @@ impl Webhooks {
     /// Asks the hosts of the configuration; the answers come out of the queue.
     pub(super) fn new(config: &WebhookConfig) -> (Self, mpsc::Receiver<Answer>) {
         let (answers, answered) = mpsc::channel(ASKED_MAX);
-        let mut agent = ureq::Agent::config_builder()
-            .timeout_global(Some(ANSWER_TIMEOUT))
-            .http_status_as_error(false)
-            // Another host than the one that was allowed is not asked.
-            .max_redirects(0)
-            .proxy(None);
-        if !config.allowed_hosts.is_empty() {
-            agent = agent.tls_config(tls());
-        }
-        let agent = agent.build().new_agent();
+        let requests = offhook_outgoing::requests(ANSWER_TIMEOUT, !config.allowed_hosts.is_empty());
+        let agent = requests.http_status_as_error(false).build().new_agent();
         let (allowed, room) = (config.allowed_hosts.clone(), Arc::new(Semaphore::new(ASKED_MAX)));
         (Self { agent, allowed, answers, room }, answered)
     }
@@ -131,17 +123,6 @@ fn note(question: &Question, why: &Failure) {
     let (call, menu) = (&question.call, &question.menu);
     tracing::warn!(%call, menu, %why, "a webhook failed: the caller goes the default way");
     metrics::counter!("offhook_ivr_webhook_failures_total", "why" => why.name()).increment(1);
-}
-
-fn tls() -> ureq::tls::TlsConfig {
-    let found = rustls_native_certs::load_native_certs().certs;
-    let certificates = found.iter().map(|der| ureq::tls::Certificate::from_der(der).to_owned());
-    let roots: Vec<_> = certificates.collect();
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    ureq::tls::TlsConfig::builder()
-        .root_certs(ureq::tls::RootCerts::new_with_certs(&roots))
-        .unversioned_rustls_crypto_provider(Arc::new(provider))
-        .build()
 }
 
 #[cfg(test)]
