@@ -16,6 +16,9 @@ import {
 } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { Server } from "./lib/server.mjs";
+import { totalDbm0 } from "./lib/tone.mjs";
+
+const isSilent = ({ samples }) => totalDbm0(samples) < -55;
 
 const RECEPTION = "6000";
 const CUSTOMER_HZ = 440;
@@ -108,6 +111,12 @@ describe("the agent portal", () => {
   const status = (page, state) =>
     page.locator(`[data-testid=status][data-state=${state}]`).waitFor({ timeout: PATIENCE_MS });
 
+  /** Waits until it is that number whom the page talks to: what is heard is recorded from the current call. */
+  const current = (page, number) =>
+    page
+      .locator(`[data-testid=call][data-phase=active][data-number='${number}']`)
+      .waitFor({ timeout: PATIENCE_MS });
+
   async function choose(page, name) {
     await page.getByTestId("status").click();
     await page.getByRole("menuitem", { name }).first().click();
@@ -189,6 +198,24 @@ describe("the agent portal", () => {
     await phase(page, "active");
   });
 
+  it("a second caller is accepted beside the first, who hears nobody, and the two are swapped", async () => {
+    const { page } = await agent(agents, "2001");
+    const caller = await served(page);
+    const { page: second } = await agent(colleagues, "2002");
+    await dial(second, "2001");
+    await page.locator("[data-testid=other-call][data-phase=incoming]").waitFor();
+    await page.getByRole("button", { name: /^Accept/ }).click();
+    await current(page, "2002");
+    await listenUntil(page, hearsTone(COLLEAGUE_HZ), "the second caller");
+    await listenUntil(second, hearsTone(AGENT_HZ), "the agent");
+    await listenUntil(caller, (heard) => !hearsTone(AGENT_HZ, 0.3)(heard), "no agent");
+    await page.keyboard.press("s");
+    await page.locator("[data-testid=other-call][data-number='2002']").waitFor();
+    await listenUntil(page, hearsTone(CUSTOMER_HZ), "the customer again");
+    await listenUntil(caller, hearsTone(AGENT_HZ), "the agent again");
+    await listenUntil(second, (heard) => !hearsTone(AGENT_HZ, 0.3)(heard), "no agent");
+  });
+
   it("a second caller is rejected, and the first notices nothing", async () => {
     const { page } = await agent(agents, "2001");
     const caller = await served(page);
@@ -205,6 +232,23 @@ describe("the agent portal", () => {
     await dialog.getByRole("button", { name: /2002/ }).click();
     await dialog.getByRole("button", { name: "Ask first" }).click();
   }
+
+  it("a colleague from the directory is asked first, and gets the customer", async () => {
+    const { page } = await agent(agents, "2001");
+    const { page: colleague } = await agent(colleagues, "2002");
+    await status(colleague, "ready");
+    await choose(colleague, "Offline");
+    const caller = await served(page);
+    await asked(page);
+    await phase(colleague, "incoming");
+    await colleague.getByRole("button", { name: "Answer" }).click();
+    await listenUntil(page, hearsTone(COLLEAGUE_HZ), "the colleague");
+    await listenUntil(caller, (heard) => !hearsTone(AGENT_HZ, 0.3)(heard), "no agent");
+    await page.getByRole("button", { name: "Complete transfer" }).click();
+    await idle(page);
+    await listenUntil(caller, hearsTone(COLLEAGUE_HZ), "the colleague");
+    await listenUntil(colleague, hearsTone(CUSTOMER_HZ), "the customer");
+  });
 
   it("an agent goes back to the customer after a word with a colleague", async () => {
     const { page } = await agent(agents, "2001");
@@ -312,5 +356,16 @@ describe("the agent portal", () => {
       const width = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.ok(width <= 320, `${tab} is ${width} pixels wide`);
     }
+  });
+
+  it("a muted microphone stays muted for the second call alone", async () => {
+    const { page } = await agent(agents, "2001");
+    const caller = await served(page);
+    await page.keyboard.press("m");
+    await listenUntil(caller, isSilent, "silence");
+    const { page: second } = await agent(colleagues, "2002");
+    await dial(second, "2001");
+    await page.getByRole("button", { name: /^Accept/ }).click();
+    await listenUntil(second, hearsTone(AGENT_HZ), "the agent");
   });
 });

@@ -1,4 +1,4 @@
-import type { QueryClient } from "@tanstack/react-query";
+import type { QueryClient, QueryKey } from "@tanstack/react-query";
 import type { Agent, Queue } from "../api/desk.ts";
 import type { LiveEvent } from "../api/live-events.ts";
 import { isRecord } from "../api/problem.ts";
@@ -28,7 +28,7 @@ export class EventApplier {
 
   /** Events may have been missed. */
   askForAll(): void {
-    void this.client.invalidateQueries();
+    void askAnew(this.client);
   }
 
   stop(): void {
@@ -53,8 +53,15 @@ export class EventApplier {
     this.#stale.add(key);
     this.#timer ??= setTimeout(() => {
       this.#timer = undefined;
-      for (const queryKey of this.#stale) void this.client.invalidateQueries({ queryKey });
+      for (const queryKey of this.#stale) void askAnew(this.client, queryKey);
       this.#stale.clear();
     }, GATHER_MS);
   }
+}
+
+/** Asks, and takes no answer to an earlier question: `invalidateQueries` alone would wait for the very first. */
+async function askAnew(client: QueryClient, queryKey?: QueryKey): Promise<void> {
+  const filters = queryKey ? { queryKey } : {};
+  await client.cancelQueries(filters);
+  await client.invalidateQueries(filters);
 }

@@ -83,6 +83,22 @@ it("asks again when an answer on its way may be older than what is told", async 
   end();
 });
 
+it("asks again when the very first answer on its way may be older than the events", async () => {
+  const client = new QueryClient();
+  const answers: ((agents: Agent[]) => void)[] = [];
+  const queryFn = () => new Promise<Agent[]>((resolve) => answers.push(resolve));
+  const observer = new QueryObserver(client, { queryKey: KEYS.agents, queryFn });
+  const end = observer.subscribe(() => undefined);
+  new EventApplier(client).askForAll();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(answers).toHaveLength(2);
+  answers[0]?.([colleague("2002", "Grace", { state: "offline" })]);
+  answers[1]?.([colleague("2002", "Grace", { state: "ready" })]);
+  await vi.advanceTimersByTimeAsync(0);
+  expect(client.getQueryData<Agent[]>(KEYS.agents)?.[0]?.state).toBe("ready");
+  end();
+});
+
 it("asks once for what many events have changed", async () => {
   const client = new QueryClient();
   const asked = vi.spyOn(client, "invalidateQueries").mockResolvedValue();

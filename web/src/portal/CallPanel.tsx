@@ -59,6 +59,7 @@ export function CallPanel({
       style={{ outline: "none" }}
       data-testid="call"
       data-phase={call.phase}
+      data-number={call.number}
     >
       <Caller call={call} nameOf={nameOf} />
       {parts.Details && <parts.Details call={call} />}
