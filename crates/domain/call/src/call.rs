@@ -53,7 +53,7 @@ pub struct Placement {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Call {
     pub(crate) call: CallRef,
-    serial: u32,
+    pub(crate) serial: u32,
     legs_made: u16,
     pub(crate) caller_name: Option<String>,
     pub(crate) dialled: String,

@@ -70,6 +70,9 @@ impl Call {
                 state.sip_status = Some(REQUEST_TERMINATED);
             }
         }
+        if self.go_on_without(leg) {
+            return self.release_media(leg);
+        }
         self.release_media(leg);
         if needed {
             self.end(cause, by, unanswered.then_some(REQUEST_TERMINATED), now_ms);

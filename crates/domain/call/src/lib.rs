@@ -24,6 +24,7 @@ mod queue;
 mod reattach;
 mod renegotiate;
 mod script;
+mod three_way;
 mod transfer;
 mod video;
 

@@ -92,7 +92,7 @@ impl Call {
     pub(crate) fn handle_connected(&mut self, leg: LegId) {
         let Some(state) = self.leg_mut(leg) else { return };
         state.has_connected = true;
-        if state.lost_until_ms.take().is_some() && self.partner(leg).is_some() {
+        if state.lost_until_ms.take().is_some() && self.talks(leg) {
             self.join();
         }
     }

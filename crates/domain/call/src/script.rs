@@ -62,6 +62,11 @@ pub(crate) enum Script {
         /// The other leg.
         with: LegId,
     },
+    /// It talks with two others.
+    ThreeWay {
+        /// The other legs.
+        with: [LegId; 2],
+    },
     /// The call is ending.
     Over(crate::end::Ending),
 }
@@ -215,7 +220,7 @@ impl Call {
     /// Starts what the served leg is to hear, once its media is agreed.
     pub(crate) fn resume_script(&mut self, leg: LegId) {
         if leg != self.served || !self.legs.get(&leg).is_some_and(|served| served.agreed) {
-            if let Script::Talking { .. } = self.script {
+            if let Script::Talking { .. } | Script::ThreeWay { .. } = self.script {
                 self.join();
             }
             return;
@@ -238,7 +243,7 @@ impl Call {
                 self.act(Action::JoinConference { leg, number, settings });
             }
             Script::Supervising => self.act(Action::Supervise { leg }),
-            Script::Talking { .. } => self.join(),
+            Script::Talking { .. } | Script::ThreeWay { .. } => self.join(),
             Script::Menu(menu) => {
                 let menu = menu.clone();
                 self.act(Action::EnterMenu { leg, menu });
@@ -261,8 +266,11 @@ impl Call {
         self.answered_by.clone().unwrap_or_else(|| self.dialled.clone())
     }
 
-    /// Bridges the two legs that talk, once both are agreed.
+    /// Bridges the two legs that talk, once both are agreed; of three each comes into their conference.
     pub(crate) fn join(&mut self) {
+        if let Some(three) = self.three() {
+            return self.join_three(three);
+        }
         if let Some([a, b]) = self.talking() {
             self.media(MediaCommand::Bridge { a, b });
             self.join_video();
@@ -297,6 +305,7 @@ impl Call {
             | Script::Voicemail(_)
             | Script::Mailbox { .. }
             | Script::Talking { .. }
+            | Script::ThreeWay { .. }
             | Script::Over(_) => {}
         }
     }

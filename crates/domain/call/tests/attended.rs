@@ -1,4 +1,4 @@
-//! Attended transfer: a leg goes over from one call to another.
+//! Attended transfer and three-way calls: a leg goes over from one call to another.
 
 mod rig;
 
@@ -82,6 +82,7 @@ enum Step {
     Trouble(usize, usize),
     Refer(usize, usize),
     Adopt(usize, usize, usize),
+    LetIn(usize, usize),
     Advance(u64),
     Slow(usize, bool),
     CatchUp(usize),
@@ -107,6 +108,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (one(), leg()).prop_map(|(call, leg)| Step::Trouble(call, leg)),
         1 => (one(), leg()).prop_map(|(call, leg)| Step::Refer(call, leg)),
         4 => (one(), leg(), leg()).prop_map(|(to, leg, other)| Step::Adopt(to, leg, other)),
+        2 => (one(), leg()).prop_map(|(to, other)| Step::LetIn(to, other)),
         1 => (0..30_000u64).prop_map(Step::Advance),
         1 => (one(), any::<bool>()).prop_map(|(call, slow)| Step::Slow(call, slow)),
         1 => one().prop_map(Step::CatchUp),
@@ -115,6 +117,17 @@ fn step() -> impl Strategy<Value = Step> {
 
 /// The legs that each of the two calls has.
 type Legs = [Vec<LegId>; 2];
+
+fn in_order(rigs: &mut [Rig; 2], first: usize) -> [&mut Rig; 2] {
+    let [a, b] = rigs;
+    if first == 0 { [a, b] } else { [b, a] }
+}
+
+fn note_moved(legs: &mut Legs, to: usize, moved: Option<LegId>) {
+    let Some(party) = moved else { return };
+    legs[1 - to].retain(|known| *known != party);
+    legs[to].push(party);
+}
 
 fn carry_out(rigs: &mut [Rig; 2], legs: &mut Legs, step: Step) {
     let named = |legs: &Legs, call: usize, leg: usize| {
@@ -135,12 +148,13 @@ fn carry_out(rigs: &mut [Rig; 2], legs: &mut Legs, step: Step) {
         }
         Step::Adopt(to, leg, other) => {
             let (leg, other) = (named(legs, to, leg), named(legs, 1 - to, other));
-            let [a, b] = rigs;
-            let (into, from) = if to == 0 { (a, b) } else { (b, a) };
-            if let Some(party) = into.adopt(leg, from, other) {
-                legs[1 - to].retain(|known| *known != party);
-                legs[to].push(party);
-            }
+            let [into, from] = in_order(rigs, to);
+            note_moved(legs, to, into.adopt(leg, from, other));
+        }
+        Step::LetIn(to, other) => {
+            let other = named(legs, 1 - to, other);
+            let [into, from] = in_order(rigs, to);
+            note_moved(legs, to, into.let_in(from, other));
         }
         Step::Advance(ms) => rigs.iter_mut().for_each(|rig| rig.advance(ms)),
         Step::Slow(call, slow) => rigs[call].media_is_slow = slow,

@@ -14,6 +14,35 @@ pub struct LiveAgent {
     pub view: AgentView,
     /// Its calls, in the order of `view.calls`.
     pub calls: Vec<CallRef>,
+    /// What it does in them; `None` without a call.
+    pub on_call: Option<OnCall>,
+}
+
+/// What an agent who is on a call does there: the sub-state of `on_call`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnCall {
+    /// It talks with one other.
+    Talking,
+    /// It has every call on hold.
+    Hold,
+    /// It has placed a second call, and talks there.
+    Consult,
+    /// It talks with two others.
+    Conference,
+}
+
+impl OnCall {
+    /// Its word on the API.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Talking => "talking",
+            Self::Hold => "hold",
+            Self::Consult => "consult",
+            Self::Conference => "conference",
+        }
+    }
 }
 
 /// A queue at this moment.
@@ -165,7 +194,7 @@ mod tests {
         let centre = Centre::default();
         let mut watch = centre.watch();
         let view = acd.agent(&agent.id).expect("an agent");
-        centre.set_agent(LiveAgent { view: view.clone(), calls: Vec::new() });
+        centre.set_agent(LiveAgent { view: view.clone(), calls: Vec::new(), on_call: None });
         assert!(watch.has_changed().expect("a centre"));
         watch.mark_unchanged();
         assert_eq!(centre.agent(&agent.id).expect("an agent").view, view);

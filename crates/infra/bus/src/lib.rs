@@ -14,7 +14,7 @@ mod queue;
 mod shared;
 mod snapshots;
 
-pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting, QueueAudit};
+pub use centre::{AgentOrder, Centre, LiveAgent, LiveQueue, LiveWaiting, OnCall, QueueAudit};
 pub use events::{Cursor, EVENT_BATCH_MAX, EVENTS_MAX, Event, Events, Gone, Happening};
 pub use media_events::{DOOR_LEGS, MediaEvents};
 pub use offhook_model::{
@@ -79,6 +79,15 @@ pub enum SwitchOrder {
     Record(CallRef, RecordingOrder),
     /// Put a supervisor on this call, or change what is there.
     Supervise(CallRef, SupervisionOrder),
+    /// Let the parties of two calls in which this extension talks talk with each other, all three.
+    Merge {
+        /// The one call.
+        call: CallRef,
+        /// The other.
+        with: CallRef,
+        /// Who talks in both.
+        extension: String,
+    },
     /// Fork the audio of this call, or do something with its forks.
     Fork(CallRef, ForkOrder),
     /// Do something with the conference of this number.
@@ -126,6 +135,11 @@ pub enum SupervisionOrder {
         extension: String,
         /// What the supervisor does from here on.
         mode: SupervisorMode,
+    },
+    /// Let the supervisor talk in the agent's place, who is let go. One who is not on the call is called first.
+    TakeOver {
+        /// The supervisor's extension.
+        extension: String,
     },
     /// Let the supervisor go.
     End {

@@ -11,7 +11,7 @@ use axum::extract::{Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use offhook_acd::AgentCounts;
-use offhook_bus::{AgentOrder, LiveAgent, SwitchOrder};
+use offhook_bus::{AgentOrder, LiveAgent, OnCall, SwitchOrder};
 use offhook_model::{Agent, AgentId, AgentState, AgentStatus, Directory};
 use offhook_store::{CallNotes, Role};
 use serde::{Deserialize, Serialize};
@@ -544,7 +544,7 @@ pub(crate) fn view(state: &ApiState, directory: &Directory, agent: &Agent) -> Ag
         status: chosen.into(),
         reason: live.map_or(agent.reason.clone(), |live| live.view.reason.clone()),
         state: live.map_or(AgentState::Offline, |live| live.view.state).as_str(),
-        sub_state: live.and_then(sub_state),
+        sub_state: live.and_then(|live| live.on_call).map(OnCall::as_str),
         since: live.map(|live| moment::print(live.view.since_ms)),
         reachable: live.is_some_and(|live| live.view.is_reachable),
         wrap_up_ends_at: live.and_then(|live| live.view.wrap_up_until_ms).map(moment::print),
@@ -557,12 +557,6 @@ pub(crate) fn view(state: &ApiState, directory: &Directory, agent: &Agent) -> Ag
         calls,
         today: today(live),
     }
-}
-
-fn sub_state(live: &LiveAgent) -> Option<&'static str> {
-    let is_held = |calls: &[offhook_acd::CallView]| calls.iter().all(|call| call.is_on_hold);
-    let on_call = live.view.state == AgentState::OnCall;
-    on_call.then(|| if is_held(&live.view.calls) { "hold" } else { "talking" })
 }
 
 fn calls(state: &ApiState, live: &LiveAgent) -> Vec<AgentCallView> {
@@ -615,7 +609,7 @@ fn count_on(counts: &mut AgentCounts, live: &LiveAgent) {
     match live.view.state {
         AgentState::Ready => counts.ready_ms += lasting_ms,
         AgentState::Reserved | AgentState::Ringing => counts.ring_ms += lasting_ms,
-        AgentState::OnCall if sub_state(live) == Some("hold") => counts.hold_ms += lasting_ms,
+        AgentState::OnCall if live.on_call == Some(OnCall::Hold) => counts.hold_ms += lasting_ms,
         AgentState::OnCall => counts.talk_ms += lasting_ms,
         AgentState::Acw => counts.acw_ms += lasting_ms,
         AgentState::NotReady => counts.not_ready_ms += lasting_ms,

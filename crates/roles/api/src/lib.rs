@@ -25,6 +25,7 @@ mod forks;
 mod health;
 mod menu_description;
 mod menus;
+mod merge;
 mod moment;
 mod notes;
 mod page;

@@ -2,8 +2,8 @@ use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
     agents, auth, calls, conferences, dashboard, docs, events, exports, extensions, forks, health,
-    menus, notes, queue_audit, queues, recording_orders, recordings, registrations, services,
-    session, settings, supervise, system, users, voicemails, webhooks,
+    menus, merge, notes, queue_audit, queues, recording_orders, recordings, registrations,
+    services, session, settings, supervise, system, users, voicemails, webhooks,
 };
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -97,6 +97,8 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(recording_orders::pause))
         .routes(routes!(recording_orders::resume))
         .routes(routes!(supervise::start, supervise::change, supervise::end))
+        .routes(routes!(supervise::take_over))
+        .routes(routes!(merge::merge))
         .routes(routes!(recordings::audio_of_call))
         .routes(routes!(recordings::list))
         .routes(routes!(recordings::one, recordings::delete))

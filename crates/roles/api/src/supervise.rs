@@ -105,6 +105,44 @@ pub(crate) async fn change(
     calls::order(&state, &who, &id, allowed, |call| SwitchOrder::Supervise(call, order))
 }
 
+/// Who takes a call over.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct TakeOver {
+    /// The supervisor's extension; that of who is signed in when absent.
+    extension: Option<String>,
+}
+
+/// Puts a supervisor in the agent's place: the customer talks with the supervisor, and the agent is let go. A
+/// supervisor who is not on the call is called first. For supervisors.
+#[utoipa::path(
+    post, path = "/api/calls/{id}/take-over", tag = "calls", operation_id = "takeOver",
+    params(("id" = String, Path, description = "The call")), request_body = TakeOver,
+    responses(
+        (status = 202, description = "The switch was told"),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 404, description = "No such call is in progress", body = ProblemBody),
+        (status = 409, description = "Nobody can or may take it over so", body = ProblemBody),
+        (status = 422, description = "A value is not allowed", body = ProblemBody),
+        (status = 503, description = "The switch is too busy", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn take_over(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path(id): Path<String>,
+    Body(wanted): Body<TakeOver>,
+) -> Result<StatusCode, Problem> {
+    let extension = extension(&state, &who, wanted.extension)?;
+    let allowed = |live: &LiveCall| {
+        is_there(live, &extension).or_else(|_| may_begin(&state, live, &extension))
+    };
+    let order = SupervisionOrder::TakeOver { extension: extension.clone() };
+    calls::order(&state, &who, &id, allowed, |call| SwitchOrder::Supervise(call, order))
+}
+
 /// Takes a supervisor off a call; the two talk on. For supervisors.
 #[utoipa::path(
     delete, path = "/api/calls/active/{id}/supervise", tag = "calls", operation_id = "endSupervision",

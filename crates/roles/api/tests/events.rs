@@ -129,7 +129,7 @@ async fn a_change_shows_the_agent_as_the_api_does() {
     acd.set_reachable(&id, true, 1_000);
     acd.set_status(&id, AgentStatus::Away, Some("Lunch".into()), 1_000).expect("an agent");
     let view = acd.agent(&id).expect("an agent");
-    rig.shared.centre().set_agent(LiveAgent { view, calls: Vec::new() });
+    rig.shared.centre().set_agent(LiveAgent { view, calls: Vec::new(), on_call: None });
     rig.shared.events().publish(Happening::AgentChanged(id), 1_000);
     rig.shared.events().publish(Happening::QueueChanged(QueueId("sales".into())), 1_000);
     let event = next(&mut stream).await;

@@ -88,3 +88,60 @@ async fn what_cannot_be_supervised_is_told_why() {
     assert_eq!(refused.status, StatusCode::FORBIDDEN);
     assert_eq!(rig.orders.try_recv(), None);
 }
+
+#[tokio::test]
+async fn a_supervisor_takes_a_call_over_on_it_or_not() {
+    let mut rig = Rig::new().await;
+    rig.shared.set_live_call(live("1002", CallState::Answered));
+    let token = rig.token("supervisor").await;
+    let call = CallRef::from_bits(5);
+    let path = format!("/api/calls/{call}/take-over");
+    for (body, extension) in [(json!({}), "1009"), (json!({"extension": "1003"}), "1003")] {
+        let answer = rig.call("POST", &path, &token, body).await;
+        assert_eq!(answer.status, StatusCode::ACCEPTED, "{}", answer.text);
+        let order = SupervisionOrder::TakeOver { extension: extension.into() };
+        assert_eq!(rig.orders.try_recv(), Some(SwitchOrder::Supervise(call.clone(), order)));
+    }
+    let party = rig.call("POST", &path, &token, json!({"extension": "1002"})).await;
+    assert_eq!(party.problem(), "conflict");
+    let agent = rig.token("2001").await;
+    let refused = rig.call("POST", &path, &agent, json!({})).await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert_eq!(rig.orders.try_recv(), None);
+}
+
+#[tokio::test]
+async fn whoever_talks_in_two_calls_merges_them() {
+    let mut rig = Rig::new().await;
+    let second = CallRef::from_bits(6);
+    let placed = LiveCall {
+        call: second.clone(),
+        caller: "2001".into(),
+        ..live("1002", CallState::Answered)
+    };
+    rig.shared.set_live_call(live("2001", CallState::Answered));
+    rig.shared.set_live_call(placed.clone());
+    let first = CallRef::from_bits(5);
+    let path = format!("/api/calls/{second}/merge");
+    let (token, other) = (rig.token("2001").await, rig.token("2002").await);
+    let with = |call: &CallRef| json!({"with": call.to_string()});
+    let merged = rig.call("POST", &path, &token, with(&first)).await;
+    assert_eq!(merged.status, StatusCode::ACCEPTED, "{}", merged.text);
+    let order =
+        SwitchOrder::Merge { call: second.clone(), with: first.clone(), extension: "2001".into() };
+    assert_eq!(rig.orders.try_recv(), Some(order));
+    for (who, path, body, problem, says) in [
+        (&other, &path, with(&first), "conflict", "2002 does not talk in"),
+        (&token, &path, with(&second), "invalid-field", "another call in progress"),
+        (&token, &path, with(&CallRef::from_bits(7)), "invalid-field", "another call"),
+        (&token, &"/api/calls/nonsense/merge".to_owned(), with(&first), "not-found", "call"),
+    ] {
+        let answer = rig.call("POST", path, who, body).await;
+        assert_eq!(answer.problem(), problem, "{says}");
+        assert!(answer.text.contains(says), "{}", answer.text);
+    }
+    rig.shared.set_live_call(LiveCall { state: CallState::Ringing, ..placed });
+    let ringing = rig.call("POST", &path, &token, with(&first)).await;
+    assert_eq!(ringing.problem(), "conflict");
+    assert_eq!(rig.orders.try_recv(), None);
+}

@@ -172,6 +172,12 @@ impl Driver {
                 }
                 self.carry_out();
             }
+            SwitchOrder::Merge { call, with, extension } => {
+                if !self.switch.merge(&call, &with, &extension, Instant::now()) {
+                    tracing::warn!(%call, %with, "two calls could not be merged");
+                }
+                self.carry_out();
+            }
             SwitchOrder::Fork(call, order) => {
                 if !self.switch.fork(&call, order) {
                     tracing::debug!(%call, "asked to fork a call that is not there");

@@ -164,7 +164,7 @@ mod tests {
             let (agent, queue) = (AgentId("2001".into()), QueueId("sales".into()));
             let note = |acd: &Acd, metrics: &mut QueueMetrics, now_ms| {
                 let view = acd.agent(&agent).expect("an agent");
-                metrics.note_agent(&LiveAgent { view, calls: Vec::new() });
+                metrics.note_agent(&LiveAgent { view, calls: Vec::new(), on_call: None });
                 let view = acd.queue(&queue).expect("a queue");
                 metrics.note_queue(&LiveQueue { view, waiting: Vec::new() }, now_ms);
             };

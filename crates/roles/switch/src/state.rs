@@ -12,6 +12,7 @@ mod replace;
 mod signalling;
 mod supervising;
 mod supervisions;
+mod three_way;
 mod voicemail;
 
 use crate::Config;
@@ -35,7 +36,7 @@ use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
 use progress::Watchers;
-use queues::Queues;
+use queues::{Part, Queues};
 use recordings::{Recordings, Usual};
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -463,7 +464,7 @@ impl Switch {
     }
 
     /// Takes a call out for a step, with the agents who take part in it.
-    fn take(&mut self, serial: u32) -> Option<(Call, Vec<(AgentId, bool)>)> {
+    fn take(&mut self, serial: u32) -> Option<(Call, Vec<Part>)> {
         let call = self.calls.remove(&serial)?;
         if let Some(due) = call.poll_timeout() {
             self.deadlines.remove(&(due, serial));
@@ -479,7 +480,7 @@ impl Switch {
     }
 
     /// Puts a call back after its step, or forgets it when it is over.
-    fn put_back(&mut self, call: Call, engaged: &[(AgentId, bool)], now: Instant) {
+    fn put_back(&mut self, call: Call, engaged: &[Part], now: Instant) {
         let serial = serial_of(call.caller());
         let still_engaged = self.queues.agents_in(&call);
         self.queues.note_engaged(serial, engaged, &still_engaged, self.unix_ms(now));
@@ -494,6 +495,7 @@ impl Switch {
                 self.deadlines.insert((due, serial));
             }
             self.calls.insert(serial, call);
+            self.take_over_if_asked(serial, now);
         }
     }
 

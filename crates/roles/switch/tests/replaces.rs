@@ -4,8 +4,8 @@ mod desk;
 
 use desk::{Desk, SDP, invite, refer, within};
 use offhook_model::{
-    HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party, RecordingCommand,
-    RecordingSource,
+    CallRef, ConferenceCommand, HangupCause, LegId, MediaCommand, MediaEvent, MediaTrouble, Party,
+    RecordingCommand, RecordingSource,
 };
 use offhook_sip::headers::NameAddr;
 use offhook_sip::message::{HeaderName, Message};
@@ -377,4 +377,41 @@ fn a_device_that_registers_while_it_is_rung_is_rung_too() {
     peer.advance(Duration::from_millis(1));
     let lines = firsts(&peer.received());
     assert!(lines.iter().any(|line| line.starts_with("INVITE sip:again@")), "{lines:?}");
+}
+
+/// The names of the call in which 1001 is called, and of the one in which it consults 1003.
+fn two_calls(peer: &ScriptedPeer<Desk>) -> [CallRef; 2] {
+    let placed_by = |number: &str| {
+        let mut live = peer.engine.live.iter();
+        live.find(|live| live.caller == number).expect("the call is live").call.clone()
+    };
+    ["1002", "1001"].map(placed_by)
+}
+
+#[test]
+fn all_three_talk_when_who_consults_merges_its_calls() {
+    let mut peer = Desk::peer();
+    talking(&mut peer);
+    consulting(&mut peer);
+    peer.received();
+    let [first, consultation] = two_calls(&peer);
+    let merge = |peer: &mut ScriptedPeer<Desk>, extension: &str| {
+        let order = (consultation.clone(), first.clone());
+        peer.engine.order(|switch, now| switch.merge(&order.0, &order.1, extension, now))
+    };
+    assert!(!merge(&mut peer, "1002"), "it does not talk in both");
+    peer.engine.commands.clear();
+    assert!(merge(&mut peer, "1001"));
+    let (customer, agent, colleague) = (LegId(1 << 16), LegId(1 << 16 | 1), LegId(2 << 16 | 1));
+    let joined = peer.engine.commands.iter().filter_map(|command| match command {
+        MediaCommand::Conference { command: ConferenceCommand::Join { leg, .. }, .. } => Some(*leg),
+        _ => None,
+    });
+    assert_eq!(joined.collect::<Vec<_>>(), [customer, agent, colleague]);
+    let bye = peer.expect("BYE");
+    assert_eq!(bye.header(HeaderName::CallId), Some("call-2"));
+    peer.expect_nothing();
+    assert_eq!(peer.engine.records[0].call, consultation);
+    assert!(!merge(&mut peer, "1001"), "the second call is over");
+    assert_eq!(peer.engine.switch.call_count(), 1);
 }

@@ -252,3 +252,45 @@ fn who_may_not_supervise_or_finds_nobody_who_talks_is_turned_away() {
     assert_eq!(talk.told(), []);
     assert!(!talk.start("1001", SupervisorMode::Listen), "it is a party");
 }
+
+/// What follows a take-over: the customer and the supervisor are bridged, the agent and the supervisor's own call
+/// are let go, and the customer's call is the one that is left.
+fn assert_taken_over(talk: &mut Talk, supervisor: LegId) {
+    let [customer, _] = talk.parties;
+    let bridge = MediaCommand::Bridge { a: customer, b: supervisor };
+    assert_eq!(talk.told().last(), Some(&bridge));
+    talk.peer.expect("BYE sip:1001@127.0.0.3:5070");
+    talk.peer.expect_nothing();
+    assert_eq!(talk.shown(), []);
+    assert_eq!(talk.peer.engine.switch.call_count(), 1);
+    assert_eq!(talk.peer.engine.records.len(), 1);
+    assert_eq!(talk.peer.engine.records[0].caller, "1003");
+    talk.peer.say(&within("BYE", 2, &talk.ok, ""));
+    let record = &talk.peer.engine.records[1];
+    let numbers: Vec<_> = record.legs.iter().map(|leg| leg.number.as_str()).collect();
+    assert_eq!(numbers, ["1002", "1001", "1003"]);
+    assert_eq!(talk.peer.engine.switch.call_count(), 0);
+}
+
+fn take_over() -> SupervisionOrder {
+    SupervisionOrder::TakeOver { extension: "1003".into() }
+}
+
+#[test]
+fn a_supervisor_who_listens_takes_the_call_over() {
+    let mut talk = Talk::new();
+    assert!(talk.start("1003", SupervisorMode::Listen));
+    let supervisor = talk.answer_supervisor();
+    talk.told();
+    assert!(talk.order(take_over()));
+    assert_taken_over(&mut talk, supervisor);
+}
+
+#[test]
+fn a_supervisor_is_called_to_take_a_call_over() {
+    let mut talk = Talk::new();
+    assert!(!talk.order(SupervisionOrder::TakeOver { extension: "1001".into() }), "a party");
+    assert!(talk.order(take_over()));
+    let supervisor = talk.answer_supervisor();
+    assert_taken_over(&mut talk, supervisor);
+}

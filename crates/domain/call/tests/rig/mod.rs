@@ -129,16 +129,36 @@ impl Rig {
             return None;
         };
         let moved = from.call.release_partner(other, from.now_ms).expect("it has a partner");
+        self.take_from(from, party, |call, now_ms| call.adopt(leg, moved, now_ms));
+        Some(party)
+    }
+
+    /// The party that `other` talks with in the other call comes into this one beside the two who talk.
+    pub fn let_in(&mut self, from: &mut Self, other: LegId) -> Option<LegId> {
+        let (Some(_), Some(party)) = (self.call.talking(), from.call.partner(other)) else {
+            return None;
+        };
+        let moved = from.call.release_partner(other, from.now_ms).expect("it has a partner");
+        self.take_from(from, party, |call, _| call.let_in(moved));
+        Some(party)
+    }
+
+    /// A supervisor's leg comes into this call in the place of `leg`.
+    pub fn take_over(&mut self, leg: LegId, from: &mut Self, supervisor: LegId) {
+        let moved = from.call.release_supervisor(supervisor, from.now_ms).expect("it supervises");
+        self.take_from(from, supervisor, |call, now_ms| call.take_over(leg, moved, now_ms));
+    }
+
+    fn take_from(&mut self, from: &mut Self, moved: LegId, come: impl FnOnce(&mut Call, u64)) {
         from.run();
-        from.gone.push(party);
-        self.gone.retain(|leg| *leg != party);
-        self.call.adopt(leg, moved, self.now_ms);
-        self.sessions.extend(from.sessions.remove(&party).map(|session| (party, session)));
-        let (gone, stays) = from.held_back.drain(..).partition(|event| event.leg() == Some(party));
+        from.gone.push(moved);
+        self.gone.retain(|leg| *leg != moved);
+        come(&mut self.call, self.now_ms);
+        self.sessions.extend(from.sessions.remove(&moved).map(|session| (moved, session)));
+        let (gone, stays) = from.held_back.drain(..).partition(|event| event.leg() == Some(moved));
         from.held_back = stays;
         self.held_back.extend::<VecDeque<_>>(gone);
         self.run();
-        Some(party)
     }
 
     /// The party of a leg comes back with another dialog and this offer.
@@ -167,9 +187,14 @@ impl Rig {
 
     /// A call that we place to a supervisor's extension.
     pub fn placed(bindings: Vec<Binding>) -> Self {
+        Self::placed_as(7, bindings)
+    }
+
+    /// The same as the call of this number.
+    pub fn placed_as(serial: u32, bindings: Vec<Binding>) -> Self {
         let placement = Placement {
-            call: CallRef::from_bits(7),
-            serial: 7,
+            call: CallRef::from_bits(serial.into()),
+            serial,
             extension: "1009".into(),
             dialled: "*331001".into(),
         };

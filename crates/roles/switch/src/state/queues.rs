@@ -2,9 +2,10 @@
 
 use super::{Output, Switch, serial_in, serial_of};
 use offhook_acd::{
-    Acd, CallKey, DayCounts, Join, Left, OfferFailure, Output as Wish, QueueEvent, WithdrawReason,
+    Acd, AgentView, CallKey, DayCounts, Join, Left, OfferFailure, Output as Wish, QueueEvent,
+    WithdrawReason,
 };
-use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting};
+use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting, OnCall};
 use offhook_call::{Call, Failure, OfferReport, Offered};
 use offhook_model::{
     AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, Party,
@@ -15,6 +16,14 @@ use std::time::Instant;
 
 /// A day in milliseconds. Days begin at midnight UTC.
 const DAY_MS: u64 = 86_400_000;
+
+/// An agent's part in a call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Part {
+    agent: AgentId,
+    is_holding: bool,
+    is_three_way: bool,
+}
 
 /// The queues of this node, and what the ACD is not told of them.
 #[derive(Debug)]
@@ -89,31 +98,28 @@ impl Queues {
         }
     }
 
-    /// The agents who take part in a call, and whether each has it on hold.
-    pub(super) fn agents_in(&self, call: &Call) -> Vec<(AgentId, bool)> {
+    /// The agents who take part in a call.
+    pub(super) fn agents_in(&self, call: &Call) -> Vec<Part> {
+        let is_three_way = call.three().is_some();
         let agents = call.engaged().filter_map(|(account, is_holding)| {
-            self.by_extension.get(account).map(|agent| (agent.clone(), is_holding))
+            let agent = self.by_extension.get(account)?.clone();
+            Some(Part { agent, is_holding, is_three_way })
         });
         agents.collect()
     }
 
     /// Somebody has come into the call, has gone, or has put it on hold or taken it up again.
-    pub(super) fn note_engaged(
-        &mut self,
-        call: u32,
-        before: &[(AgentId, bool)],
-        after: &[(AgentId, bool)],
-        now_ms: u64,
-    ) {
-        let is_in = |all: &[(AgentId, bool)], agent: &AgentId| all.iter().any(|(a, _)| a == agent);
-        for (agent, _) in before.iter().filter(|(agent, _)| !is_in(after, agent)) {
-            self.acd.end_call(agent, CallKey(call), now_ms);
+    pub(super) fn note_engaged(&mut self, call: u32, before: &[Part], after: &[Part], now_ms: u64) {
+        let is_in = |all: &[Part], agent: &AgentId| all.iter().any(|part| part.agent == *agent);
+        for part in before.iter().filter(|part| !is_in(after, &part.agent)) {
+            self.acd.end_call(&part.agent, CallKey(call), now_ms);
         }
-        for now @ (agent, is_holding) in after.iter().filter(|now| !before.contains(now)) {
-            if !is_in(before, agent) {
-                self.acd.begin_call(agent, CallKey(call), now_ms);
+        for part in after.iter().filter(|part| !before.contains(part)) {
+            if !is_in(before, &part.agent) {
+                self.acd.begin_call(&part.agent, CallKey(call), now_ms);
             }
-            self.acd.hold(&now.0, CallKey(call), *is_holding, now_ms);
+            self.acd.hold(&part.agent, CallKey(call), part.is_holding, now_ms);
+            self.changed_agents.insert(part.agent.clone());
         }
     }
 
@@ -338,7 +344,24 @@ impl Switch {
     fn live_agent(&self, agent: &AgentId) -> Option<LiveAgent> {
         let view = self.queues.acd.agent(agent)?;
         let calls = view.calls.iter().map(|call| self.reference(call.call.0)).collect();
-        Some(LiveAgent { view, calls })
+        let on_call = self.on_call(&view);
+        Some(LiveAgent { view, calls, on_call })
+    }
+
+    /// What an agent who is on calls does in them.
+    fn on_call(&self, view: &AgentView) -> Option<OnCall> {
+        let talks = view.calls.iter().find(|call| !call.is_on_hold);
+        let Some(talks) = talks else { return (!view.calls.is_empty()).then_some(OnCall::Hold) };
+        let call = self.calls.get(&talks.call.0);
+        if call.is_some_and(|call| call.three().is_some()) {
+            return Some(OnCall::Conference);
+        }
+        let has_called = |call: &Call| {
+            let account = call.account(call.caller());
+            account.and_then(|number| self.queues.by_extension.get(number)) == Some(&view.id)
+        };
+        let consults = view.calls.len() > 1 && call.is_some_and(has_called);
+        Some(if consults { OnCall::Consult } else { OnCall::Talking })
     }
 
     fn live_queue(&self, queue: &QueueId) -> Option<LiveQueue> {

@@ -52,42 +52,52 @@ impl Switch {
             return Err(StatusCode::FORBIDDEN);
         }
         match from.partner(other) {
-            Some(party) => self.move_leg(serials, leg, other, party, now),
+            Some(party) => self.transfer_leg(serials, leg, (other, party), now),
             None => return self.transfer_unanswered(serials, leg, other, now),
         }
         Ok(())
     }
 
     /// The party that `other` talks with goes over to the call of `leg`, in whose place it comes.
-    fn move_leg(
+    fn transfer_leg(
+        &mut self,
+        serials: [u32; 2],
+        leg: LegId,
+        (other, party): (LegId, LegId),
+        now: Instant,
+    ) {
+        let now_ms = self.unix_ms(now);
+        self.move_leg(serials, (party, Some(leg)), now, |source, to| {
+            if let Some(moved) = source.release_partner(other, now_ms) {
+                to.adopt(leg, moved, now_ms);
+            }
+        });
+    }
+
+    /// A leg goes over from one call to another, there in the place of somebody or beside those who talk.
+    pub(super) fn move_leg(
         &mut self,
         [serial, from]: [u32; 2],
-        leg: LegId,
-        other: LegId,
-        party: LegId,
+        (moved, instead_of): (LegId, Option<LegId>),
         now: Instant,
+        step: impl FnOnce(&mut Call, &mut Call),
     ) {
         let now_ms = self.unix_ms(now);
         let Some((mut to, to_engaged)) = self.take(serial) else { return };
         let Some((mut source, source_engaged)) = self.take(from) else {
             return self.put_back(to, &to_engaged, now);
         };
-        let moved = catch_unwind(AssertUnwindSafe(|| {
-            if let Some(moved) = source.release_partner(other, now_ms) {
-                to.adopt(leg, moved, now_ms);
-            }
-        }));
-        if moved.is_err() {
+        if catch_unwind(AssertUnwindSafe(|| step(&mut source, &mut to))).is_err() {
             self.queues.note_engaged(serial, &to_engaged, &[], now_ms);
             self.queues.note_engaged(from, &source_engaged, &[], now_ms);
             self.abandon(&to, now);
             return self.abandon(&source, now);
         }
         self.carry_all_out(&mut source, now);
-        self.legs.move_to(party, serial);
+        self.legs.move_to(moved, serial);
         self.carry_all_out(&mut to, now);
-        if leg == to.caller()
-            && let Some(stays) = to.partner(party)
+        if instead_of == Some(to.caller())
+            && let Some(stays) = to.partner(moved)
         {
             let commands = self.recordings.follow(&to, stays, now_ms);
             self.outputs.extend(commands.into_iter().map(Output::Media));

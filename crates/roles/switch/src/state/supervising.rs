@@ -24,6 +24,9 @@ impl Switch {
                 let own = self.supervisions.find(serial, &extension);
                 own.map(|own| self.set_supervisors_mode(own, mode, now)).is_some()
             }
+            SupervisionOrder::TakeOver { extension } => {
+                self.order_take_over(serial, &extension, now)
+            }
             SupervisionOrder::End { extension } => {
                 let own = self.supervisions.find(serial, &extension);
                 own.map(|own| self.end_call_of_supervisor(own, now)).is_some()
@@ -59,6 +62,33 @@ impl Switch {
         self.step(own, now, |_| {});
         self.step(serial, now, Call::publish);
         true
+    }
+
+    /// The supervisor is to talk in the agent's place; one who is not on the call is called first.
+    fn order_take_over(&mut self, serial: u32, extension: &str, now: Instant) -> bool {
+        let is_there = self.supervisions.find(serial, extension).is_some();
+        if !is_there && !self.call_supervisor(serial, extension, SupervisorMode::Barge, now) {
+            return false;
+        }
+        let Some(own) = self.supervisions.find(serial, extension) else { return false };
+        self.supervisions.ask_to_take_over(own);
+        self.take_over_if_asked(own, now);
+        true
+    }
+
+    /// Puts a supervisor who is on a call, and is to take it over, in the agent's place.
+    pub(super) fn take_over_if_asked(&mut self, own: u32, now: Instant) {
+        let Some((serial, agent, leg)) = self.supervisions.takes_over(own) else { return };
+        self.leave_supervised(leg, now);
+        if self.calls.get(&serial).is_none_or(|call| call.partner(agent).is_none()) {
+            return self.end_call_of_supervisor(own, now);
+        }
+        let now_ms = self.unix_ms(now);
+        self.move_leg([serial, own], (leg, Some(agent)), now, |source, to| {
+            if let Some(moved) = source.release_supervisor(leg, now_ms) {
+                to.take_over(agent, moved, now_ms);
+            }
+        });
     }
 
     /// Finds the call of the extension that a supervisor has dialled.

@@ -15,13 +15,15 @@ pub(super) struct Supervisor {
     /// The leg of the supervised call whose party is the agent.
     pub(super) agent: LegId,
     pub(super) leg: Option<LegId>,
+    /// Whether it is to talk in the agent's place as soon as it is on the call.
+    takes_over: bool,
     has_pressed_star: bool,
 }
 
 impl Supervisor {
     pub(super) fn new(extension: &str, mode: SupervisorMode, agent: LegId) -> Self {
         let extension = extension.to_owned();
-        Self { extension, mode, agent, leg: None, has_pressed_star: false }
+        Self { extension, mode, agent, leg: None, takes_over: false, has_pressed_star: false }
     }
 
     fn mode_on(&self, parties: [LegId; 2]) -> SupervisionMode {
@@ -126,6 +128,20 @@ impl Supervisions {
     pub(super) fn find(&self, call: u32, extension: &str) -> Option<u32> {
         let mut all = self.supervised.get(&call)?.supervisors.iter();
         all.find(|(_, supervisor)| supervisor.extension == extension).map(|(own, _)| *own)
+    }
+
+    /// A supervisor wants to talk in the agent's place, at once or as soon as the own call is answered.
+    pub(super) fn ask_to_take_over(&mut self, own: u32) {
+        let call = self.by_supervisor.get(&own).and_then(|call| self.supervised.get_mut(call));
+        let supervisor = call.and_then(|known| known.supervisors.get_mut(&own));
+        supervisor.into_iter().for_each(|supervisor| supervisor.takes_over = true);
+    }
+
+    /// Whether a supervisor who is on a call is to take it over: the call, the agent's leg and the supervisor's.
+    pub(super) fn takes_over(&self, own: u32) -> Option<(u32, LegId, LegId)> {
+        let call = *self.by_supervisor.get(&own)?;
+        let supervisor = self.supervised.get(&call)?.supervisors.get(&own)?;
+        Some((call, supervisor.agent, supervisor.leg.filter(|_| supervisor.takes_over)?))
     }
 
     /// A supervisor wants to do something else, at once or as soon as the own call is answered.
