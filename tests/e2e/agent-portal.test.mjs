@@ -265,6 +265,48 @@ describe("the agent portal", () => {
     await listenUntil(caller, hearsTone(AGENT_HZ), "the agent again");
   });
 
+  it("all three talk when the calls are joined, and the two who are left talk on", async () => {
+    const { page, complaints } = await agent(agents, "2001");
+    const { page: colleague } = await agent(colleagues, "2002");
+    await status(colleague, "ready");
+    await choose(colleague, "Offline");
+    const caller = await served(page);
+    await asked(page);
+    await phase(colleague, "incoming");
+    await colleague.getByRole("button", { name: "Answer" }).click();
+    await listenUntil(page, hearsTone(COLLEAGUE_HZ), "the colleague");
+    await page.getByRole("button", { name: "Talk all three" }).click();
+    const both = (one, other) => (heard) =>
+      hearsTone(one, 0.2)(heard) && hearsTone(other, 0.2)(heard);
+    await page.getByText("Three in this call").waitFor();
+    await page.getByTestId("other-call").waitFor({ state: "detached" });
+    await listenUntil(page, both(CUSTOMER_HZ, COLLEAGUE_HZ), "both others");
+    await listenUntil(caller, both(AGENT_HZ, COLLEAGUE_HZ), "both others");
+    await listenUntil(colleague, both(CUSTOMER_HZ, AGENT_HZ), "both others");
+    await page.getByRole("button", { name: "Hang up" }).click();
+    await idle(page);
+    await listenUntil(caller, hearsTone(COLLEAGUE_HZ), "the colleague");
+    await listenUntil(colleague, hearsTone(CUSTOMER_HZ), "the customer");
+    assert.deepEqual(complaints, []);
+  });
+
+  it("a supervisor takes a call over, and the customer talks on with the supervisor", async () => {
+    const { page } = await agent(agents, "2001");
+    const caller = await served(page);
+    const { page: board } = await agent(colleagues, "supervisor");
+    await board
+      .getByTestId("board-call")
+      .getByRole("button", { name: /^Supervise/ })
+      .click();
+    await board.getByRole("menuitem", { name: /Take over/ }).click();
+    await phase(board, "incoming");
+    await board.getByRole("button", { name: "Answer" }).click();
+    await listenUntil(caller, hearsTone(COLLEAGUE_HZ), "the supervisor");
+    await listenUntil(board, hearsTone(CUSTOMER_HZ), "the customer");
+    await idle(page);
+    await status(page, "acw");
+  });
+
   it("a supervisor sees the call on the board, listens in unheard, and leaves", async () => {
     const { page } = await agent(agents, "2001");
     const caller = await served(page);

@@ -10,6 +10,7 @@ import { whyNot } from "./why-not.ts";
 
 /** What an agent sees of a call beside who it is: the queue, the customer's page, and a consultation. */
 export function CallDetails({ call }: { call: Call }) {
+  const isOfThree = useOwnAgent()?.sub_state === "conference" && call.hold === "none";
   return (
     <Stack gap="xs" align="center">
       {call.queue && (
@@ -17,7 +18,7 @@ export function CallDetails({ call }: { call: Call }) {
           For <b>{call.queue.name}</b>, waited {clock(call.queue.waitedSeconds)}
         </Text>
       )}
-      {call.mergedWith !== null && <Badge variant="light">Three in this call</Badge>}
+      {(isOfThree || call.mergedWith !== null) && <Badge variant="light">Three in this call</Badge>}
       {call.direction === "incoming" && <ScreenPop call={call} />}
       <Consultation call={call} />
     </Stack>
@@ -34,8 +35,7 @@ function Consultation({ call }: { call: Call }) {
     if (!customer) return;
     const [own, other] = [call, customer].map((one) => callRefOf(one, calls, agent));
     if (own && other) {
-      await mergeCalls(own, other);
-      softphone.markMerged(call.id, customer.id);
+      await softphone.merge(call.id, customer.id, () => mergeCalls(own, other));
     }
   }, KEYS.agents);
   if (!customer || call.mergedWith !== null) return null;

@@ -17,6 +17,7 @@ import { DeskTransferDialog } from "./DeskTransferDialog.tsx";
 import { useDesk } from "./desk-context.ts";
 import { useNameOf, useOwnAgent } from "./desk-queries.ts";
 import { KeysDialog } from "./KeysDialog.tsx";
+import { MissedCalls } from "./MissedCalls.tsx";
 import { OtherCalls } from "./OtherCalls.tsx";
 import { OutcomeForm } from "./OutcomeForm.tsx";
 import { RingHint } from "./RingHint.tsx";
@@ -69,6 +70,7 @@ function Calls() {
   const wrapUp = useWrapUpCall();
   return (
     <>
+      {agent && <MissedCalls agent={agent} />}
       {agent?.state === "acw" && <WrapUpCard agent={agent} call={wrapUp} />}
       <OtherCalls nameOf={nameOf} />
       <Phone nameOf={nameOf} parts={PARTS} />

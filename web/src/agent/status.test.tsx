@@ -1,6 +1,7 @@
 import { screen, waitFor, within } from "@testing-library/react";
 import { expect, it } from "vitest";
 import { fakeAgent, showDesk } from "./bench.tsx";
+import { MissedCalls } from "./MissedCalls.tsx";
 import { StatusControl } from "./StatusControl.tsx";
 
 it("shows what the agent does and since when", async () => {
@@ -49,4 +50,21 @@ it("says when the status was not changed", async () => {
   await user.click(await screen.findByRole("menuitem", { name: "Offline" }));
   const alert = await screen.findByRole("alert");
   expect(alert.textContent).toContain("not changed");
+});
+
+it("tells who missed too many calls, and is back by one press", async () => {
+  const agent = fakeAgent({ state: "not_ready", status: "away", reason: "missed calls" });
+  const { user, asked } = await showDesk(<MissedCalls agent={agent} />, {
+    answers: { "PUT /api/agents/2001/status": fakeAgent() },
+  });
+  expect(screen.getByRole("alert").textContent).toContain("not answered");
+  await user.click(screen.getByRole("button", { name: "I am back" }));
+  await waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]?.body).toEqual({ status: "online" });
+});
+
+it("says nothing to who is away by its own choice", async () => {
+  const agent = fakeAgent({ state: "not_ready", status: "away", reason: "Lunch" });
+  await showDesk(<MissedCalls agent={agent} />);
+  expect(screen.queryByTestId("missed-calls")).toBeNull();
 });

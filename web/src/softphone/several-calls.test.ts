@@ -187,11 +187,23 @@ it("talks on with what the server left of two calls that it joined", async () =>
   await at.softphone.consult("2002");
   const colleague = picksUp(at);
   const [first, second] = at.calls();
-  at.softphone.markMerged(second?.id ?? 0, first?.id ?? 0);
-  colleague.end();
+  await at.softphone.merge(second?.id ?? 0, first?.id ?? 0, async () => colleague.end());
   await settle();
   expect(customer.done.at(-1)).toBe("resume");
   expect(at.call()).toMatchObject({ number: "5550100", hold: "none", mergedWith: null });
+});
+
+it("keeps both calls when the server did not join them", async () => {
+  const at = await desk();
+  await answered(at);
+  await at.softphone.consult("2002");
+  const colleague = picksUp(at);
+  const [first, second] = at.calls();
+  const refuse = () => Promise.reject(new Error("no"));
+  const merged = at.softphone.merge(second?.id ?? 0, first?.id ?? 0, refuse);
+  await expect(merged).rejects.toThrow("no");
+  expect(at.call()).toMatchObject({ number: "2002", mergedWith: null });
+  expect(colleague.done).toEqual([]);
 });
 
 it("turns away whoever comes when all its calls are taken", async () => {

@@ -207,8 +207,19 @@ export class Softphone {
     await this.switchTo(customer.state.id);
   }
 
-  /** The server has joined two calls: what is left of them is talked on. */
-  markMerged(id: number, other: number): void {
+  /** Lets the server join two calls: what it leaves of them is talked on, also when it ends one before it answers. */
+  async merge(id: number, other: number, join: () => Promise<void>): Promise<void> {
+    this.#markMerged(id, other);
+    try {
+      await join();
+    } catch (error) {
+      this.#find(id)?.patch({ mergedWith: null });
+      this.#find(other)?.patch({ mergedWith: null });
+      throw error;
+    }
+  }
+
+  #markMerged(id: number, other: number): void {
     this.#find(id)?.patch({ mergedWith: other });
     this.#find(other)?.patch({ mergedWith: id });
   }
