@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Api } from "../lib/api.mjs";
 import { start, stop } from "../lib/child.mjs";
+import { percentiles } from "../lib/percentiles.mjs";
 import { RtpParty } from "../lib/rtp.mjs";
 import { Server } from "../lib/server.mjs";
 import { callAndPress } from "../lib/sipp-keys.mjs";
@@ -88,8 +89,5 @@ function latencies(pressed, arrivals) {
 }
 
 function report(all) {
-  const sorted = all.toSorted((a, b) => a - b);
-  const at = (part) =>
-    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * part))].toFixed(1);
-  process.stdout.write(`${all.length} keys: p50 ${at(0.5)} ms, p99 ${at(0.99)} ms, max ${at(1)} ms\n`);
+  process.stdout.write(`${all.length} keys: ${percentiles(all)}\n`);
 }
