@@ -22,6 +22,7 @@ class Centre {
   #freeAt = new Map();
   #answered = 0;
   #delays = null;
+  #isOver = false;
   onAnswered = () => {};
 
   measure() {
@@ -33,6 +34,7 @@ class Centre {
     const measured = { answered: this.#answered, delays: this.#delays };
     this.#delays = null;
     this.onAnswered = () => {};
+    this.#isOver = true;
     return measured;
   }
 
@@ -50,7 +52,7 @@ class Centre {
     setTimeout(
       () => {
         this.#freeAt.set(number, performance.now());
-        void desk.hangUp(dialog);
+        if (!this.#isOver) void desk.hangUp(dialog);
       },
       least + Math.random() * (most - least),
     );
@@ -84,6 +86,7 @@ try {
   const [waitingKb, before] = await resources();
   const began = performance.now();
   centre.measure();
+  process.stderr.write(`measuring for ${SECONDS} s\n`);
   await new Promise((resolve) => setTimeout(resolve, SECONDS * 1_000));
   const [, after] = await resources();
   const seconds = (performance.now() - began) / 1_000;
@@ -118,7 +121,6 @@ async function makeAgents(api) {
     const password = passwordOf(number);
     await demand("POST", "extensions", { number, sip_password: password });
     await demand("POST", "users", { username: number, password, role: "agent", extension: number });
-    await demand("POST", "agents", { username: number, extension: number });
     await demand("PUT", `agents/${number}/status`, { status: "online" });
   });
   const tiers = numbers.map((agent) => ({ agent, level: 1, position: 1 }));

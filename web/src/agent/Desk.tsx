@@ -16,6 +16,7 @@ import { DeskTabs } from "./DeskTabs.tsx";
 import { DeskTransferDialog } from "./DeskTransferDialog.tsx";
 import { useDesk } from "./desk-context.ts";
 import { useNameOf, useOwnAgent } from "./desk-queries.ts";
+import { HoldReminders } from "./HoldReminders.tsx";
 import { KeysDialog } from "./KeysDialog.tsx";
 import { MissedCalls } from "./MissedCalls.tsx";
 import { OtherCalls } from "./OtherCalls.tsx";
@@ -72,6 +73,7 @@ function Calls() {
     <>
       {agent && <MissedCalls agent={agent} />}
       {agent?.state === "acw" && <WrapUpCard agent={agent} call={wrapUp} />}
+      <HoldReminders nameOf={nameOf} />
       <OtherCalls nameOf={nameOf} />
       <Phone nameOf={nameOf} parts={PARTS} />
       <CallNotes />

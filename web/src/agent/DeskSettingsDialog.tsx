@@ -49,6 +49,9 @@ export function DeskSettingsDialog({ opened, onClose }: { opened: boolean; onClo
             <ScreenPopChoice />
           </Stack>
         </Fieldset>
+        <Fieldset legend="While a caller is on hold">
+          <HoldReminderChoice />
+        </Fieldset>
         <Fieldset legend="Colours">
           <ColourChoice />
         </Fieldset>
@@ -130,6 +133,25 @@ function ScreenPopChoice() {
       description="When you answer. The browser has to allow pop-ups for this page."
       checked={opensScreenPop}
       onChange={(event) => setDeskSettings({ opensScreenPop: event.currentTarget.checked })}
+    />
+  );
+}
+
+function HoldReminderChoice() {
+  const { holdReminderSeconds } = useStore(deskSettings);
+  return (
+    <NativeSelect
+      label="Remind me after"
+      data={[
+        { value: "60", label: "1 minute" },
+        { value: "120", label: "2 minutes" },
+        { value: "300", label: "5 minutes" },
+        { value: "0", label: "Never" },
+      ]}
+      value={String(holdReminderSeconds)}
+      onChange={(event) =>
+        setDeskSettings({ holdReminderSeconds: Number(event.currentTarget.value) })
+      }
     />
   );
 }

@@ -26,14 +26,15 @@ export function useCallNotifications(nameOf: (number: string) => string | null):
   const body = ringing && notificationBody(ringing);
   useEffect(() => {
     if (id === null || !title || !allowed || !notifications) return;
-    const notification = show(title, body ?? "");
+    const notification = notify(title, body ?? "", "offhook-call");
     return () => notification?.close();
   }, [id, title, body, allowed, notifications]);
 }
 
-function show(title: string, body: string): Notification | null {
+/** Shows a desktop notification, which takes the place of an earlier one of the same tag. */
+export function notify(title: string, body: string, tag: string): Notification | null {
   try {
-    const options = { body, tag: "offhook-call", requireInteraction: true, icon: "/favicon.svg" };
+    const options = { body, tag, requireInteraction: true, icon: "/favicon.svg" };
     const notification = new Notification(title, options);
     notification.onclick = () => {
       window.focus();

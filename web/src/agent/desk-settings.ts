@@ -6,10 +6,16 @@ export interface DeskSettings {
   notifications: boolean;
   /** Whether the screen pop opens by itself when a call is answered. */
   opensScreenPop: boolean;
+  /** After how long on hold a caller is brought to mind, seconds; 0 for never. */
+  holdReminderSeconds: number;
 }
 
 const KEY = "offhook.desk";
-const USUAL: DeskSettings = { notifications: true, opensScreenPop: false };
+const USUAL: DeskSettings = {
+  notifications: true,
+  opensScreenPop: false,
+  holdReminderSeconds: 120,
+};
 
 export const deskSettings = new Store<DeskSettings>(remembered());
 
@@ -28,6 +34,7 @@ function remembered(): DeskSettings {
     return {
       notifications: stored.notifications ?? USUAL.notifications,
       opensScreenPop: stored.opensScreenPop ?? USUAL.opensScreenPop,
+      holdReminderSeconds: stored.holdReminderSeconds ?? USUAL.holdReminderSeconds,
     };
   } catch {
     return USUAL;

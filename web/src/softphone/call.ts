@@ -27,6 +27,8 @@ export interface Call {
   answeredAt: number | null;
   muted: boolean;
   hold: "none" | "holding" | "held" | "resuming";
+  /** Since when the other side waits on hold, milliseconds since the epoch; null while it does not. */
+  heldAt: number | null;
   remoteHold: boolean;
   camera: "off" | "starting" | "on" | "stopping";
   /** Our own picture while the camera is open. */
@@ -70,6 +72,7 @@ export function newCall(
     answeredAt: null,
     muted: false,
     hold: "none",
+    heldAt: null,
     remoteHold: false,
     camera: "off",
     ownVideo: null,

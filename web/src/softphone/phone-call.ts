@@ -179,7 +179,7 @@ export class PhoneCall {
     this.patch({ hold: held ? "holding" : "resuming", notice: null });
     try {
       await this.#line.setHold(held);
-      this.patch({ hold: held ? "held" : "none" });
+      this.patch(held ? { hold: "held", heldAt: this.host.now() } : { hold: "none", heldAt: null });
     } catch (reason) {
       this.patch({ hold: before, notice: toFailure(reason) });
     }

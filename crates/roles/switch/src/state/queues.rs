@@ -68,8 +68,8 @@ impl Queues {
         let agents = directory.agents.values();
         self.by_extension =
             agents.map(|agent| (agent.extension.clone(), agent.id.clone())).collect();
-        self.changed_queues.extend(before.queues.keys().chain(directory.queues.keys()).cloned());
-        self.changed_agents.extend(before.agents.keys().chain(directory.agents.keys()).cloned());
+        self.changed_queues.extend(changed(&before.queues, &directory.queues));
+        self.changed_agents.extend(changed(&before.agents, &directory.agents));
     }
 
     /// The parties who wait in a queue, and the position of each, from 1.
@@ -172,6 +172,15 @@ impl Queues {
             self.changed_agents.insert(agent.clone());
         }
     }
+}
+
+/// The names under which something else stands now, or nothing any longer.
+fn changed<Id: Ord + Clone, Item: PartialEq>(
+    before: &BTreeMap<Id, Item>,
+    now: &BTreeMap<Id, Item>,
+) -> BTreeSet<Id> {
+    let names = before.keys().chain(now.keys());
+    names.filter(|name| before.get(*name) != now.get(*name)).cloned().collect()
 }
 
 /// What an agent's device says of an offer.
