@@ -41,6 +41,7 @@ function HoldReminder({ call, name, afterSeconds }: Reminder) {
       color="orange"
       radius="lg"
       w="100%"
+      styles={{ title: { color: "var(--mantine-color-text)" } }}
       icon={<IconPlayerPause aria-hidden />}
       title={`${name} is still on hold`}
       data-testid="hold-reminder"

@@ -19,6 +19,7 @@ export function MissedCalls({ agent }: { agent: Agent }) {
       color="orange"
       radius="lg"
       w="100%"
+      styles={{ title: { color: "var(--mantine-color-text)" } }}
       icon={<IconPhoneX aria-hidden />}
       title="You are away: calls rang here and were not answered"
       data-testid="missed-calls"

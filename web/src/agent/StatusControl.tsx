@@ -39,8 +39,7 @@ export function StatusControl({ agent }: { agent: Agent }) {
             <VisuallyHidden component="span">Status: </VisuallyHidden>
             {words}
             {next && (
-              <Text component="span" size="xs" c="dimmed">
-                {" "}
+              <Text component="span" size="xs" c="dimmed" ml={6}>
                 {next}
               </Text>
             )}{" "}
