@@ -77,7 +77,7 @@ try {
   await callersCome();
   await eventually(
     () => api.get("queues/reception"),
-    ({ live }) => live.waiting >= CALLERS - AGENTS,
+    ({ live }) => live.waiting >= CALLERS,
     ({ live }) => `${live.waiting} wait`,
     PATIENCE_MS,
   );
@@ -94,7 +94,7 @@ try {
   const audit = await api.get("queues/audit");
   const { answered, delays } = centre.stop();
   const say = (line) => process.stdout.write(`${line}\n`);
-  say(`${AGENTS} agents, ${CALLERS} callers at once, ${live.waiting} of them waiting at the end`);
+  say(`${AGENTS} agents on calls, ${CALLERS} callers waiting, ${live.waiting} at the end`);
   say(`free agent until its phone rings, of ${delays.length}: ${percentiles(delays)}`);
   say(`${(answered / seconds).toFixed(1)} calls answered a second`);
   say(
@@ -128,7 +128,8 @@ async function makeAgents(api) {
 }
 
 async function callersCome() {
-  for (let at = 0; at < Math.ceil((2 * CALLERS) / PER_ADDRESS); at += 1) {
+  const all = CALLERS + AGENTS;
+  for (let at = 0; at < Math.ceil((2 * all) / PER_ADDRESS); at += 1) {
     const caller = await SipParty.open(`127.0.1.${at + 1}`, server.urls.sip_udp, (request) => {
       if (request.method !== "ACK") caller.respond(request, "200 OK");
       if (request.method === "BYE") caller.calls -= 1;
@@ -136,7 +137,7 @@ async function callersCome() {
     caller.calls = 0;
     parties.push(caller);
   }
-  await inTurns(Array.from({ length: CALLERS }), nextCaller);
+  await inTurns(Array.from({ length: all }), nextCaller);
 }
 
 async function nextCaller() {

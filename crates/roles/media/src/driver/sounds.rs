@@ -17,6 +17,8 @@ use tokio::sync::mpsc;
 const WANTED_MAX: usize = 4_096;
 /// Threads that fetch: a slow engine keeps no file waiting.
 const FETCHERS: usize = 3;
+/// How far the threads that fetch sounds stand back behind those of calls, of 19.
+const NICENESS: i32 = 10;
 
 /// A sound that a leg plays.
 #[derive(Debug)]
@@ -88,7 +90,10 @@ impl Sounds {
             let fetcher = fetcher.clone();
             let thread = std::thread::Builder::new()
                 .name(format!("media-sounds-{number}"))
-                .spawn(move || fetcher.run())
+                .spawn(move || {
+                    yield_to_calls();
+                    fetcher.run();
+                })
                 .context("starting a thread that fetches sounds")?;
             threads.push(thread);
         }
@@ -101,6 +106,14 @@ impl Sounds {
         queue.state().push(wanted)?;
         queue.changed.notify_one();
         Ok(())
+    }
+}
+
+/// Lowers this thread's own priority, which is what Linux does with `nice`: hundreds of announcements that are
+/// spoken at once hold up neither audio nor signalling.
+fn yield_to_calls() {
+    if let Err(error) = rustix::process::nice(NICENESS) {
+        tracing::warn!(%error, "the threads that fetch sounds have the priority of calls");
     }
 }
 
