@@ -49,6 +49,8 @@ pub(crate) struct Origin {
     pub(crate) queue: QueueIx,
     pub(crate) name: QueueId,
     pub(crate) entry: EntryId,
+    /// The call in which the caller came to wait.
+    pub(crate) stay: CallKey,
     pub(crate) waited_ms: u64,
 }
 

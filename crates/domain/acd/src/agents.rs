@@ -124,6 +124,10 @@ impl Acd {
         let agent = row.config.id.clone();
         let (talk_ms, hold_ms) = call.talk_and_hold_ms(now_ms);
         let Some(origin) = call.origin else { return true };
+        if self.places(origin.entry, key) {
+            self.leave_callback(origin.entry);
+            return true;
+        }
         if let Some(queue) = self.queues.get_mut(&origin.queue) {
             queue.today.talk_ms += talk_ms;
             queue.today.hold_ms += hold_ms;
@@ -133,7 +137,8 @@ impl Acd {
         self.tell(QueueEvent::Completed {
             queue: origin.name,
             entry: origin.entry,
-            call: key,
+            call: origin.stay,
+            talked_in: key,
             agent,
             waited_ms: origin.waited_ms,
             talk_ms,

@@ -78,7 +78,7 @@ impl Acd {
                 found.push(Violation::WrongIndex { what: format!("{}: no queue", entry.id) });
                 continue;
             };
-            let can_be_offered = entry.offers.is_empty() || queue.rings_all();
+            let can_be_offered = entry.is_open() && (entry.offers.is_empty() || queue.rings_all());
             let is_known = entry.caller.is_none_or(|leg| self.callers.get(&leg) == Some(&entry.id));
             if !queue.order.contains(&entry.place())
                 || queue.waiting.contains(&entry.place()) != can_be_offered
@@ -92,6 +92,9 @@ impl Acd {
             if entry.sticky.is_some() {
                 self.expect_timer(Timer::Sticky(entry.id), found);
             }
+            if entry.again_ms.is_some() {
+                self.expect_timer(Timer::CallAgain(entry.id), found);
+            }
             self.audit_wait(entry, queue, found);
         }
     }
@@ -103,7 +106,7 @@ impl Acd {
             let rank = Rank { group: seat.group(row), key: (0, 0), agent: *ix };
             self.suits(entry, queue, &rank).then_some(row)
         });
-        for row in idle.filter(|_| entry.offers.is_empty()).take(1) {
+        for row in idle.filter(|_| entry.is_open() && entry.offers.is_empty()).take(1) {
             let (queue, agent) = (queue.config.id.clone(), row.config.id.clone());
             found.push(Violation::IdleAgent { queue, entry: entry.id, agent });
         }
@@ -166,7 +169,8 @@ impl Acd {
             | Timer::Retry(entry)
             | Timer::MaxWait(entry)
             | Timer::Announce(entry)
-            | Timer::Comfort(entry) => self.entries.contains_key(&entry),
+            | Timer::Comfort(entry)
+            | Timer::CallAgain(entry) => self.entries.contains_key(&entry),
         }
     }
 

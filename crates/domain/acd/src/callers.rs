@@ -9,8 +9,6 @@ use std::collections::BTreeMap;
 
 /// How many may wait in all queues together.
 const WAITING_MAX: usize = 50_000;
-/// How long a callback may wait.
-pub(crate) const CALLBACK_WAIT_MAX_MS: u64 = 24 * 3_600_000;
 
 /// How a stay in a queue ends without an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,6 +86,9 @@ impl Acd {
             failed: BTreeMap::new(),
             is_overdue: false,
             next_comfort: 0,
+            placed: None,
+            tries: 0,
+            again_ms: None,
         };
         let place = entry.place();
         if let Some(queue) = self.queues.get_mut(&ix) {
@@ -135,7 +136,8 @@ impl Acd {
         self.settle();
     }
 
-    /// A caller has pressed a key: the queue's exit key or callback key; others mean nothing.
+    /// A caller has pressed a key: the queue's exit key means something. Of its callback key see
+    /// [`Acd::callback_key`].
     pub fn key(&mut self, caller: LegId, key: char, now_ms: u64) {
         self.clock.advance(now_ms);
         let Some(id) = self.callers.get(&caller).copied() else { return };
@@ -143,56 +145,16 @@ impl Acd {
         let Some(queue) = self.queues.get(&entry.queue) else { return };
         if queue.config.exit_key == Some(key) {
             self.depart(id, &Departure::SentOn(Overflow::ExitKey(key)));
-        } else if queue.config.callback_key == Some(key) && !entry.number.is_empty() {
-            self.take_callback(id, caller);
         }
         self.settle();
     }
 
-    /// A callback takes the caller's place.
-    fn take_callback(&mut self, id: EntryId, caller: LegId) {
-        let now_ms = self.now_ms();
-        for offer in self.entries.get(&id).map(|entry| entry.offers.clone()).unwrap_or_default() {
-            self.withdraw(offer, WithdrawReason::CallerLeft);
-        }
-        self.callers.remove(&caller);
-        let Some(entry) = self.entries.get_mut(&id) else { return };
-        entry.caller = None;
-        entry.is_overdue = false;
-        let ix = entry.queue;
-        let Some(queue) = self.queues.get_mut(&ix) else { return };
-        queue.today.callbacks += 1;
-        queue.callers -= 1;
-        let (queue, number) = (queue.config.id.clone(), entry.number.clone());
-        let event = QueueEvent::CallbackTaken {
-            queue: queue.clone(),
-            entry: id,
-            call: entry.call,
-            number: number.clone(),
-            waited_ms: entry.waited_ms(now_ms),
-        };
-        self.changed_queues.insert(ix);
-        self.outputs.push_back(Output::CallbackTaken { entry: id, caller, queue, number });
-        self.tell(event);
-        self.timers.cancel(Timer::Announce(id));
-        self.timers.cancel(Timer::Comfort(id));
-        self.set_entry_timers(id);
-        self.check_empty(ix);
-    }
-
-    /// A callback is not wanted any more.
-    ///
-    /// # Errors
-    /// When there is none.
-    pub fn cancel_callback(&mut self, entry: EntryId, now_ms: u64) -> Result<(), NotWaiting> {
-        self.clock.advance(now_ms);
-        let is_callback = self.entries.get(&entry).is_some_and(|entry| entry.caller.is_none());
-        if !is_callback {
-            return Err(NotWaiting::Callback(entry));
-        }
-        self.depart(entry, &Departure::HungUp);
-        self.settle();
-        Ok(())
+    /// The key by which a caller who waits asks to be called back, and the number that it has shown.
+    #[must_use]
+    pub fn callback_key(&self, caller: LegId) -> Option<(char, &str)> {
+        let entry = self.entries.get(self.callers.get(&caller)?)?;
+        let key = self.queues.get(&entry.queue)?.config.callback_key?;
+        Some((key, &entry.number))
     }
 
     /// Whether this leg waits in a queue, and in which.
@@ -220,6 +182,7 @@ impl Acd {
             Timer::MaxWait(id),
             Timer::Announce(id),
             Timer::Comfort(id),
+            Timer::CallAgain(id),
         ] {
             self.timers.cancel(timer);
         }
@@ -232,6 +195,7 @@ impl Acd {
     /// A stay ends without an answer.
     pub(crate) fn depart(&mut self, id: EntryId, departure: &Departure) {
         let now_ms = self.now_ms();
+        self.unplace(id);
         let Some(entry) = self.entries.get(&id) else { return };
         let Some(queue) = self.queues.get(&entry.queue) else { return };
         let position = queue.position(entry.place());

@@ -35,7 +35,7 @@ impl Acd {
 
     fn send_overdue_on(&mut self) {
         let is_to_go = |id: &&EntryId| {
-            self.entries.get(id).is_some_and(|entry| entry.is_overdue && entry.offers.is_empty())
+            self.entries.get(id).is_some_and(|entry| entry.is_overdue && entry.is_left_alone())
         };
         let overdue: Vec<EntryId> = self.unserved.iter().filter(is_to_go).copied().collect();
         for entry in overdue {

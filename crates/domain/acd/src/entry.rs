@@ -1,4 +1,5 @@
 use crate::agent::Group;
+use crate::callbacks::Placed;
 use crate::{AgentIx, CallKey, EntryId, OfferId, QueueIx};
 use offhook_model::{Agent, LegId, Queue};
 use serde::{Deserialize, Serialize};
@@ -35,6 +36,12 @@ pub(crate) struct Entry {
     /// It has waited for too long, and goes when nobody is rung for it.
     pub(crate) is_overdue: bool,
     pub(crate) next_comfort: usize,
+    /// Of a callback: it is being called.
+    pub(crate) placed: Option<Placed>,
+    /// Of a callback: how often nobody was reached.
+    pub(crate) tries: u32,
+    /// Of a callback that has reached nobody: when it may be offered again.
+    pub(crate) again_ms: Option<u64>,
 }
 
 /// A place in time: milliseconds, and parts of one.
@@ -55,7 +62,10 @@ pub(crate) struct Offer {
     pub(crate) entry: EntryId,
     pub(crate) queue: QueueIx,
     pub(crate) agent: AgentIx,
+    /// The call in which the agent takes part when it answers.
     pub(crate) call: CallKey,
+    /// The call in which the caller came to wait.
+    pub(crate) stay: CallKey,
     pub(crate) made_ms: u64,
     pub(crate) rings_since_ms: Option<u64>,
 }
@@ -67,6 +77,16 @@ impl Entry {
 
     pub(crate) fn waited_ms(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.joined_ms)
+    }
+
+    /// Whether it can be offered at all: it is not being called back, nor to be tried later.
+    pub(crate) fn is_open(&self) -> bool {
+        self.placed.is_none() && self.again_ms.is_none()
+    }
+
+    /// Whether nobody is rung for it, or called.
+    pub(crate) fn is_left_alone(&self) -> bool {
+        self.offers.is_empty() && self.placed.is_none()
     }
 
     /// Whether this agent may be asked: the caller is not to wait for another one, has not been failed by

@@ -16,7 +16,7 @@ pub enum OfferEnd {
 
 /// What happened in a queue or to an agent, once and for all.
 ///
-/// Positions count from 1; durations are in milliseconds. Asterisk's queue_log has a line for most of
+/// `call` is the one in which the caller came to wait. Positions count from 1; durations are in milliseconds. Asterisk's queue_log has a line for most of
 /// them, whose name is given.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "event")]
@@ -62,11 +62,12 @@ pub enum QueueEvent {
         within_service_level: bool,
     },
     /// The agent's part in a call of the queue is over (COMPLETEAGENT, COMPLETECALLER: the switch knows who
-    /// ended it).
+    /// ended it). A callback is talked in another call than it was asked for in.
     Completed {
         queue: QueueId,
         entry: EntryId,
         call: CallKey,
+        talked_in: CallKey,
         agent: AgentId,
         waited_ms: u64,
         talk_ms: u64,
@@ -104,6 +105,25 @@ pub enum QueueEvent {
     },
     /// The caller will be called back.
     CallbackTaken { queue: QueueId, entry: EntryId, call: CallKey, number: String, waited_ms: u64 },
+    /// The agent has answered, and whoever is to be called back is called, in the call `placed`.
+    CallbackPlaced {
+        queue: QueueId,
+        entry: EntryId,
+        call: CallKey,
+        placed: CallKey,
+        agent: AgentId,
+        number: String,
+        waited_ms: u64,
+    },
+    /// Whoever was to be called back was not reached, for the `tries`th time.
+    CallbackFailed {
+        queue: QueueId,
+        entry: EntryId,
+        call: CallKey,
+        agent: Option<AgentId>,
+        number: String,
+        tries: u32,
+    },
     /// A supervisor has given the caller another place.
     PositionChanged { queue: QueueId, entry: EntryId, call: CallKey, position: usize },
     /// The agent is in another state (PAUSE, UNPAUSE where it is `not_ready`; ADDMEMBER, REMOVEMEMBER where it

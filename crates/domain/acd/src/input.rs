@@ -75,6 +75,20 @@ pub enum NotWaiting {
     Callback(EntryId),
 }
 
+/// Why somebody is not called back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum NotCalledBack {
+    /// The caller waits in no queue.
+    #[error("the caller waits in no queue")]
+    NotWaiting,
+    /// The queue has no callback key, which means that it calls nobody back.
+    #[error("the queue calls nobody back")]
+    NotOffered,
+    /// A callback to that number waits in the same queue.
+    #[error("a callback to that number waits already")]
+    WaitsAlready,
+}
+
 /// The offer is over, or never was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[error("{0} is not under way")]

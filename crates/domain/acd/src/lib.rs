@@ -16,6 +16,7 @@ mod acd;
 mod agent;
 mod agents;
 mod audit;
+mod callbacks;
 mod callers;
 mod clock;
 mod configure;
@@ -41,7 +42,9 @@ pub use acd::Acd;
 pub use counts::{AgentCounts, DayCounts, QueueCounts};
 pub use event::{OfferEnd, QueueEvent};
 pub use ids::{CallKey, EntryId};
-pub use input::{Join, Left, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent};
+pub use input::{
+    Join, Left, NotCalledBack, NotOffered, NotWaiting, NotWrappingUp, OfferFailure, UnknownAgent,
+};
 pub use offhook_model::OfferId;
 pub use output::{Output, Overflow, WithdrawReason};
 pub use view::{AgentView, CallView, QueueView, Violation, WaitingView};

@@ -5,6 +5,7 @@ use crate::{
     Acd, AgentIx, CallKey, EntryId, NotOffered, OfferEnd, OfferFailure, OfferId, Output,
     QueueEvent, WithdrawReason,
 };
+use offhook_model::AgentId;
 
 /// For how long an agent who has declined a call is skipped, and is not offered the same caller.
 const REFUSED_REST_MS: u64 = 3_000;
@@ -89,6 +90,7 @@ impl Acd {
             queue: queue_ix,
             agent: ix,
             call,
+            stay: call,
             made_ms: now_ms,
             rings_since_ms: None,
         };
@@ -130,50 +132,51 @@ impl Acd {
         self.tell(event);
     }
 
-    /// The agent has the caller.
+    /// The agent has the caller, or calls back whoever has waited.
     pub(crate) fn answer(&mut self, id: OfferId) {
         let Some(offer) = self.offers.get(&id).cloned() else { return };
+        let caller = self.entries.get(&offer.entry).and_then(|entry| entry.caller);
+        let Some(caller) = caller else { return self.place_callback(id) };
         let Some(entry) = self.take_entry(offer.entry) else { return };
         let now_ms = self.now_ms();
         let waited_ms = entry.waited_ms(now_ms);
         let ix = offer.agent;
-        let queue = self.queue_name(entry.queue);
         let agent = self.agent_name(ix);
-        self.outputs.push_back(match entry.caller {
-            Some(caller) => Output::Connect {
-                offer: id,
-                entry: entry.id,
-                caller,
-                call: offer.call,
-                agent,
-                queue: queue.clone(),
-                waited_ms,
-            },
-            None => Output::CallBack {
-                offer: id,
-                entry: entry.id,
-                call: offer.call,
-                agent,
-                queue: queue.clone(),
-                number: entry.number.clone(),
-                waited_ms,
-            },
+        self.outputs.push_back(Output::Connect {
+            offer: id,
+            entry: entry.id,
+            caller,
+            call: offer.call,
+            agent: agent.clone(),
+            queue: self.queue_name(entry.queue),
+            waited_ms,
         });
         self.close_offer(id, OfferEnd::Answered);
-        let origin = Origin { queue: entry.queue, name: queue.clone(), entry: entry.id, waited_ms };
+        let origin = self.origin(&offer, waited_ms);
         self.take_part(ix, offer.call, Some(origin));
-        self.count_answer(&entry, &offer, waited_ms);
+        self.count_agents_answer(ix);
+        self.count_answer(&entry, agent, offer.rang_ms(now_ms));
         self.refresh(ix);
         self.withdraw_all(&entry, WithdrawReason::AnsweredElsewhere);
     }
 
-    fn count_answer(&mut self, entry: &Entry, offer: &Offer, waited_ms: u64) {
-        let now_ms = self.now_ms();
-        if let Some(row) = self.agents.get_mut(&offer.agent) {
+    /// Where a call that an agent has came from.
+    pub(crate) fn origin(&self, offer: &Offer, waited_ms: u64) -> Origin {
+        let (queue, name) = (offer.queue, self.queue_name(offer.queue));
+        Origin { queue, name, entry: offer.entry, stay: offer.stay, waited_ms }
+    }
+
+    pub(crate) fn count_agents_answer(&mut self, ix: AgentIx) {
+        if let Some(row) = self.agents.get_mut(&ix) {
             row.misses_in_a_row = 0;
             row.today.answered += 1;
         }
-        let agent = self.agent_name(offer.agent);
+    }
+
+    /// Counts and tells that the wait of this entry has ended with an answer.
+    pub(crate) fn count_answer(&mut self, entry: &Entry, agent: AgentId, rang_ms: u64) {
+        let now_ms = self.now_ms();
+        let waited_ms = entry.waited_ms(now_ms);
         let Some(queue) = self.queues.get_mut(&entry.queue) else { return };
         let within_service_level = waited_ms <= u64::from(queue.config.service_level_s) * 1_000;
         queue.today.answered += 1;
@@ -184,10 +187,10 @@ impl Acd {
         let event = QueueEvent::Answered {
             queue: queue.config.id.clone(),
             entry: entry.id,
-            call: offer.call,
+            call: entry.call,
             agent,
             waited_ms,
-            rang_ms: offer.rang_ms(now_ms),
+            rang_ms,
             is_callback: entry.caller.is_none(),
             within_service_level,
         };
@@ -226,7 +229,7 @@ impl Acd {
     }
 
     /// The caller is not to wait for this agent alone any more, and not offered to it again for a while.
-    fn part(&mut self, entry_id: EntryId, agent: AgentIx, retry_ms: Option<u64>) {
+    pub(crate) fn part(&mut self, entry_id: EntryId, agent: AgentIx, retry_ms: Option<u64>) {
         let now_ms = self.now_ms();
         let Some(entry) = self.entries.get_mut(&entry_id) else { return };
         if let Some(retry_ms) = retry_ms {
@@ -257,7 +260,7 @@ impl Acd {
     }
 
     /// Forgets an offer. Its entry waits again when that was the last one.
-    fn close_offer(&mut self, id: OfferId, why: OfferEnd) -> Option<Offer> {
+    pub(crate) fn close_offer(&mut self, id: OfferId, why: OfferEnd) -> Option<Offer> {
         let offer = self.offers.remove(&id)?;
         let now_ms = self.now_ms();
         self.timers.cancel(Timer::Ring(id));
@@ -280,7 +283,7 @@ impl Acd {
         let event = QueueEvent::OfferEnded {
             queue: queue.config.id.clone(),
             entry: offer.entry,
-            call: offer.call,
+            call: offer.stay,
             offer: id,
             agent,
             why,
@@ -296,10 +299,7 @@ impl Acd {
             return;
         }
         entry.rung = None;
-        if let Some(queue) = self.queues.get_mut(&entry.queue) {
-            queue.waiting.insert(entry.place());
-        }
-        self.changed_queues.insert(entry.queue);
-        self.unserved.insert(entry.id);
+        let id = entry.id;
+        self.wait_on(id);
     }
 }

@@ -58,7 +58,8 @@ pub enum Output {
         waited_ms: u64,
     },
     /// The agent has answered and is to be connected with this number, which is called only at this point.
-    /// The callback has left the queue.
+    /// Say by [`Acd::callback_answered`](crate::Acd::callback_answered) or `callback_failed` what comes of it;
+    /// an agent whose part in the call ends before has left it.
     CallBack {
         /// The offer that was answered.
         offer: OfferId,
@@ -168,4 +169,6 @@ pub enum Overflow {
     MaxWait,
     /// It has pressed the key for that.
     ExitKey(char),
+    /// It was called back and not reached, as often as its queue tries.
+    Unreached,
 }

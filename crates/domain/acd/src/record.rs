@@ -13,10 +13,25 @@ impl QueueEvent {
         self.place().2
     }
 
-    /// The event as it is written down: `id` is given once, `call` is what [`QueueEvent::call`] stands for.
+    /// The call in which the agent has talked, once that is over.
     #[must_use]
-    pub fn record(&self, id: String, call: Option<CallRef>, at_ms: u64) -> QueueRecord {
-        let (queue, entry, _, agent) = self.place();
+    pub fn talked_in(&self) -> Option<CallKey> {
+        match self {
+            Self::Completed { talked_in, .. } => Some(*talked_in),
+            _ => None,
+        }
+    }
+
+    /// The event as it is written down: `id` is given once, `name` gives the names of calls.
+    #[must_use]
+    pub fn record(
+        &self,
+        id: String,
+        name: impl Fn(CallKey) -> CallRef,
+        at_ms: u64,
+    ) -> QueueRecord {
+        let (queue, entry, call, agent) = self.place();
+        let call = call.map(&name);
         QueueRecord {
             id,
             at_ms,
@@ -24,7 +39,7 @@ impl QueueEvent {
             entry: entry.map(|entry| entry.0),
             queue: queue.cloned(),
             agent: agent.cloned(),
-            step: self.step(),
+            step: self.step(name),
         }
     }
 
@@ -33,8 +48,12 @@ impl QueueEvent {
             Self::Offered { queue, entry, call, agent, .. }
             | Self::OfferEnded { queue, entry, call, agent, .. }
             | Self::Answered { queue, entry, call, agent, .. }
+            | Self::CallbackPlaced { queue, entry, call, agent, .. }
             | Self::Completed { queue, entry, call, agent, .. } => {
                 (Some(queue), Some(*entry), Some(*call), Some(agent))
+            }
+            Self::CallbackFailed { queue, entry, call, agent, .. } => {
+                (Some(queue), Some(*entry), Some(*call), agent.as_ref())
             }
             Self::Joined { queue, entry, call, .. }
             | Self::Abandoned { queue, entry, call, .. }
@@ -48,7 +67,7 @@ impl QueueEvent {
         }
     }
 
-    fn step(&self) -> QueueStep {
+    fn step(&self, name: impl Fn(CallKey) -> CallRef) -> QueueStep {
         match self.clone() {
             Self::Joined { number, position, .. } => QueueStep::Joined { number, position },
             Self::Offered { waited_ms, .. } => QueueStep::Offered { waited_ms },
@@ -73,6 +92,12 @@ impl QueueEvent {
             }
             Self::CallbackTaken { number, waited_ms, .. } => {
                 QueueStep::CallbackTaken { number, waited_ms }
+            }
+            Self::CallbackPlaced { number, waited_ms, placed, .. } => {
+                QueueStep::CallbackPlaced { number, waited_ms, placed: name(placed) }
+            }
+            Self::CallbackFailed { number, tries, .. } => {
+                QueueStep::CallbackFailed { number, tries }
             }
             Self::PositionChanged { position, .. } => QueueStep::PositionChanged { position },
             Self::AgentState { from, to, status, reason, lasted_ms, .. } => {
@@ -103,6 +128,7 @@ fn cause(why: Overflow) -> (OverflowCause, Option<char>) {
         Overflow::NoQueue => (OverflowCause::NoQueue, None),
         Overflow::Full => (OverflowCause::Full, None),
         Overflow::Empty => (OverflowCause::Empty, None),
+        Overflow::Unreached => (OverflowCause::Unreached, None),
         Overflow::MaxWait => (OverflowCause::MaxWait, None),
         Overflow::ExitKey(key) => (OverflowCause::ExitKey, Some(key)),
     }

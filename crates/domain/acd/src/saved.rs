@@ -81,7 +81,7 @@ impl Acd {
             let Some(queue) = self.queues.get_mut(&entry.queue) else { continue };
             queue.order.insert(entry.place());
             queue.callers += usize::from(entry.caller.is_some());
-            if entry.offers.is_empty() || queue.rings_all() {
+            if entry.is_open() && (entry.offers.is_empty() || queue.rings_all()) {
                 queue.waiting.insert(entry.place());
             }
         }

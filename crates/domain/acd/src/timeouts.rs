@@ -1,4 +1,5 @@
-use crate::callers::{CALLBACK_WAIT_MAX_MS, Departure};
+use crate::callbacks::CALLBACK_WAIT_MAX_MS;
+use crate::callers::Departure;
 use crate::entry::Entry;
 use crate::timers::Timer;
 use crate::{
@@ -28,6 +29,7 @@ impl Acd {
             Timer::Empty(queue) => self.send_all_on(queue),
             Timer::Announce(entry) => self.announce(entry),
             Timer::Comfort(entry) => self.comfort(entry),
+            Timer::CallAgain(entry) => self.call_again(entry),
         }
     }
 
@@ -72,7 +74,7 @@ impl Acd {
     /// A caller for whom somebody is being rung may wait for that.
     fn end_wait(&mut self, id: EntryId) {
         let Some(entry) = self.entries.get_mut(&id) else { return };
-        if entry.offers.is_empty() {
+        if entry.is_left_alone() {
             self.depart(id, &Departure::SentOn(Overflow::MaxWait));
         } else {
             entry.is_overdue = true;

@@ -25,6 +25,8 @@ pub(crate) enum Timer {
     Announce(EntryId),
     /// A comfort prompt is played.
     Comfort(EntryId),
+    /// A callback that has reached nobody may be offered again.
+    CallAgain(EntryId),
 }
 
 /// All timers, by when they are due.

@@ -1,4 +1,4 @@
-//! Callers: joining, leaving, overflow, callbacks, announcements, places.
+//! Callers: joining, leaving, overflow, announcements, places.
 
 mod rig;
 
@@ -114,69 +114,6 @@ fn the_exit_key_leads_to_the_overflow_and_other_keys_nowhere() {
     rig.key(1, '#');
     assert_eq!(rig.sent_on(), [(1, Overflow::ExitKey('#'))]);
     assert_eq!(rig.withdrawn(), [(offer, WithdrawReason::CallerLeft)]);
-}
-
-#[test]
-fn a_callback_keeps_the_place_and_the_agent_who_answers_calls_back() {
-    let mut rig = busy();
-    rig.change("sales", |queue| queue.callback_key = Some('1'));
-    rig.join("sales", 1);
-    rig.advance(1_000);
-    rig.join("sales", 2);
-    rig.key(1, '1');
-    let entry = rig.entry_of("sales", 0);
-    let (queue, number) = (queue_id("sales"), "5550001".to_owned());
-    assert!(rig.outputs.contains(&Output::CallbackTaken {
-        entry,
-        caller: LegId(1),
-        queue: queue.clone(),
-        number: number.clone(),
-    }));
-    rig.leave(1, Left::HungUp);
-    assert_eq!(rig.positions("sales"), [0, 2], "the place outlives the call");
-    rig.advance(3_600_000);
-    rig.end_call("a", 90);
-    let offer = rig.ring("a");
-    rig.acd.begin_callback(offer, CallKey(77)).unwrap();
-    rig.answer_offer(offer);
-    let agent = agent_id("a");
-    let waited_ms = 3_601_000;
-    let call = CallKey(77);
-    let called = Output::CallBack { offer, entry, call, agent, queue, number, waited_ms };
-    assert!(rig.outputs.contains(&called), "{:?}", rig.outputs.last());
-    let today = rig.acd.queue(&queue_id("sales")).unwrap().today;
-    assert_eq!((today.answered, today.callbacks, today.abandoned), (1, 1, 0));
-    rig.end_call("a", 77);
-    assert_eq!(rig.acd.agent(&agent_id("a")).unwrap().calls, []);
-}
-
-#[test]
-fn a_callback_is_cancelled_or_given_up_after_a_day() {
-    let mut rig = busy();
-    rig.change("sales", |queue| queue.callback_key = Some('1'));
-    for caller in 1..=2 {
-        rig.join("sales", caller);
-        rig.key(caller.into(), '1');
-    }
-    let (first, second) = (rig.entry_of("sales", 0), rig.entry_of("sales", 1));
-    rig.acd.cancel_callback(first, rig.now_ms).unwrap();
-    let gone = rig.acd.cancel_callback(first, rig.now_ms).unwrap_err();
-    assert_eq!(gone.to_string(), "entry-1 is no callback that waits");
-    rig.advance(24 * 3_600_000);
-    let dropped = |output: &Output| {
-        matches!(output, Output::CallbackDropped { entry, why: Overflow::MaxWait, .. }
-            if *entry == second)
-    };
-    assert!(rig.outputs.iter().any(dropped));
-}
-
-#[test]
-fn a_caller_without_a_number_cannot_be_called_back() {
-    let mut rig = busy();
-    rig.change("sales", |queue| queue.callback_key = Some('1'));
-    rig.join_as("sales", 1, |join| join.number.clear());
-    rig.key(1, '1');
-    assert_eq!(rig.positions("sales"), [1]);
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn calls_that_a_restart_has_cost_are_over_and_callbacks_go_on() {
     for caller in 2..=4 {
         rig.join("sales", caller);
     }
-    rig.key(3, '1');
+    rig.ask_back(3, "5550003").unwrap();
     rig.keep_calls(&[4, 90]);
     assert_eq!(rig.positions("sales"), [0, 4]);
     assert_eq!((rig.state("a"), rig.state("b")), (AgentState::Acw, AgentState::OnCall));

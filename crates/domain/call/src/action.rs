@@ -107,6 +107,11 @@ pub enum Action {
     },
     /// How an offer of the queue to an agent goes.
     Offer(OfferId, OfferReport),
+    /// An agent was called to call somebody back: whether that was reached. Said once.
+    CalledBack {
+        /// Whether it was.
+        is_reached: bool,
+    },
     /// The served leg is to be sent on: route it, and call [`crate::Call::handle_decision`].
     GoTo(Target),
     /// A supervisor's leg is up and comes on to a call of two. It leaves when its media is released.

@@ -36,7 +36,7 @@ pub struct Incoming {
     pub decision: Decision,
 }
 
-/// A call that we place to somebody's extension, who supervises another call from there.
+/// A call that we place to somebody's extension: who supervises another call from there, or calls somebody back.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Placement {
     /// Our name for the call.
@@ -45,7 +45,7 @@ pub struct Placement {
     pub serial: u32,
     /// The extension that is rung.
     pub extension: String,
-    /// What the extension could have dialled to the same end; it is shown as the caller.
+    /// What the extension could have dialled to the same end, or whom it calls back; it is shown as the caller.
     pub dialled: String,
 }
 
@@ -78,6 +78,9 @@ pub struct Call {
     pub(crate) forwarded: u8,
     /// The extension that we call ourselves, of a call that nobody placed.
     placed_to: Option<String>,
+    /// Whoever is called first, an agent, calls somebody back.
+    #[serde(default)]
+    pub(crate) calls_back: bool,
     /// How long a party whose device is lost may come back, milliseconds.
     pub(crate) reattach_ms: u64,
     #[serde(skip)]
@@ -92,28 +95,10 @@ impl Call {
         let mut leg = Leg::new(caller, Direction::Inbound, &incoming.caller);
         leg.sip_call_id = incoming.sip_call_id;
         leg.account = incoming.account;
-        let mut call = Self {
-            call: incoming.call,
-            serial: incoming.serial,
-            legs_made: 1,
-            caller_name: incoming.caller_name,
-            dialled: incoming.dialled,
-            started_at_ms: now_ms,
-            answered_at_ms: None,
-            answered_by: None,
-            legs: [(caller, leg)].into(),
-            video_legs: BTreeMap::new(),
-            caller,
-            served: caller,
-            script: Script::Starting,
-            decision: None,
-            sent_on: 0,
-            parked_by: None,
-            forwarded: 0,
-            placed_to: None,
-            reattach_ms: REATTACH_MS,
-            outputs: VecDeque::new(),
-        };
+        let mut call = Self::without_legs(incoming.call, incoming.serial, caller, now_ms);
+        call.caller_name = incoming.caller_name;
+        call.dialled = incoming.dialled;
+        call.legs.insert(caller, leg);
         call.publish();
         match incoming.decision {
             Decision::Refuse { cause, reason } => {
@@ -135,32 +120,45 @@ impl Call {
     /// Places a call of a supervisor. Whoever answers the extension is its caller.
     #[must_use]
     pub fn place(placement: Placement, now_ms: u64) -> Self {
+        let extension = placement.extension.clone();
+        let mut call = Self::placed(placement, now_ms);
+        call.publish();
+        call.dial_for_placement(extension, now_ms);
+        call
+    }
+
+    pub(crate) fn placed(placement: Placement, now_ms: u64) -> Self {
         let caller = LegId(u64::from(placement.serial) << 16);
-        let mut call = Self {
-            call: placement.call,
-            serial: placement.serial,
+        let mut call = Self::without_legs(placement.call, placement.serial, caller, now_ms);
+        call.dialled = placement.dialled;
+        call.placed_to = Some(placement.extension);
+        call
+    }
+
+    fn without_legs(call: CallRef, serial: u32, caller: LegId, now_ms: u64) -> Self {
+        Self {
+            call,
+            serial,
             legs_made: 1,
             caller_name: None,
-            dialled: placement.dialled,
+            dialled: String::new(),
             started_at_ms: now_ms,
             answered_at_ms: None,
             answered_by: None,
             legs: BTreeMap::new(),
+            video_legs: BTreeMap::new(),
             caller,
             served: caller,
-            video_legs: BTreeMap::new(),
             script: Script::Starting,
             decision: None,
             sent_on: 0,
             parked_by: None,
             forwarded: 0,
-            placed_to: Some(placement.extension.clone()),
+            placed_to: None,
+            calls_back: false,
             reattach_ms: REATTACH_MS,
             outputs: VecDeque::new(),
-        };
-        call.publish();
-        call.dial_for_placement(placement.extension, now_ms);
-        call
+        }
     }
 
     /// The call's name.
@@ -428,12 +426,15 @@ impl Call {
 
     /// Whether the call is one that we place, and nobody has answered it.
     pub(crate) fn waits_for_placement(&self) -> bool {
-        self.placed_to.is_some() && self.answered_at_ms.is_none()
+        self.placed_to.is_some() && !self.legs.contains_key(&self.caller)
     }
 
     /// The extension that we called has answered: that is who the call is for.
     pub(crate) fn begin_placed(&mut self, leg: LegId, now_ms: u64) {
         (self.caller, self.served) = (leg, leg);
+        if self.calls_back {
+            return self.begin_call_back();
+        }
         self.answered_at_ms = Some(now_ms);
         self.answered_by = Some(self.dialled.clone());
         self.script = Script::Supervising;

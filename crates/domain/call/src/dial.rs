@@ -80,6 +80,8 @@ pub(crate) enum Otherwise {
     GiveBack(LegId),
     /// The party is parked again.
     Park,
+    /// The agent who calls somebody back is told that nobody was reached.
+    Unreached,
 }
 
 impl From<Option<Target>> for Otherwise {
@@ -322,6 +324,7 @@ impl Call {
         // What another device refused is of no consequence.
         self.legs.values_mut().for_each(|leg| leg.not_agreed = None);
         self.answer_caller(now_ms);
+        self.note_called_back(now_ms);
         self.join();
         self.publish();
         if let Some(transferor) = transferor {
@@ -394,16 +397,13 @@ impl Call {
         let is_over = |ring: &mut Ring| ring.is_bound && ring.attempts.is_empty();
         let over: Vec<_> = dial.rings.extract_if(.., is_over).collect();
         let (failure, by) = (dial.failure.clone(), dial.failed_by);
-        match &dial.purpose {
-            Purpose::Queue { .. } => {
-                for offer in over.iter().filter_map(Ring::offer_id) {
-                    self.act(Action::Offer(offer, OfferReport::Failed(failure.clone())));
-                }
-            }
-            Purpose::Extension { .. } if dial.rings.is_empty() => {
-                self.nobody_took_it(&failure, by, now_ms);
-            }
-            Purpose::Extension { .. } | Purpose::Parked { .. } => {}
+        let is_called = matches!(dial.purpose, Purpose::Extension { .. });
+        let nobody_is_left = is_called && dial.rings.is_empty();
+        for offer in over.iter().filter_map(Ring::offer_id) {
+            self.act(Action::Offer(offer, OfferReport::Failed(failure.clone())));
+        }
+        if nobody_is_left {
+            self.nobody_took_it(&failure, by, now_ms);
         }
     }
 
@@ -431,6 +431,7 @@ impl Call {
             Otherwise::GoTo(target) => self.go_to(target, Otherwise::TurnAway),
             Otherwise::GiveBack(transferor) => self.give_back(transferor, failure, now_ms),
             Otherwise::Park => self.park(None, now_ms),
+            Otherwise::Unreached => self.tell_unreached(failure, by),
         }
     }
 

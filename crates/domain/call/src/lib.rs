@@ -14,6 +14,7 @@ mod action;
 mod adopt;
 mod attempt;
 mod call;
+mod call_back;
 mod describe;
 mod dial;
 mod end;

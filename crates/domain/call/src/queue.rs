@@ -22,6 +22,8 @@ pub struct Offered {
     pub waited_ms: u64,
     /// Whether the device is to answer by itself.
     pub auto_answer: bool,
+    /// Whom the agent is to call back, where that is what is offered.
+    pub callback: Option<String>,
 }
 
 impl Call {

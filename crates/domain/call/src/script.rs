@@ -1,7 +1,9 @@
 use crate::dial::{Dial, Otherwise};
+use crate::leg::Signalling;
 use crate::{Action, Call, Failure, LegAction};
 use offhook_model::{
-    ConferenceSettings, HangupCause, LegId, MediaCommand, Party, QueueId, Service, Target,
+    ConferenceSettings, Forwarding, HangupCause, LegId, MediaCommand, Party, QueueId, Service,
+    Target,
 };
 use offhook_routing::Decision;
 use serde::{Deserialize, Serialize};
@@ -41,6 +43,15 @@ pub(crate) enum Script {
     GoingTo {
         /// What follows when nobody takes it there.
         otherwise: Otherwise,
+    },
+    /// It hears that nobody could be called back; the call ends with it.
+    Unreached {
+        /// Why not.
+        cause: HangupCause,
+        /// The same as a SIP status.
+        status: u16,
+        /// Whose doing it is.
+        by: Party,
     },
     /// It is in a menu.
     Menu(String),
@@ -164,8 +175,22 @@ impl Call {
     pub fn handle_decision(&mut self, decision: Decision, now_ms: u64) {
         let Script::GoingTo { otherwise } = &self.script else { return };
         let otherwise = otherwise.clone();
+        let is_automat = matches!(
+            decision,
+            Decision::Service { .. }
+                | Decision::Menu { .. }
+                | Decision::Queue { .. }
+                | Decision::Supervise { .. }
+        );
+        if otherwise == Otherwise::Unreached && is_automat {
+            let failure = crate::call_back::is_no_person();
+            return self.tell_unreached(&failure, Party::System);
+        }
         match decision {
             Decision::Extension { number, ring_timeout_ms, forward } => {
+                // Whoever is called back is to be reached, and not somebody for it.
+                let is_back = otherwise == Otherwise::Unreached;
+                let forward = if is_back { Forwarding::default() } else { forward };
                 self.dial(number, forward, otherwise, now_ms + ring_timeout_ms);
             }
             Decision::Forward { target, .. } => self.forward(target, otherwise, now_ms),
@@ -180,7 +205,10 @@ impl Call {
             Decision::Service { service: Service::Park {}, .. } => {
                 let parker = match &otherwise {
                     Otherwise::GiveBack(parker) => self.account(*parker).map(str::to_owned),
-                    Otherwise::TurnAway | Otherwise::GoTo(_) | Otherwise::Park => None,
+                    Otherwise::TurnAway
+                    | Otherwise::GoTo(_)
+                    | Otherwise::Park
+                    | Otherwise::Unreached => None,
                 };
                 self.arrive(&otherwise, |call| call.park(parker, now_ms));
             }
@@ -238,6 +266,7 @@ impl Call {
                 let prompt = prompt.clone();
                 self.play(leg, &[&prompt], false);
             }
+            Script::Unreached { .. } => self.play_unreached(leg),
             Script::Conference(settings) => {
                 let (number, settings) = (self.dialled_number(), settings.clone());
                 self.act(Action::JoinConference { leg, number, settings });
@@ -295,6 +324,10 @@ impl Call {
             Script::Playing { repeat: false, .. } => {
                 self.end(HangupCause::NORMAL_CLEARING, Party::System, None, now_ms);
             }
+            Script::Unreached { cause, status, by } => {
+                let (cause, status, by) = (*cause, *status, *by);
+                self.end(cause, by, Some(status), now_ms);
+            }
             Script::Playing { .. }
             | Script::Conference(_)
             | Script::Supervising
@@ -312,7 +345,8 @@ impl Call {
 
     /// Tells an unanswered caller that somebody is alerted.
     pub(crate) fn ring_caller(&mut self) {
-        let unanswered = self.answered_at_ms.is_none();
+        let caller = self.legs.get(&self.caller);
+        let unanswered = caller.is_some_and(|leg| leg.signalling == Signalling::Incoming);
         if unanswered && self.served == self.caller {
             self.signal(self.caller, LegAction::Ring);
         }

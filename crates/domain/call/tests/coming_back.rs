@@ -139,6 +139,7 @@ fn a_queue_s_caller_can_be_picked_up_and_leaves_the_queue() {
         queue_name: "Sales".into(),
         waited_ms: 0,
         auto_answer: false,
+        callback: None,
     };
     rig.call.handle_offer("1001".into(), offered);
     rig.run();

@@ -20,6 +20,7 @@ fn offered(number: u64) -> Offered {
         queue_name: "Sales".into(),
         waited_ms: 4_000,
         auto_answer: false,
+        callback: None,
     }
 }
 

@@ -186,6 +186,10 @@ pub struct Queue {
     pub relax_every_s: u32,
     /// The key by which a caller asks to be called back and keeps the place.
     pub callback_key: Option<char>,
+    /// How often somebody who is to be called back is called at most, when nobody answers. From 1.
+    pub callback_tries_max: u32,
+    /// How long after one of these calls the next one may follow, seconds.
+    pub callback_retry_s: u32,
     /// The key by which a caller leaves for the overflow.
     pub exit_key: Option<char>,
     /// Who serves it.
@@ -222,6 +226,8 @@ impl Default for Queue {
             skills: BTreeMap::new(),
             relax_every_s: 0,
             callback_key: None,
+            callback_tries_max: 3,
+            callback_retry_s: 300,
             exit_key: None,
             tiers: Vec::new(),
         }

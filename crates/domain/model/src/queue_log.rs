@@ -106,7 +106,7 @@ fn call_event(
                 vec![position.to_string(), joined_position.to_string(), seconds(waited_ms)];
             let event = match why {
                 OverflowCause::Empty => "EXITEMPTY",
-                OverflowCause::MaxWait => "EXITWITHTIMEOUT",
+                OverflowCause::MaxWait | OverflowCause::Unreached => "EXITWITHTIMEOUT",
                 OverflowCause::ExitKey => {
                     data.insert(0, key.map(String::from).unwrap_or_default());
                     "EXITWITHKEY"
@@ -125,6 +125,8 @@ fn call_event(
         }
         QueueStep::Offered { .. }
         | QueueStep::CallbackTaken { .. }
+        | QueueStep::CallbackPlaced { .. }
+        | QueueStep::CallbackFailed { .. }
         | QueueStep::PositionChanged { .. }
         | QueueStep::AgentState { .. } => return None,
     })

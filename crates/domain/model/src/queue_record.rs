@@ -8,7 +8,7 @@ pub struct QueueRecord {
     pub id: String,
     /// When, milliseconds of Unix time.
     pub at_ms: u64,
-    /// The caller's call; `None` of an agent's state.
+    /// The call in which the caller came to wait; `None` of an agent's state.
     pub call: Option<CallRef>,
     /// The stay in the queue, within the process; `None` of an agent's state.
     pub entry: Option<u64>,
@@ -50,6 +50,10 @@ pub enum QueueStep {
     TransferredOut { position: usize, waited_ms: u64, key: Option<char> },
     /// The caller will be called back.
     CallbackTaken { number: String, waited_ms: u64 },
+    /// The agent has answered, and whoever is to be called back is called, in the call `placed`.
+    CallbackPlaced { number: String, waited_ms: u64, placed: CallRef },
+    /// Whoever was to be called back was not reached, for the `tries`th time.
+    CallbackFailed { number: String, tries: u32 },
     /// A supervisor has given the caller another place.
     PositionChanged { position: usize },
     /// The agent is in another state; `lasted_ms` is how long it was in the one before.
@@ -102,6 +106,8 @@ pub enum OverflowCause {
     MaxWait,
     /// It has pressed the key for that.
     ExitKey,
+    /// It was called back and not reached, as often as its queue tries.
+    Unreached,
 }
 
 impl OverflowCause {
@@ -114,6 +120,7 @@ impl OverflowCause {
             Self::Empty => "empty",
             Self::MaxWait => "max_wait",
             Self::ExitKey => "exit_key",
+            Self::Unreached => "unreached",
         }
     }
 }
@@ -132,6 +139,8 @@ impl QueueStep {
             Self::Overflowed { .. } => "overflowed",
             Self::TransferredOut { .. } => "transferred_out",
             Self::CallbackTaken { .. } => "callback_taken",
+            Self::CallbackPlaced { .. } => "callback_placed",
+            Self::CallbackFailed { .. } => "callback_failed",
             Self::PositionChanged { .. } => "position_changed",
             Self::AgentState { .. } => "agent_state",
         }

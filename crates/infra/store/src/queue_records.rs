@@ -231,7 +231,9 @@ impl Change {
             }
             QueueStep::TransferredOut { waited_ms, .. } => ended("transferred_out", waited_ms),
             QueueStep::CallbackTaken { .. } => Self { is_callback: true, ..Self::default() },
-            QueueStep::OfferEnded { .. }
+            QueueStep::CallbackPlaced { .. }
+            | QueueStep::CallbackFailed { .. }
+            | QueueStep::OfferEnded { .. }
             | QueueStep::PositionChanged { .. }
             | QueueStep::AgentState { .. } => return None,
         })

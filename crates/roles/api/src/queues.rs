@@ -80,6 +80,10 @@ pub(crate) struct QueueSettings {
     relax_every_s: Option<u32>,
     /// The key by which a caller asks to be called back and keeps the place; empty for none.
     callback_key: Option<String>,
+    /// How often somebody who is to be called back is called at most, when nobody answers: 1 to 20.
+    callback_tries_max: Option<u32>,
+    /// How long after one of these calls the next one may follow, seconds.
+    callback_retry_s: Option<u32>,
     /// The key by which a caller leaves for the overflow; empty for none.
     exit_key: Option<String>,
     /// Who serves it: `{agent, level, position}`.
@@ -401,6 +405,8 @@ impl QueueSettings {
             self.callback_key.map(|key| one_key(check, "callback_key", &key)),
             &mut queue.callback_key,
         );
+        set(self.callback_tries_max, &mut queue.callback_tries_max);
+        set(self.callback_retry_s, &mut queue.callback_retry_s);
         set(self.exit_key.map(|key| one_key(check, "exit_key", &key)), &mut queue.exit_key);
         set(self.tiers, &mut queue.tiers);
     }
@@ -426,6 +432,8 @@ impl QueueSettings {
             skills: Some(queue.skills),
             relax_every_s: Some(queue.relax_every_s),
             callback_key: key(queue.callback_key),
+            callback_tries_max: Some(queue.callback_tries_max),
+            callback_retry_s: Some(queue.callback_retry_s),
             exit_key: key(queue.exit_key),
             tiers: Some(queue.tiers),
         }
@@ -452,6 +460,9 @@ fn check_queue(check: &mut Check, queue: &Queue, state: &ApiState) {
     check.demand(queue.service_level_s <= 3_600, "service_level_s", "0 to 3600");
     check.demand(queue.short_abandon_s <= 600, "short_abandon_s", "0 to 600");
     check.demand(queue.sticky_s <= 600, "sticky_s", "0 to 600");
+    let is_right = (1..=20).contains(&queue.callback_tries_max);
+    check.demand(is_right, "callback_tries_max", "1 to 20");
+    check.demand(queue.callback_retry_s <= 86_400, "callback_retry_s", "0 to 86400");
     check.skills("skills", &queue.skills);
     check.demand(queue.music.contains(':'), "music", "a prompt URI such as music:");
     target::check(check, "overflow", &queue.overflow, &directory);

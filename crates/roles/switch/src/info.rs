@@ -1,8 +1,10 @@
 //! Keys that cross by INFO where there is no telephone-event (RFC 4733).
 
+use crate::state::PACKAGE;
 use offhook_sip::headers::MediaType;
 use offhook_sip::message::{HeaderName, Message};
 use offhook_sip::user_agent::Body;
+use serde::Deserialize;
 
 /// Whether the party says that INFO may be sent to it.
 pub(crate) fn takes_info(message: &Message) -> bool {
@@ -26,6 +28,36 @@ pub(crate) fn dtmf_keys(request: &Message) -> Option<String> {
     } else {
         None
     }
+}
+
+/// What a caller asks for in its dialog, by INFO of the package `offhook-call`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CallbackRequest {
+    /// `callback`.
+    #[serde(rename = "request")]
+    _request: Wanted,
+    /// The number to call.
+    pub(crate) number: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Wanted {
+    Callback,
+}
+
+/// The request for a callback in an INFO; `None` when it is of another package. What cannot be read is an error
+/// that says why.
+pub(crate) fn callback_request(request: &Message) -> Option<Result<CallbackRequest, String>> {
+    let package = request.header_named("Info-Package")?;
+    if !package.trim().eq_ignore_ascii_case(PACKAGE) {
+        return None;
+    }
+    let read = serde_json::from_slice(request.body());
+    Some(read.map_err(|error| {
+        format!("{error}; expected {{\"request\": \"callback\", \"number\": \"1001\"}}")
+    }))
 }
 
 fn signal_of(line: &str) -> Option<&str> {

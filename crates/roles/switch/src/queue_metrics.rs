@@ -110,6 +110,8 @@ pub(crate) fn note_record(record: &QueueRecord) {
         | QueueStep::OfferEnded { .. }
         | QueueStep::Completed { .. }
         | QueueStep::CallbackTaken { .. }
+        | QueueStep::CallbackPlaced { .. }
+        | QueueStep::CallbackFailed { .. }
         | QueueStep::PositionChanged { .. }
         | QueueStep::AgentState { .. } => &[],
     };

@@ -1,5 +1,6 @@
 //! The switch without I/O.
 
+mod callbacks;
 mod conference_orders;
 mod conferences;
 mod forks;
@@ -19,6 +20,7 @@ use crate::Config;
 use crate::identity::{Caller, dialled, policy_for};
 use crate::info::takes_info;
 use bytes::Bytes;
+use callbacks::Callbacks;
 use conferences::Conferences;
 use forks::Forks;
 use legs::Legs;
@@ -35,6 +37,7 @@ use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
+pub(crate) use progress::PACKAGE;
 use progress::Watchers;
 use queues::{Part, Queues};
 use recordings::{Recordings, Usual};
@@ -120,6 +123,7 @@ pub struct Switch {
     legs: Legs,
     conferences: Conferences,
     queues: Queues,
+    callbacks: Callbacks,
     forks: Forks,
     menus: Menus,
     watchers: Watchers,
@@ -161,6 +165,7 @@ impl Switch {
             legs: Legs::default(),
             conferences: Conferences::default(),
             queues,
+            callbacks: Callbacks::default(),
             forks: Forks::default(),
             menus: Menus::default(),
             watchers: Watchers::default(),
@@ -237,7 +242,7 @@ impl Switch {
         }
         if let MediaEvent::Dtmf { leg, digit, duration_ms } = &event {
             self.handle_supervised_key(*leg, *digit, *duration_ms, now);
-            self.queues.key(*leg, *digit, now_ms);
+            self.handle_queue_key(*leg, *digit, now);
         }
         let wanted = self.conferences.handle_media(&event);
         self.handle_menu_media(&event, now);
@@ -488,6 +493,7 @@ impl Switch {
             self.forks.forget(call.reference());
             self.watchers.forget(call.caller());
             self.legs.forget(serial);
+            self.callbacks.forget(serial);
             self.stop_supervising(serial, now);
         } else {
             self.tell_progress(&call, now);
@@ -529,6 +535,7 @@ impl Switch {
             Action::Offer(offer, report) => {
                 self.queues.report(offer, &report, self.unix_ms(now));
             }
+            Action::CalledBack { is_reached } => self.note_called_back(call, is_reached, now),
             Action::EnterMenu { leg, menu } => self.enter_menu(call, leg, &menu, now),
             Action::LeaveMenu { leg } => self.menus.leave(leg),
             Action::LeaveMessage { leg, mailbox } => self.leave_message(call, leg, &mailbox, now),

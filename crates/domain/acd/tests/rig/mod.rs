@@ -4,8 +4,8 @@
 #![allow(clippy::unwrap_used)]
 
 use offhook_acd::{
-    Acd, CallKey, EntryId, Join, Left, OfferFailure, OfferId, Output, Overflow, QueueEvent,
-    WithdrawReason,
+    Acd, CallKey, EntryId, Join, Left, NotCalledBack, OfferFailure, OfferId, Output, Overflow,
+    QueueEvent, WithdrawReason,
 };
 use offhook_model::{
     Agent, AgentId, AgentState, AgentStatus, LegId, Queue, QueueId, Strategy, Target, Tier,
@@ -138,6 +138,13 @@ impl Rig {
         self.drain();
     }
 
+    /// The caller asks to be called back at this number.
+    pub fn ask_back(&mut self, caller: u64, number: &str) -> Result<(), NotCalledBack> {
+        let asked = self.acd.request_callback(LegId(caller), number, self.now_ms);
+        self.drain();
+        asked
+    }
+
     /// A restart has left these calls.
     pub fn keep_calls(&mut self, live: &[u32]) {
         self.acd.keep_calls(|call| live.contains(&call.0), self.now_ms);
@@ -156,7 +163,7 @@ impl Rig {
         assert_eq!(self.acd.audit(self.now_ms), [], "after {ms} ms");
     }
 
-    fn drain(&mut self) {
+    pub fn drain(&mut self) {
         while let Some(output) = self.acd.poll_output() {
             match &output {
                 Output::Offer { offer, agent, caller, .. } => {

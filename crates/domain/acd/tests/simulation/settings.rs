@@ -134,6 +134,8 @@ fn draw_queue(rng: &mut Rng, size: Size, no: usize) -> Queue {
     queue.skills = if rng.chance(0.3) { skills(rng, 5) } else { BTreeMap::new() };
     queue.relax_every_s = if rng.chance(0.5) { 3 + rng.below(20) as u32 } else { 0 };
     queue.callback_key = rng.chance(0.5).then_some('1');
+    queue.callback_tries_max = 1 + rng.below(3) as u32;
+    queue.callback_retry_s = rng.below(60) as u32;
     queue.exit_key = rng.chance(0.5).then_some('#');
     queue.tiers = draw_tiers(rng, size, no);
     queue.announcements = Announcements { position: false, ..Announcements::default() };

@@ -24,6 +24,7 @@ enum Action {
     Answer(OfferId),
     Fail(OfferId, u8),
     EndCall(usize, u32),
+    CalledBack(EntryId, bool),
     Hold(usize, u32, bool),
     Disturb,
 }
@@ -174,6 +175,7 @@ impl World {
             Action::Answer(offer) => self.answer(offer),
             Action::Fail(offer, why) => self.fail(offer, why),
             Action::EndCall(agent, call) => self.end_call(agent, call),
+            Action::CalledBack(entry, is_reached) => self.called_back(entry, is_reached),
             Action::Hold(agent, call, is_on_hold) => self.hold(agent, call, is_on_hold),
             Action::Disturb => self.disturb(),
         }
@@ -185,8 +187,10 @@ impl World {
             self.reference.apply(&output)?;
             match output {
                 Output::Offer { offer, callback, .. } => self.devices(offer, callback.is_some()),
-                Output::Connect { call, agent, .. } | Output::CallBack { call, agent, .. } => {
+                Output::Connect { call, agent, .. } => self.talk(number(&agent.0), call.0),
+                Output::CallBack { entry, call, agent, .. } => {
                     self.talk(number(&agent.0), call.0);
+                    self.call_back(entry);
                 }
                 Output::Event(QueueEvent::Joined { entry, .. }) => self.newest_entry = Some(entry),
                 _ => {}
@@ -231,6 +235,25 @@ impl World {
         }
     }
 
+    /// What becomes of the call to somebody who is called back. Some agents do not wait for that.
+    fn call_back(&mut self, entry: EntryId) {
+        let (after_ms, is_reached) = (self.rng.below(20_000), self.rng.chance(0.4));
+        self.schedule(after_ms, Action::CalledBack(entry, is_reached));
+    }
+
+    fn called_back(&mut self, entry: EntryId, is_reached: bool) -> Checked {
+        let now_ms = self.now_ms();
+        self.reference.clock(now_ms);
+        if is_reached {
+            self.reference.callback_answered(entry);
+            self.acd.callback_answered(entry, now_ms);
+        } else {
+            self.reference.callback_failed(entry);
+            self.acd.callback_failed(entry, now_ms);
+        }
+        self.drain()
+    }
+
     fn timeouts(&mut self) -> Checked {
         let now_ms = self.now_ms();
         self.reference.clock(now_ms);
@@ -272,7 +295,7 @@ impl World {
             caller: leg,
             call: CallKey(leg.0 as u32),
             queue: QueueId(format!("q{}", rng.below(queues))),
-            number: "5550100".to_owned(),
+            number: format!("55501{:02}", rng.below(40)),
             priority: if rng.chance(0.1) { rng.below(3) as i32 - 1 } else { 0 },
             skills: if skilled { settings::skills(rng, 6) } else { BTreeMap::new() },
             last_agent: again
@@ -316,8 +339,21 @@ impl World {
     fn key(&mut self, leg: LegId, key: char) -> Checked {
         let now_ms = self.now_ms();
         self.reference.clock(now_ms);
+        let asked = self.acd.callback_key(leg).filter(|(wanted, _)| *wanted == key);
+        if let Some(number) = asked.map(|(_, number)| number.to_owned()) {
+            return self.request_callback(leg, &number);
+        }
         self.reference.key(leg, key);
         self.acd.key(leg, key, now_ms);
+        self.drain()
+    }
+
+    fn request_callback(&mut self, leg: LegId, number: &str) -> Checked {
+        let may = self.reference.request_callback(leg, number);
+        let asked = self.acd.request_callback(leg, number, self.now_ms());
+        if asked.is_ok() != may {
+            return Err(format!("{leg} may be called back: {may}, {asked:?}"));
+        }
         self.drain()
     }
 

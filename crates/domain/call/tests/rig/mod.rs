@@ -1,10 +1,13 @@
 //! A call between scripted parties: the media role answers at once, signalling is said by the test.
 #![allow(dead_code, reason = "each behaviour uses its own part of the rig")]
 
-use offhook_call::{Action, Call, Incoming, LegAction, LegInput, PickUp, Placement, Reattach};
+use offhook_call::{
+    Action, Call, Incoming, LegAction, LegInput, Offered, PickUp, Placement, Reattach,
+};
 use offhook_model::{
     Binding, CallRecord, CallRef, Forwarding, HangupCause, IceRole, LegId, MediaCommand,
-    MediaEvent, MediaRefusal, OfferPolicy, Security, Service, StreamReport, Target, Transport,
+    MediaEvent, MediaRefusal, OfferId, OfferPolicy, QueueId, Security, Service, StreamReport,
+    Target, Transport,
 };
 use offhook_routing::Decision;
 use offhook_sdp::{
@@ -201,6 +204,25 @@ impl Rig {
         Self::of(Call::place(placement, START_MS), bindings, false)
     }
 
+    /// An agent, 2001, is rung to call 1005 back.
+    pub fn calling_back(bindings: Vec<Binding>) -> Self {
+        let placement = Placement {
+            call: CallRef::from_bits(7),
+            serial: 7,
+            extension: "2001".into(),
+            dialled: "1005".into(),
+        };
+        let offered = Offered {
+            offer: OfferId(1),
+            queue: QueueId("sales".into()),
+            queue_name: "Sales".into(),
+            waited_ms: 4_000,
+            auto_answer: false,
+            callback: Some("1005".into()),
+        };
+        Self::of(Call::call_back(placement, offered, 20_000, START_MS), bindings, false)
+    }
+
     fn of(call: Call, bindings: Vec<Binding>, media_is_slow: bool) -> Self {
         let mut rig = Self {
             call,
@@ -254,7 +276,7 @@ impl Rig {
                 }
                 Action::GoTo(target) => {
                     let decision = match target {
-                        Target::Extension(number) => Decision::Extension {
+                        Target::Extension(number) | Target::Number(number) => Decision::Extension {
                             number,
                             ring_timeout_ms: 20_000,
                             forward: self.forward.clone(),
@@ -283,6 +305,7 @@ impl Rig {
                 | Action::LeaveMessage { .. }
                 | Action::HearMessages { .. }
                 | Action::LeaveMailbox { .. }
+                | Action::CalledBack { .. }
                 | Action::Offer(..) => self.waiting.push(action),
                 Action::JoinConference { leg, number, .. } => self.joined.push((leg, number)),
                 Action::Supervise { leg } => self.supervising.push(leg),

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 /// What an event is called whose data the portals show.
-pub(crate) const TYPES: [&str; 18] = [
+pub(crate) const TYPES: [&str; 20] = [
     "call.ringing",
     "call.answered",
     "call.ended",
@@ -23,6 +23,8 @@ pub(crate) const TYPES: [&str; 18] = [
     "queue.overflowed",
     "queue.transferred_out",
     "queue.callback_taken",
+    "queue.callback_placed",
+    "queue.callback_failed",
     "queue.position_changed",
     "recording.started",
     "recording.ready",
@@ -72,6 +74,8 @@ pub(crate) fn type_of(what: &Happening) -> &'static str {
             QueueStep::Overflowed { .. } => "queue.overflowed",
             QueueStep::TransferredOut { .. } => "queue.transferred_out",
             QueueStep::CallbackTaken { .. } => "queue.callback_taken",
+            QueueStep::CallbackPlaced { .. } => "queue.callback_placed",
+            QueueStep::CallbackFailed { .. } => "queue.callback_failed",
             QueueStep::PositionChanged { .. } => "queue.position_changed",
             // Told as a change of the agent.
             QueueStep::AgentState { .. } => "agent.state_changed",

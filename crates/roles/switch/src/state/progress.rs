@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
 
 /// The name of the package, in Recv-Info and Info-Package.
-const PACKAGE: &str = "offhook-call";
+pub(crate) const PACKAGE: &str = "offhook-call";
 /// The type of what is told.
 const CONTENT_TYPE: &str = "application/json";
 /// Positions of those who wait are told at most this often, in milliseconds.
@@ -22,8 +22,10 @@ const POSITIONS_EVERY_MS: u64 = 1_000;
 enum Progress {
     /// It is in a menu: keys mean something.
     Menu,
-    /// It waits.
-    Queued { queue: String, position: usize, expected_wait_s: Option<u64> },
+    /// It waits, and may ask for a callback where that is offered.
+    Queued { queue: String, position: usize, expected_wait_s: Option<u64>, callback: bool },
+    /// It will be called back, and may hang up.
+    CallbackTaken { number: String },
     /// Somebody talks with it.
     Talking { with: String, name: Option<String> },
     /// Something is played, or somebody is being rung.
@@ -126,10 +128,16 @@ impl Switch {
     fn queued(&self, queue: &QueueId, position: usize) -> Progress {
         let known = self.directory.queues.get(queue);
         Progress::Queued {
-            queue: known.map_or_else(|| queue.to_string(), |known| known.display_name.clone()),
+            queue: self.queue_name(queue),
+            callback: known.is_some_and(|known| known.callback_key.is_some()),
             position,
             expected_wait_s: self.queues.expected_wait_s(queue),
         }
+    }
+
+    /// Tells a caller that it will be called back.
+    pub(super) fn tell_will_call_back(&mut self, leg: LegId, number: &str, now: Instant) {
+        self.tell(leg, Progress::CallbackTaken { number: number.to_owned() }, now);
     }
 
     fn tell(&mut self, leg: LegId, progress: Progress, now: Instant) {

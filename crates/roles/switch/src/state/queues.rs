@@ -9,7 +9,7 @@ use offhook_bus::{AgentOrder, LiveAgent, LiveQueue, LiveWaiting, OnCall};
 use offhook_call::{Call, Failure, OfferReport, Offered};
 use offhook_model::{
     AgentId, AgentStatus, CallRef, Directory, HangupCause, LegId, LogEntry, OfferId, Party,
-    QueueId, QueueStep, Target,
+    QueueId, QueueStep,
 };
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Instant;
@@ -159,6 +159,14 @@ impl Queues {
         }
     }
 
+    pub(super) fn acd(&self) -> &Acd {
+        &self.acd
+    }
+
+    pub(super) fn acd_mut(&mut self) -> &mut Acd {
+        &mut self.acd
+    }
+
     pub(super) fn key(&mut self, leg: LegId, key: char, now_ms: u64) {
         if self.acd.queue_of(leg).is_some() {
             self.acd.key(leg, key, now_ms);
@@ -275,9 +283,15 @@ impl Switch {
                 tracing::info!(%caller, %queue, ?why, "a caller is sent on from its queue");
                 self.step(self.legs.call_of(caller), now, |call| call.send_on(target, None));
             }
-            Wish::CallbackTaken { caller, .. } => {
-                let goodbye = Target::Play(CALLBACK_TAKEN.to_owned());
-                self.step(self.legs.call_of(caller), now, |call| call.send_on(goodbye, None));
+            Wish::CallbackTaken { caller, number, .. } => {
+                self.tell_callback_taken(caller, &number, now);
+            }
+            Wish::Offer { caller: None, .. } => self.ring_for_callback(wish, now),
+            Wish::Withdraw { offer, caller: None, why } => {
+                self.stop_ringing_for_callback(offer, why, now);
+            }
+            Wish::CallBack { offer, call, entry, .. } => {
+                self.note_callback_placed(offer, call, entry);
             }
             Wish::AgentChanged(agent) => {
                 self.queues.changed_agents.insert(agent);
@@ -292,11 +306,11 @@ impl Switch {
                 self.write_status_down(agent, status, reason, now_ms);
             }
             Wish::Event(event) => self.write_event_down(&event, now),
-            Wish::Offer { caller: None, .. }
-            | Wish::Withdraw { caller: None, .. }
-            | Wish::Connect { .. }
-            | Wish::CallBack { .. }
-            | Wish::CallbackDropped { .. } => {}
+            Wish::CallbackDropped { queue, number, why, .. } => {
+                tracing::info!(%queue, number, ?why, "a callback is given up");
+            }
+            // The call itself bridges the two.
+            Wish::Connect { .. } => {}
         }
     }
 
@@ -306,21 +320,19 @@ impl Switch {
             return;
         };
         tracing::info!(%caller, %queue, %agent, waited_ms, "a caller is offered to an agent");
-        let known = self.directory.queues.get(&queue);
-        let queue_name = known.map_or_else(|| queue.0.clone(), |known| known.display_name.clone());
-        let offered = Offered { offer, queue, queue_name, waited_ms, auto_answer };
+        let queue_name = self.queue_name(&queue);
+        let offered = Offered { offer, queue, queue_name, waited_ms, auto_answer, callback: None };
         self.step(self.legs.call_of(caller), now, |call| call.handle_offer(extension, offered));
     }
 
     fn write_event_down(&mut self, event: &QueueEvent, now: Instant) {
         self.queues.record_count += 1;
         let id = u128::from(self.boot) << 64 | u128::from(self.queues.record_count);
-        let call = event.call();
-        let reference = call.map(|call| self.reference(call.0));
-        let mut record = event.record(format!("{id:032x}"), reference, self.unix_ms(now));
+        let name = |call: CallKey| self.reference(call.0);
+        let mut record = event.record(format!("{id:032x}"), name, self.unix_ms(now));
         if let QueueStep::Completed { by, .. } = &mut record.step {
             // An agent who leaves a call that goes on has ended its own part.
-            let call = call.and_then(|call| self.calls.get(&call.0));
+            let call = event.talked_in().and_then(|call| self.calls.get(&call.0));
             *by = call.map(|call| call.ended_by().unwrap_or(Party::Callee));
         }
         self.outputs.push_back(Output::Log(LogEntry::Queue(Box::new(record))));
@@ -381,12 +393,8 @@ impl Switch {
     }
 }
 
-/// What a caller hears who has asked to be called back.
-const CALLBACK_TAKEN: &str =
-    "tts:Thank you. You keep your place, and we will call you back. Goodbye.";
-
 /// Why the agent's device stops ringing, as its call list is to show it.
-fn withdrawal_cause(why: WithdrawReason) -> HangupCause {
+pub(super) fn withdrawal_cause(why: WithdrawReason) -> HangupCause {
     match why {
         WithdrawReason::AnsweredElsewhere => HangupCause::NON_SELECTED_USER_CLEARING,
         WithdrawReason::NoAnswer => HangupCause::NO_ANSWER,

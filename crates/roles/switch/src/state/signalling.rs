@@ -2,7 +2,7 @@
 
 use super::{Edge, Output, RETRY_AFTER, Switch};
 use crate::identity::{Replaced, dialled, refer_target};
-use crate::info::{dtmf_keys, dtmf_relay, takes_info};
+use crate::info::{callback_request, dtmf_keys, dtmf_relay, takes_info};
 use bytes::Bytes;
 use offhook_bus::SipMessage;
 use offhook_call::{Call, Failure, LegAction, LegInput, Offered, Route};
@@ -141,6 +141,9 @@ impl Switch {
     ) {
         match request.method() {
             Some(Method::Info) => {
+                if let Some(asked) = callback_request(request) {
+                    return self.answer_callback_request(self.legs.leg(handle), key, asked, now);
+                }
                 let code = match dtmf_keys(request) {
                     Some(keys) => {
                         self.input(handle, LegInput::Dtmf(keys), now);
@@ -322,6 +325,9 @@ fn about(call: &Call, offered: Option<&Offered>) -> Vec<(String, String)> {
     headers.push(("X-Offhook-Queue".to_owned(), offered.queue.to_string()));
     headers.push(("X-Offhook-Queue-Name".to_owned(), quote(&offered.queue_name)));
     headers.push(("X-Offhook-Waited".to_owned(), waited_s));
+    if let Some(number) = &offered.callback {
+        headers.push(("X-Offhook-Callback".to_owned(), number.clone()));
+    }
     if offered.auto_answer {
         // What Polycom, Yealink and others take for an order to answer.
         let order = "<http://www.notused.com>;info=alert-autoanswer;delay=0";

@@ -113,6 +113,11 @@ pub struct RefEntry {
     rung: Option<(bool, u32)>,
     is_overdue: bool,
     was_moved: bool,
+    number: String,
+    /// The agent who is on the line for a callback, and the call.
+    placed: Option<(usize, u32)>,
+    tries: u32,
+    again_ms: Option<u64>,
 }
 
 pub struct RefOffer {
@@ -274,15 +279,77 @@ impl Reference {
         let Some(config) = config else { return };
         if config.exit_key == Some(key) {
             self.end(id, End::Overflowed(Overflow::ExitKey(key)));
-        } else if config.callback_key == Some(key) {
-            self.legs.remove(&leg);
-            self.expected.callback = Some(id);
-            let entry = self.entries.get_mut(&id).expect("it waits");
-            (entry.leg, entry.is_overdue) = (None, false);
-            for offer in entry.offers.clone() {
-                self.take_back(offer);
-            }
         }
+    }
+
+    /// Whether the caller can be called back at this number, which takes its place then.
+    pub fn request_callback(&mut self, leg: LegId, number: &str) -> bool {
+        let Some(id) = self.legs.get(&leg).copied() else { return false };
+        let Some(queue) = self.queue(self.entries[&id].queue) else { return false };
+        let is_same = |other: &EntryId| {
+            let other = &self.entries[other];
+            other.leg.is_none() && other.number == number
+        };
+        if queue.config.callback_key.is_none() || queue.order.iter().any(is_same) {
+            return false;
+        }
+        self.legs.remove(&leg);
+        self.expected.callback = Some(id);
+        let entry = self.entries.get_mut(&id).expect("it waits");
+        (entry.leg, entry.is_overdue, entry.number) = (None, false, number.to_owned());
+        for offer in entry.offers.clone() {
+            self.take_back(offer);
+        }
+        true
+    }
+
+    pub fn callback_answered(&mut self, id: EntryId) {
+        if self.entries.get(&id).is_some_and(|entry| entry.placed.is_some()) {
+            self.end(id, End::Answered);
+        }
+    }
+
+    pub fn callback_failed(&mut self, id: EntryId) {
+        let now_ms = self.now_ms;
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let Some(placed) = entry.placed.take() else { return };
+        entry.tries += 1;
+        let config = &self.queues[entry.queue].as_ref().expect("it waits there").config;
+        entry.again_ms = Some(now_ms + ms(config.callback_retry_s));
+        let end = if entry.tries >= config.callback_tries_max {
+            Some(End::Overflowed(Overflow::Unreached))
+        } else {
+            entry.is_overdue.then_some(End::Overflowed(Overflow::MaxWait))
+        };
+        self.forget_origin(placed);
+        if let Some(end) = end {
+            self.end(id, end);
+        }
+    }
+
+    /// The agent's call is none of a queue's any more.
+    fn forget_origin(&mut self, (no, call): (usize, u32)) {
+        let agent = self.agent_mut(no);
+        if let Some((origin, _)) = agent.and_then(|agent| agent.calls.get_mut(&call)) {
+            *origin = None;
+        }
+    }
+
+    /// The agent has gone before anybody was reached; says whether there was such a callback.
+    fn leave_callback(&mut self, placed: (usize, u32)) -> bool {
+        let now_ms = self.now_ms;
+        let found = self.entries.iter_mut().find(|(_, entry)| entry.placed == Some(placed));
+        let Some((id, entry)) = found else { return false };
+        let (id, no) = (*id, placed.0);
+        entry.placed = None;
+        entry.failed.retain(|(failed, _)| *failed != no);
+        entry.failed.push((no, now_ms + 30_000));
+        entry.sticky = entry.sticky.filter(|(sticky, _)| *sticky != no);
+        self.touched_entries.push(id);
+        if entry.is_overdue {
+            self.end(id, End::Overflowed(Overflow::MaxWait));
+        }
+        true
     }
 
     pub fn move_caller(&mut self, leg: LegId, position: usize) {
@@ -331,6 +398,7 @@ impl Reference {
         let now_ms = self.now_ms;
         let Some(agent) = self.agent_mut(no) else { return };
         let Some((origin, _)) = agent.calls.remove(&call) else { return };
+        let origin = origin.filter(|_| !self.leave_callback((no, call)));
         let wrap_up_ms = origin.and_then(|(queue, serial)| {
             let queue = self.queue(queue).filter(|queue| queue.serial == serial)?;
             Some(ms(queue.config.wrap_up_s))
@@ -391,9 +459,17 @@ impl Reference {
             agent.answered += 1;
             agent.calls.entry(call).or_insert((origin, false));
         }
-        // An answer saves an overdue caller.
-        self.entries.get_mut(&entry).expect("it waits").is_overdue = false;
-        self.end(entry, End::Answered);
+        let row = self.entries.get_mut(&entry).expect("it waits");
+        if row.leg.is_some() {
+            // An answer saves an overdue caller.
+            row.is_overdue = false;
+            self.end(entry, End::Answered);
+        } else {
+            row.placed = Some((no, call));
+            for rival in row.offers.clone() {
+                self.take_back(rival);
+            }
+        }
         self.agent_changed(no);
     }
 
@@ -515,8 +591,12 @@ impl Reference {
         for no in 0..self.agents.len() {
             let Some(agent) = self.agent(no) else { continue };
             if !agents.contains_key(&agent.config.id) {
+                let calls = agent.calls.keys().copied().collect::<Vec<_>>();
                 if let Some(offer) = agent.offer {
                     self.take_back(offer);
+                }
+                for call in calls {
+                    self.leave_callback((no, call));
                 }
                 self.agents[no] = None;
             }
@@ -580,18 +660,20 @@ impl Reference {
         let mut over = Vec::new();
         for (id, entry) in &mut self.entries {
             let config = &self.queues[entry.queue].as_ref().expect("it waits there").config;
-            let before = (entry.sticky, entry.failed.len(), entry.relaxed);
+            let before = (entry.sticky, entry.failed.len(), entry.relaxed, entry.again_ms);
+            entry.again_ms = entry.again_ms.filter(|at_ms| *at_ms > now_ms);
             entry.sticky = entry.sticky.filter(|(_, until_ms)| *until_ms > now_ms);
             entry.failed.retain(|(_, until_ms)| *until_ms > now_ms);
             while relaxes_at(entry, config).is_some_and(|at_ms| at_ms <= now_ms) {
                 entry.relaxed += 1;
             }
-            if before != (entry.sticky, entry.failed.len(), entry.relaxed) {
+            if before != (entry.sticky, entry.failed.len(), entry.relaxed, entry.again_ms) {
                 self.touched_entries.push(*id);
             }
             if entry.deadline_ms(config).is_some_and(|at_ms| at_ms <= now_ms) {
                 entry.is_overdue = true;
-                over.extend(entry.offers.is_empty().then_some(*id));
+                let is_left_alone = entry.offers.is_empty() && entry.placed.is_none();
+                over.extend(is_left_alone.then_some(*id));
             }
         }
         for id in over {
@@ -631,6 +713,7 @@ impl Reference {
                 retry_ms.map(|ms| (ms, "retry")),
                 relaxes_at(entry, config).map(|ms| (ms, "relax")),
                 deadline_ms.map(|ms| (ms, "longest wait")),
+                entry.again_ms.map(|ms| (ms, "call again")),
             ]
         });
         let queues = self.queues.iter().flatten();
@@ -764,6 +847,9 @@ impl Reference {
                     None => self.expected.drop_callback.push(id),
                 }
             }
+        }
+        if let Some(placed) = entry.placed.filter(|_| end != End::Answered) {
+            self.forget_origin(placed);
         }
         if let Some(leg) = entry.leg {
             self.legs.remove(&leg);

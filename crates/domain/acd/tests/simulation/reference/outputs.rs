@@ -113,6 +113,10 @@ impl Reference {
             rung: None,
             is_overdue: false,
             was_moved: false,
+            number: join.number,
+            placed: None,
+            tries: 0,
+            again_ms: None,
         };
         let is_empty = self.lacks_agents(no, queue.config.join_when_empty);
         let place = |id: EntryId, entry: &RefEntry| (Reverse(entry.priority), entry.joined_ms, id);
@@ -181,6 +185,7 @@ impl Reference {
             }
         };
         let is_open = is_open && !entry.is_overdue;
+        let is_open = is_open && entry.placed.is_none() && entry.again_ms.is_none();
         is_open && queue.level(no).is_some() && entry.suits(&queue.config, no, &agent.config)
     }
 
