@@ -92,8 +92,8 @@ impl Centre {
 
     fn write(&mut self, event: &QueueEvent) {
         self.count += 1;
-        let call = event.call().map(|call| CallRef::from_bits(u128::from(call.0)));
-        let record = event.record(format!("{:032x}", self.count), call, self.now_ms);
+        let name = |call: CallKey| CallRef::from_bits(u128::from(call.0));
+        let record = event.record(format!("{:032x}", self.count), name, self.now_ms);
         self.written.push(record);
     }
 

@@ -2,6 +2,7 @@ use crate::context::ApiState;
 use crate::extract::{Asked, SignedIn};
 use crate::page::{self, Page};
 use crate::problem::{Problem, ProblemBody};
+use crate::ratings::Rating;
 use crate::{csv, moment, notes};
 use axum::Json;
 use axum::extract::{Path, State};
@@ -183,6 +184,8 @@ pub(crate) struct CallWithLegs {
     legs: Vec<Leg>,
     /// The caller's stays in queues, in order.
     queue_steps: Vec<QueueStep>,
+    /// What the caller thinks of it; null when it has not said.
+    rating: Option<Rating>,
 }
 
 /// One party's part of a call.
@@ -376,10 +379,11 @@ pub(crate) async fn one(
     notes::may_read(&state, &who, &call).await?;
     let stays = state.store.queue_stays(&call).await?;
     let found: Option<CallDetail> = state.store.call(&call).await?;
+    let rating = state.store.call_rating(&call).await?.map(Rating::from);
     let CallDetail { call, legs } = found.ok_or_else(|| Problem::not_found("call"))?;
     let queue_steps = stays.into_iter().map(view_stay).collect();
     let legs = legs.into_iter().map(view_leg).collect();
-    Ok(Json(CallWithLegs { call: view(call), legs, queue_steps }))
+    Ok(Json(CallWithLegs { call: view(call), legs, queue_steps, rating }))
 }
 
 /// Reads a moment that limits a list.

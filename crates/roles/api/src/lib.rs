@@ -32,6 +32,7 @@ mod page;
 mod problem;
 mod queue_audit;
 mod queues;
+mod ratings;
 mod recording_audio;
 mod recording_orders;
 mod recordings;

@@ -2,7 +2,7 @@ use crate::context::ApiState;
 use crate::problem::{Kind, Problem};
 use crate::{
     agents, auth, calls, conferences, dashboard, docs, events, exports, extensions, forks, health,
-    menus, merge, notes, queue_audit, queues, recording_orders, recordings, registrations,
+    menus, merge, notes, queue_audit, queues, ratings, recording_orders, recordings, registrations,
     services, session, settings, supervise, system, users, voicemails, webhooks,
 };
 use axum::Router;
@@ -93,6 +93,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(calls::history))
         .routes(routes!(calls::one))
         .routes(routes!(notes::write))
+        .routes(routes!(ratings::rate))
         .routes(routes!(recording_orders::start, recording_orders::stop))
         .routes(routes!(recording_orders::pause))
         .routes(routes!(recording_orders::resume))
