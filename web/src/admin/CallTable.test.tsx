@@ -23,6 +23,7 @@ const call: CallRecord = {
   mos: null,
   verdict: null,
   recordings: [],
+  stars: null,
 };
 
 function show(calls: CallRecord[]) {

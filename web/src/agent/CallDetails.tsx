@@ -1,7 +1,7 @@
 import { Badge, Button, Group, Stack, Text } from "@mantine/core";
 import { mergeCalls } from "../api/desk.ts";
-import { clock } from "../portal/words.ts";
 import { type Call, isTransferring, useSoftphone } from "../softphone/index.ts";
+import { waitedWords } from "./agent-words.ts";
 import { callRefOf } from "./call-refs.ts";
 import { useDesk } from "./desk-context.ts";
 import { KEYS, useDeed, useOwnAgent } from "./desk-queries.ts";
@@ -15,7 +15,8 @@ export function CallDetails({ call }: { call: Call }) {
     <Stack gap="xs" align="center">
       {call.queue && (
         <Text size="sm" ta="center" data-testid="queue-offer">
-          For <b>{call.queue.name}</b>, waited {clock(call.queue.waitedSeconds)}
+          {call.queue.callback ? "Callback for " : "For "}
+          <b>{call.queue.name}</b>, {waitedWords(call.queue)}
         </Text>
       )}
       {(isOfThree || call.mergedWith !== null) && <Badge variant="light">Three in this call</Badge>}

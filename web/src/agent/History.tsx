@@ -51,6 +51,7 @@ function Row({ call }: { call: CallRecord }) {
         <Text size="xs" c="dimmed">
           {outgoing ? "To" : "From"} · <When moment={call.started_at} /> ·{" "}
           {howItWent(call, outgoing)}
+          {call.stars !== null && <Stars stars={call.stars} />}
         </Text>
       </span>
       <Group gap="xs">
@@ -79,6 +80,19 @@ function Row({ call }: { call: CallRecord }) {
       </Group>
       {opened && <Player call={call} />}
     </li>
+  );
+}
+
+function Stars({ stars }: { stars: number }) {
+  const words = `Rated ${stars} of 5`;
+  return (
+    <span title={words} data-testid="stars">
+      {" · "}
+      <span role="img" aria-label={words}>
+        {"★".repeat(stars)}
+        {"☆".repeat(5 - stars)}
+      </span>
+    </span>
   );
 }
 

@@ -4,6 +4,7 @@ import { CALL_COLOUR, END_COLOUR } from "../portal/theme.ts";
 import { useSeconds } from "../portal/use-seconds.ts";
 import { callWords, clock } from "../portal/words.ts";
 import { type Call, useSoftphone } from "../softphone/index.ts";
+import { waitedWords } from "./agent-words.ts";
 import classes from "./Desk.module.css";
 
 type NameOf = (number: string) => string | null;
@@ -55,7 +56,7 @@ function State({ call, named }: { call: Call; named: boolean }) {
   const parts = [
     named ? call.number : null,
     phase === "incoming" && queue
-      ? `for ${queue.name}, waited ${clock(queue.waitedSeconds)}`
+      ? `${queue.callback ? "callback for" : "for"} ${queue.name}, ${waitedWords(queue)}`
       : callWords(call),
   ];
   return (

@@ -1,4 +1,11 @@
 import type { Agent, AgentStatus, Queue } from "../api/desk.ts";
+import { clock } from "../portal/words.ts";
+import type { QueueOffer } from "../softphone/index.ts";
+
+/** "waited 1:15"; whoever is to be called back has asked for that some time ago. */
+export function waitedWords({ waitedSeconds, callback }: QueueOffer): string {
+  return callback ? `asked ${clock(waitedSeconds)} ago` : `waited ${clock(waitedSeconds)}`;
+}
 
 const STATUS_WORDS: Record<AgentStatus, string> = {
   online: "Online",

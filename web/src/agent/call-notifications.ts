@@ -1,6 +1,6 @@
 import { useEffect } from "react";
-import { clock } from "../portal/words.ts";
 import { type Call, Store, useSoftphone, useStore } from "../softphone/index.ts";
+import { waitedWords } from "./agent-words.ts";
 import { deskSettings } from "./desk-settings.ts";
 
 /** Whether desktop notifications may be shown; `unsupported` where the browser has none. */
@@ -50,8 +50,10 @@ export function notify(title: string, body: string, tag: string): Notification |
 /** Which queue, and how long the caller has waited. */
 export function notificationBody({ queue, number }: Call): string {
   if (!queue) return number;
-  const waited = queue.waitedSeconds > 0 ? `, waited ${clock(queue.waitedSeconds)}` : "";
-  return `${number} for ${queue.name}${waited}`;
+  const waited = queue.waitedSeconds > 0 ? `, ${waitedWords(queue)}` : "";
+  return queue.callback
+    ? `Call ${queue.callback} back for ${queue.name}${waited}`
+    : `${number} for ${queue.name}${waited}`;
 }
 
 function nameOrNumber({ name, number }: Call, nameOf: (number: string) => string | null): string {

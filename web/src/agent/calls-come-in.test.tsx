@@ -53,7 +53,7 @@ function Notifier() {
 it("tells of a call on the desktop until it is answered", async () => {
   permission.set("granted");
   const desk = await showDesk(<Notifier />);
-  await desk.ring("2002", { queue: { id: "s", name: "Sales", waitedSeconds: 75 } });
+  await desk.ring("2002", { queue: { id: "s", name: "Sales", waitedSeconds: 75, callback: null } });
   const [shown] = FakeNotification.shown;
   expect(shown?.title).toBe("Call from Grace");
   expect(shown?.options.body).toBe("2002 for Sales, waited 1:15");

@@ -79,6 +79,7 @@ function record(part: Partial<CallRecord>): CallRecord {
     mos: null,
     verdict: null,
     recordings: [],
+    stars: null,
     ...part,
   };
 }

@@ -55,7 +55,7 @@ it("keeps the notes of the latest calls", () => {
 it("says on the desktop which queue calls, and for how long it has waited", () => {
   const ringing = { id: 1, direction: "incoming", number: "5550100", phase: "incoming" } as const;
   expect(notificationBody(newCall(ringing))).toBe("5550100");
-  const queue = { id: "s", name: "Sales", waitedSeconds: 75 };
+  const queue = { id: "s", name: "Sales", waitedSeconds: 75, callback: null };
   expect(notificationBody(newCall({ ...ringing, queue }))).toBe("5550100 for Sales, waited 1:15");
 });
 

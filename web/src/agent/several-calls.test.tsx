@@ -35,7 +35,9 @@ const shown = (answers = {}) =>
 
 it("says for which queue it rings, and how long the caller has waited", async () => {
   const { ring } = await shown();
-  await ring("5550100", { queue: { id: "sales", name: "Sales", waitedSeconds: 83 } });
+  await ring("5550100", {
+    queue: { id: "sales", name: "Sales", waitedSeconds: 83, callback: null },
+  });
   expect(screen.getByTestId("queue-offer").textContent).toBe("For Sales, waited 1:23");
 });
 
@@ -58,7 +60,9 @@ it("leaves the focus with whoever is writing when a call comes in", async () => 
 it("shows a second caller as a banner, and accepts it beside the first", async () => {
   const { user, talk, ring } = await shown();
   const first = await talk("5550100");
-  const second = await ring("5550200", { queue: { id: "s", name: "Sales", waitedSeconds: 9 } });
+  const second = await ring("5550200", {
+    queue: { id: "s", name: "Sales", waitedSeconds: 9, callback: null },
+  });
   const banner = screen.getByTestId("other-call");
   expect(within(banner).getByRole("alert").textContent).toContain("for Sales, waited 0:09");
   await user.click(within(banner).getByRole("button", { name: /^Accept 5550200/ }));

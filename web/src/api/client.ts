@@ -32,6 +32,8 @@ export interface CallRecord {
   verdict: Verdict | null;
   /** The recordings of the call, those that were deleted among them. */
   recordings: string[];
+  /** What the caller thinks of it, 1 to 5. */
+  stars: number | null;
 }
 
 /** A recording of a call. */
@@ -79,6 +81,14 @@ export async function me(): Promise<Me> {
   return (await request("GET", "/api/auth/me")) as Me;
 }
 
+/** Says what the guest of this browser thinks of a call that it has placed. */
+export async function rateCall(call: string, stars: number, comment: string): Promise<void> {
+  const guest = keptGuest(0);
+  const { username, password } = guest ?? { username: "", password: "" };
+  const rating = { username, password, stars, comment: comment.trim() || null };
+  await request("POST", `/api/calls/${call}/rating`, rating);
+}
+
 const GUEST_KEY = "offhook.guest";
 /** Kept credentials that run out sooner than this are of no use for a call. */
 const GUEST_MARGIN_MS = 120_000;
@@ -89,7 +99,7 @@ let isFirstSession = true;
  * gone on with by the guest who began it.
  */
 export async function guestSession(): Promise<Credentials> {
-  const kept = isFirstSession ? keptGuest() : null;
+  const kept = isFirstSession ? keptGuest(GUEST_MARGIN_MS) : null;
   isFirstSession = false;
   if (kept) return kept;
   const session = await request("POST", "/api/session/guest", {});
@@ -97,12 +107,13 @@ export async function guestSession(): Promise<Credentials> {
   return parseCredentials(session, location.href);
 }
 
-function keptGuest(): Credentials | null {
+/** The guest that this browser keeps, if it is one for so long at least. */
+function keptGuest(marginMs: number): Credentials | null {
   try {
     const text = localStorage.getItem(GUEST_KEY) ?? "null";
     const kept = parseCredentials(JSON.parse(text), location.href);
     const left = (kept.expiresAt?.getTime() ?? 0) - Date.now();
-    return left > GUEST_MARGIN_MS ? kept : null;
+    return left > marginMs ? kept : null;
   } catch {
     return null;
   }

@@ -3,12 +3,16 @@ import { useMediaQuery } from "@mantine/hooks";
 import { useState } from "react";
 import { AudioSettings } from "../portal/AudioSettings.tsx";
 import { ConnectionBadge } from "../portal/ConnectionBadge.tsx";
-import { Phone } from "../portal/Phone.tsx";
+import { Phone, type PhoneParts } from "../portal/Phone.tsx";
 import { PortalShell } from "../portal/PortalShell.tsx";
 import { useSoftphone } from "../softphone/index.ts";
+import { CallbackOffer } from "./CallbackOffer.tsx";
 import classes from "./CustomerApp.module.css";
 import { Favourites } from "./Favourites.tsx";
 import { AUDIO_CHECKS, CONTACTS, nameOf } from "./numbers.ts";
+import { RateCall } from "./RateCall.tsx";
+
+const PARTS: PhoneParts = { Details: CallbackOffer, AfterCall: RateCall };
 
 export function CustomerApp() {
   return (
@@ -38,7 +42,7 @@ function Parts() {
   if (call && !called) setCalled(true);
   const phone = (
     <div key="phone" className={classes.phone}>
-      <Phone nameOf={nameOf} />
+      <Phone nameOf={nameOf} parts={PARTS} />
     </div>
   );
   const checks = <Checks key="checks" />;

@@ -23,6 +23,8 @@ export type NameOf = (number: string) => string | null;
 export interface PhoneParts {
   /** Shown below who the call is with. */
   Details?: ComponentType<{ call: Call }>;
+  /** Shown after a call. */
+  AfterCall?: ComponentType<{ last: EndedCall }>;
   /** Asks where a call goes, in place of a number alone. */
   Transfer?: ComponentType<TransferDialogProps>;
 }
@@ -54,7 +56,13 @@ export function Phone({ nameOf, parts = NO_PARTS }: { nameOf: NameOf; parts?: Ph
       {call ? (
         <CallPanel key={call.id} call={call} nameOf={nameOf} parts={parts} />
       ) : (
-        <DialPanel number={number} setNumber={setNumber} field={field} nameOf={nameOf} />
+        <DialPanel
+          number={number}
+          setNumber={setNumber}
+          field={field}
+          nameOf={nameOf}
+          AfterCall={parts.AfterCall}
+        />
       )}
     </section>
   );

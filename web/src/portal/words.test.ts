@@ -40,11 +40,12 @@ it("says how a call stands", () => {
     queue: "Sales",
     position: 1,
     expectedWaitSeconds: null,
+    offersCallback: false,
   } as const;
   expect(progressWords(queued)).toBe("You are next in line for Sales");
   const later = { ...queued, position: 3, expectedWaitSeconds: 130 };
   expect(progressWords(later)).toBe("You are number 3 in line for Sales, about 3 minutes");
-  const talking = { state: "talking", with: "2001", name: "Agent 2001" } as const;
+  const talking = { state: "talking", with: "2001", name: "Agent 2001", isAgent: true } as const;
   expect(progressWords(talking)).toBe("Agent 2001 is speaking with you");
   expect(progressWords({ state: "connecting" })).toBeNull();
 });

@@ -44,6 +44,8 @@ export function progressWords(progress: Progress | null): string | null {
       return "In the menu: press a key on the keypad";
     case "queued":
       return `${placeWords(progress.position)} for ${progress.queue}${waitWords(progress.expectedWaitSeconds)}`;
+    case "callback_taken":
+      return `We will call you back at ${progress.number}. You can hang up.`;
     case "talking":
       return `${progress.name ?? progress.with} is speaking with you`;
     default:
@@ -62,6 +64,7 @@ function waitWords(seconds: number | null): string {
 }
 
 export function endedWords(last: EndedCall, name: string): string {
+  if (last.callbackTo) return `You keep your place: we will call you back at ${last.callbackTo}`;
   const lasted = last.seconds === null ? "" : ` after ${spokenDuration(last.seconds)}`;
   switch (last.outcome) {
     case "failed":

@@ -18,6 +18,8 @@ export interface Call {
   queue: QueueOffer | null;
   /** How it stands at the server, when that tells. */
   progress: Progress | null;
+  /** The agent who has spoken with us. */
+  agent: string | null;
   /** The call whose other side waits for what comes of this one. */
   consultFor: number | null;
   /** The call that the server has joined with this one. */
@@ -51,6 +53,12 @@ export interface EndedCall {
   direction: Call["direction"];
   number: string;
   name: string | null;
+  /** The server's name for the call; null when it has not told. */
+  callRef: string | null;
+  /** The agent who has spoken with us. */
+  agent: string | null;
+  /** The number at which the server calls back; null when it does not. */
+  callbackTo: string | null;
   outcome: "ended" | "cancelled" | "missed" | "elsewhere" | "declined" | "transferred" | "failed";
   by: LineCallEnd["by"];
   /** Seconds of conversation; null when the call was never answered. */
@@ -67,6 +75,7 @@ export function newCall(
     callRef: null,
     queue: null,
     progress: null,
+    agent: null,
     consultFor: null,
     mergedWith: null,
     answeredAt: null,
@@ -88,12 +97,15 @@ export function newCall(
 
 /** What is left to tell of a call; `now` is milliseconds since the epoch. */
 export function endedCall(call: Call, end: LineCallEnd, now: number): EndedCall {
-  const { id, direction, number, name, answeredAt } = call;
+  const { id, direction, number, name, callRef, agent, progress, answeredAt } = call;
   return {
     id,
     direction,
     number,
     name,
+    callRef,
+    agent,
+    callbackTo: progress?.state === "callback_taken" ? progress.number : null,
     outcome: outcome(call, end),
     by: end.by,
     seconds: answeredAt === null ? null : Math.max(0, Math.round((now - answeredAt) / 1000)),

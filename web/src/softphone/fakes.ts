@@ -12,6 +12,7 @@ import type {
   LineHandlers,
   QueueOffer,
 } from "./line.ts";
+import type { CallbackRefusal } from "./progress.ts";
 import { Softphone } from "./softphone.ts";
 
 /** Test doubles of what lies beyond the softphone: a line, its calls, the sound hardware. */
@@ -175,6 +176,11 @@ export class FakeCall implements IncomingLineCall {
   }
   sendDigitBySignalling(digit: string): void {
     this.done.push(`info ${digit}`);
+  }
+  callbackAnswer: CallbackRefusal | null = null;
+  requestCallback(number: string): Promise<CallbackRefusal | null> {
+    this.done.push(`callback ${number}`);
+    return Promise.resolve(this.callbackAnswer);
   }
   transfer(number: string): Promise<void> {
     this.done.push(`transfer ${number}`);

@@ -1,7 +1,7 @@
 import type { Credentials } from "./credentials.ts";
 import type { Failure } from "./failure.ts";
 import type { DialogId } from "./kept-call.ts";
-import type { Progress } from "./progress.ts";
+import type { CallbackRefusal, Progress } from "./progress.ts";
 
 /**
  * The boundary between the softphone and a signalling stack. `SipLine` implements it on SIP.js;
@@ -74,6 +74,8 @@ export interface LineCall {
   setCamera(track: MediaStreamTrack | null): Promise<void>;
   /** Sends a digit in signalling (SIP INFO), for when the media path cannot carry it. */
   sendDigitBySignalling(digit: string, durationMs: number): void;
+  /** Asks to be called back at this number; resolves with null when that was taken. */
+  requestCallback(number: string): Promise<CallbackRefusal | null>;
   /** Blind transfer; resolves when the target was reached, rejects with a Failure otherwise. */
   transfer(number: string): Promise<void>;
   /** Attended transfer to the other side of another call of this line; resolves and rejects alike. */
@@ -88,6 +90,8 @@ export interface QueueOffer {
   name: string;
   /** How long the caller had waited, seconds. */
   waitedSeconds: number;
+  /** The number to be called back, when that is what is offered. */
+  callback: string | null;
 }
 
 export interface IncomingLineCall extends LineCall {

@@ -13,14 +13,19 @@ it("reads the call and the queue that offers it", () => {
     "X-Offhook-Waited": "83",
   });
   expect(callRefOf(invite)).toBe("c-1");
-  expect(queueOf(invite)).toEqual({ id: "sales", name: 'Sales "North"', waitedSeconds: 83 });
+  expect(queueOf(invite)).toEqual({
+    id: "sales",
+    name: 'Sales "North"',
+    waitedSeconds: 83,
+    callback: null,
+  });
 });
 
 it("reads nothing where nothing is, and takes the queue's id for a name", () => {
   expect(callRefOf(message({}))).toBeNull();
   expect(queueOf(message({}))).toBeNull();
   const odd = message({ "X-Offhook-Queue": "sales", "X-Offhook-Waited": "soon" });
-  expect(queueOf(odd)).toEqual({ id: "sales", name: "sales", waitedSeconds: 0 });
+  expect(queueOf(odd)).toEqual({ id: "sales", name: "sales", waitedSeconds: 0, callback: null });
 });
 
 it("obeys an order to answer, and no other alert", () => {

@@ -22,6 +22,7 @@ export function queueOf(message: Headers): QueueOffer | null {
     id,
     name: name.slice(0, QUEUE_NAME_LENGTH_MAX) || id,
     waitedSeconds: Number.isFinite(waited) && waited > 0 ? Math.floor(waited) : 0,
+    callback: message.getHeader("X-Offhook-Callback")?.trim() || null,
   };
 }
 

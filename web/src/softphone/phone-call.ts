@@ -13,6 +13,7 @@ import type {
   VideoDirection,
 } from "./line.ts";
 import { isDtmfKey, readNumber } from "./number.ts";
+import type { CallbackRefusal, Progress } from "./progress.ts";
 import { RemoteVideo } from "./remote-video.ts";
 
 /** What a call needs of the telephone to which it belongs. */
@@ -209,6 +210,13 @@ export class PhoneCall {
     }
   }
 
+  /** Asks to be called back at this number; null when that was taken. */
+  async requestCallback(input: string): Promise<CallbackRefusal | null> {
+    const number = readNumber(input);
+    if (number === null) return "not_callable";
+    return (await this.#line?.requestCallback(number)) ?? null;
+  }
+
   /** Sends the other side to a number, and leaves. */
   async transfer(input: string): Promise<void> {
     const line = this.#line;
@@ -366,7 +374,7 @@ export class PhoneCall {
   #handlers(): LineCallHandlers {
     return {
       onNamed: (callRef) => this.patch({ callRef }),
-      onProgress: (progress) => this.patch({ progress }),
+      onProgress: (progress) => this.#onProgress(progress),
       onRinging: (early) => this.#onRinging(early),
       onAnswered: () => this.#onAnswered(),
       onRemoteHold: (remoteHold) => {
@@ -376,6 +384,14 @@ export class PhoneCall {
       onVideo: (direction) => this.#onVideo(direction),
       onEnded: (end) => this.#onEnded(end),
     };
+  }
+
+  /** Who will be called back is told no more of the call that is left. */
+  #onProgress(progress: Progress): void {
+    if (this.#state.progress?.state === "callback_taken") return;
+    const isAgent = progress.state === "talking" && progress.isAgent;
+    const agent = isAgent ? (progress.name ?? progress.with) : this.#state.agent;
+    this.patch({ progress, agent });
   }
 
   #onRinging(early: boolean): void {

@@ -20,7 +20,7 @@ import type {
 } from "./line.ts";
 import { videoDirection, videoTransceiver } from "./media-handler.ts";
 import { callRefOf, isAutoAnswer, queueOf } from "./offer.ts";
-import { progressOf } from "./progress.ts";
+import { type CallbackRefusal, callbackRequest, progressOf, refusalOf } from "./progress.ts";
 import { rejectionOf } from "./sip-response.ts";
 
 /** One SIP.js session as a `LineCall`. */
@@ -133,6 +133,17 @@ export class SipCall implements LineCall {
     };
     // A digit that cannot be sent because the call is ending has nobody to hear it.
     this.session.info({ requestOptions: { body } }).catch(() => undefined);
+  }
+
+  requestCallback(number: string): Promise<CallbackRefusal | null> {
+    return new Promise((resolve) => {
+      const requestDelegate = {
+        onAccept: () => resolve(null),
+        onReject: ({ message }: { message: { body: string } }) => resolve(refusalOf(message.body)),
+      };
+      const requestOptions = callbackRequest(number);
+      this.session.info({ requestDelegate, requestOptions }).catch(() => resolve("failed"));
+    });
   }
 
   transfer(number: string): Promise<void> {

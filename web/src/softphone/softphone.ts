@@ -8,6 +8,7 @@ import type { KeptCall, KeptCalls } from "./kept-call.ts";
 import type { IncomingLineCall } from "./line.ts";
 import { readNumber } from "./number.ts";
 import { PhoneCall, type PhoneCallHost } from "./phone-call.ts";
+import type { CallbackRefusal } from "./progress.ts";
 import { Store } from "./store.ts";
 
 /** Calls at a time in a telephone that has several; a further caller finds it busy. */
@@ -176,6 +177,11 @@ export class Softphone {
 
   sendDigit(digit: string): void {
     this.#current?.sendDigit(digit);
+  }
+
+  /** Asks to be called back at this number; null when that was taken. */
+  async requestCallback(input: string): Promise<CallbackRefusal | null> {
+    return (await this.#current?.requestCallback(input)) ?? null;
   }
 
   async transfer(input: string): Promise<void> {

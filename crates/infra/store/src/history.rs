@@ -71,7 +71,13 @@ pub struct CallRow {
     pub notes: Option<String>,
     /// What came of it.
     pub disposition: Option<String>,
+    /// What the caller thinks of it, 1 to 5.
+    pub stars: Option<i64>,
 }
+
+/// A row of [`CallRow`].
+const SELECT: &str = "SELECT call_logs.*,
+    (SELECT stars FROM call_ratings WHERE call_id = call_logs.id) AS stars FROM call_logs";
 
 impl CallRow {
     /// The names of its recordings, in the order in which they began.
@@ -180,7 +186,7 @@ impl Store {
         limit: u32,
     ) -> Result<HistoryPage, StoreError> {
         let limit = limit.clamp(1, HISTORY_LIMIT_MAX);
-        let mut query = QueryBuilder::new("SELECT * FROM call_logs WHERE 1 = 1");
+        let mut query = QueryBuilder::new(format!("{SELECT} WHERE 1 = 1"));
         narrow(&mut query, filter);
         query.push(" ORDER BY started_at DESC, id DESC LIMIT ").push_bind(limit + 1);
         let mut calls: Vec<CallRow> = query.build_query_as().fetch_all(self.pool()).await?;

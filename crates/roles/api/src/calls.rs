@@ -125,6 +125,8 @@ pub(crate) struct Call {
     notes: Option<String>,
     /// What came of it.
     disposition: Option<String>,
+    /// What the caller thinks of it, 1 to 5; null when it has not said.
+    stars: Option<i64>,
 }
 
 /// A stay of the caller in a queue. Durations are in seconds.
@@ -184,7 +186,7 @@ pub(crate) struct CallWithLegs {
     legs: Vec<Leg>,
     /// The caller's stays in queues, in order.
     queue_steps: Vec<QueueStep>,
-    /// What the caller thinks of it; null when it has not said.
+    /// What the caller thinks of it, in its words; null when it has not said.
     rating: Option<Rating>,
 }
 
@@ -531,6 +533,7 @@ fn view(row: CallRow) -> Call {
         wait_seconds: row.wait_seconds,
         notes: row.notes,
         disposition: row.disposition,
+        stars: row.stars,
         verdict: row.verdict.map(|code| Verdict {
             code,
             leg: row.verdict_leg.unwrap_or_default(),

@@ -27,7 +27,7 @@ enum Progress {
     /// It will be called back, and may hang up.
     CallbackTaken { number: String },
     /// Somebody talks with it.
-    Talking { with: String, name: Option<String> },
+    Talking { with: String, name: Option<String>, agent: bool },
     /// Something is played, or somebody is being rung.
     Connecting,
 }
@@ -121,7 +121,8 @@ impl Switch {
         number.map_or(Progress::Connecting, |number| {
             let extension = self.directory.extensions.get(number);
             let name = extension.map(|extension| extension.display_name.clone());
-            Progress::Talking { with: number.to_owned(), name }
+            let agent = self.queues.is_agent(number);
+            Progress::Talking { with: number.to_owned(), name, agent }
         })
     }
 

@@ -98,6 +98,11 @@ impl Queues {
         }
     }
 
+    /// Whether an agent is rung at this extension.
+    pub(super) fn is_agent(&self, extension: &str) -> bool {
+        self.by_extension.contains_key(extension)
+    }
+
     /// The agents who take part in a call.
     pub(super) fn agents_in(&self, call: &Call) -> Vec<Part> {
         let is_three_way = call.three().is_some();
