@@ -1,4 +1,4 @@
-import { Button, Group, Stack, Text, TextInput } from "@mantine/core";
+import { Button, Group, Stack, TextInput } from "@mantine/core";
 import { IconPhoneCall } from "@tabler/icons-react";
 import { type FormEvent, useEffect, useRef, useState } from "react";
 import { type Call, type CallbackRefusal, typedNumber, useSoftphone } from "../softphone/index.ts";
@@ -63,15 +63,12 @@ function NumberForm({ onClose }: { onClose: () => void }) {
         />
         <Group gap="xs" grow>
           <Button variant="default" onClick={onClose}>
-            Stay on the line
+            Keep waiting
           </Button>
           <Button type="submit" loading={asking} disabled={number.trim() === ""}>
             Call me back
           </Button>
         </Group>
-        <Text size="xs" c="dimmed">
-          The music plays on until you have asked.
-        </Text>
       </Stack>
     </form>
   );

@@ -75,9 +75,12 @@ pub struct CallRow {
     pub stars: Option<i64>,
 }
 
-/// A row of [`CallRow`].
+/// The rows of calls.
 const SELECT: &str = "SELECT call_logs.*,
     (SELECT stars FROM call_ratings WHERE call_id = call_logs.id) AS stars FROM call_logs";
+/// One of them.
+const ONE: &str = "SELECT call_logs.*, call_ratings.stars FROM call_logs
+    LEFT JOIN call_ratings ON call_id = id WHERE id = ?";
 
 impl CallRow {
     /// The names of its recordings, in the order in which they began.
@@ -203,10 +206,8 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn call(&self, call: &CallRef) -> Result<Option<CallDetail>, StoreError> {
-        let row: Option<CallRow> = sqlx::query_as("SELECT * FROM call_logs WHERE id = ?")
-            .bind(call.as_str())
-            .fetch_optional(self.pool())
-            .await?;
+        let row: Option<CallRow> =
+            sqlx::query_as(ONE).bind(call.as_str()).fetch_optional(self.pool()).await?;
         let Some(call) = row else { return Ok(None) };
         let legs: Vec<LegRow> =
             sqlx::query_as("SELECT * FROM call_legs WHERE call_id = ? ORDER BY position")

@@ -67,6 +67,8 @@ async fn a_guest_rates_its_call_once_and_supervisors_read_it() {
     assert_eq!(again.problem(), "conflict");
     let read = rig.call("GET", &path, &admin, Value::Null).await.json()["rating"].clone();
     assert_eq!((read["stars"].clone(), read["comment"].clone()), (json!(4), json!("Quick.")));
+    let listed = rig.call("GET", "/api/calls/history", &admin, Value::Null).await.json();
+    assert_eq!(listed["items"][0]["stars"], 4);
     assert!(read["at"].as_str().is_some_and(|at| at.ends_with('Z')), "{read}");
 }
 
