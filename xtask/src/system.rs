@@ -55,6 +55,7 @@ pub const TO_TEST: &[Package] = &[
         why: "calls that outlive a restart",
     },
     Package { name: "chromium", shown_by: Sign::Program("chromium"), why: "a browser" },
+    Package { name: "iproute2", shown_by: Sign::Program("ip"), why: "a network that is lost" },
 ];
 
 /// What the measurement of RTP needs: the peer, and a network namespace to run it in.

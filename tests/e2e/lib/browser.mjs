@@ -5,7 +5,7 @@ import { chromium } from "playwright-core";
 import { film } from "./picture.mjs";
 import { share, tone, wav } from "./tone.mjs";
 
-const EXECUTABLE = process.env.OFFHOOK_CHROMIUM ?? "/usr/bin/chromium";
+export const EXECUTABLE = process.env.OFFHOOK_CHROMIUM ?? "/usr/bin/chromium";
 const FLAGS = [
   "--no-sandbox",
   "--disable-gpu",
@@ -22,8 +22,14 @@ const LISTEN_TIMEOUT_MS = 15_000;
 /**
  * Launches Chromium. `microphone` is a frequency in Hz (or several) that it hears, `null` for a
  * machine without a microphone, or `"denied"` for a person who refuses. `camera` is the colour that it sees.
+ * `program` runs it elsewhere, and `trusted` is an origin that counts as secure there.
  */
-export async function launch({ microphone = 440, camera = null } = {}) {
+export async function launch({
+  microphone = 440,
+  camera = null,
+  program = EXECUTABLE,
+  trusted = null,
+} = {}) {
   const directory = await mkdtemp(join(tmpdir(), "offhook-chromium-"));
   const args = [...FLAGS];
   if (microphone !== null) args.push("--use-fake-device-for-media-stream");
@@ -38,7 +44,8 @@ export async function launch({ microphone = 440, camera = null } = {}) {
     await writeFile(file, film(camera));
     args.push(`--use-file-for-fake-video-capture=${file}`);
   }
-  const browser = await chromium.launch({ executablePath: EXECUTABLE, args });
+  if (trusted !== null) args.push(`--unsafely-treat-insecure-origin-as-secure=${trusted}`);
+  const browser = await chromium.launch({ executablePath: program, args });
   return {
     browser,
     async close() {

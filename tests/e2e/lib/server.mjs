@@ -27,14 +27,18 @@ export class Server {
     createInterface({ input: child.stderr }).on("line", (line) => this.#keep(line));
   }
 
-  /** Starts the binary named by OFFHOOK_BIN and waits for its `ready` line. */
-  static async start({ env = {}, dataDir = null } = {}) {
+  /**
+   * Starts the binary named by OFFHOOK_BIN and waits for its `ready` line. Without `demo` it listens on every
+   * address, and the data of an earlier demo is what it serves.
+   */
+  static async start({ env = {}, dataDir = null, demo = true } = {}) {
     const binary = process.env.OFFHOOK_BIN;
     if (!binary) throw new Error("OFFHOOK_BIN does not name the offhook binary");
     const directory = dataDir ?? (await mkdtemp(join(tmpdir(), "offhook-e2e-")));
     // It is in memory unless it is named, where it would stay behind.
     const numbers = { OFFHOOK_MEDIA__NUMBERS_FILE: join(directory, "numbers") };
-    const child = start(binary, ["serve", "--demo", "--data-dir", directory], {
+    const args = ["serve", ...(demo ? ["--demo"] : []), "--data-dir", directory];
+    const child = start(binary, args, {
       env: { ...foreignEnvironment(), ...FREE_PORTS, ...numbers, ...env },
       stdio: ["ignore", "pipe", "pipe"],
     });

@@ -1,5 +1,5 @@
 import { Problem } from "../api/problem.ts";
-import { backoffMs } from "./backoff.ts";
+import { BACKOFF_MAX_MS, BACKOFF_ON_CALL_MAX_MS, backoffMs } from "./backoff.ts";
 import type { Credentials } from "./credentials.ts";
 import { type Failure, failure, failureFromApi } from "./failure.ts";
 import type { IncomingLineCall, Line, LineFactory, RegistrationState } from "./line.ts";
@@ -7,6 +7,14 @@ import { Store } from "./store.ts";
 
 /** Credentials that run out sooner than this are renewed before they are used. */
 export const CREDENTIALS_MARGIN_MS = 60_000;
+
+/** How long an attempt to connect may take. */
+const CONNECT_TIMEOUT_MS = 8_000;
+/**
+ * The same while there is a call: an attempt that began in a network that was lost finds out late that the
+ * network is back, and a new one at once.
+ */
+export const CONNECT_TIMEOUT_ON_CALL_MS = 2_500;
 
 export interface ConnectionState {
   /** `waiting` is the time between two attempts. */
@@ -87,6 +95,11 @@ export class Connection {
     if (this.state.get().phase === "waiting") void this.#attempt().catch(() => undefined);
   }
 
+  /** Finds out now whether the socket is alive. */
+  probe(): void {
+    this.#line?.probe();
+  }
+
   /** A connected line with credentials that are good for a call; rejects with a `Failure`. */
   ready(): Promise<Line> {
     const { phase } = this.state.get();
@@ -118,7 +131,8 @@ export class Connection {
     try {
       await this.#renewCredentials(overtaken);
       const line = this.#line ?? this.#createLine();
-      await line.connect().catch(() => Promise.reject(failure("disconnected")));
+      const timeoutMs = this.options.busy() ? CONNECT_TIMEOUT_ON_CALL_MS : CONNECT_TIMEOUT_MS;
+      await line.connect(timeoutMs).catch(() => Promise.reject(failure("disconnected")));
       if (overtaken()) throw failure("disconnected");
       return this.#connected(line, attempt > 1);
     } catch (error) {
@@ -187,7 +201,9 @@ export class Connection {
   #scheduleRetry(attempt: number, reason: Failure, retryAfterSeconds: number | null): void {
     if (this.state.get().phase === "stopped") return;
     this.state.patch({ phase: "waiting", failure: reason });
-    const wait = Math.max(backoffMs(attempt, this.options.random), (retryAfterSeconds ?? 0) * 1000);
+    const maxMs = this.options.busy() ? BACKOFF_ON_CALL_MAX_MS : BACKOFF_MAX_MS;
+    const backoff = backoffMs(attempt, this.options.random, maxMs);
+    const wait = Math.max(backoff, (retryAfterSeconds ?? 0) * 1000);
     clearTimeout(this.#retry);
     this.#retry = setTimeout(() => this.retryNow(), wait);
   }

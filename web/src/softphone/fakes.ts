@@ -206,6 +206,8 @@ export class FakeCall implements IncomingLineCall {
 export class FakeLine implements Line {
   connectAnswer: () => Promise<void> = () => Promise.resolve();
   connects = 0;
+  timeoutMs = 0;
+  probes = 0;
   registers = 0;
   closed = false;
   readonly calls: FakeCall[] = [];
@@ -216,9 +218,13 @@ export class FakeLine implements Line {
     readonly handlers: LineHandlers,
   ) {}
 
-  connect(): Promise<void> {
+  connect(timeoutMs: number): Promise<void> {
     this.connects += 1;
+    this.timeoutMs = timeoutMs;
     return this.connectAnswer();
+  }
+  probe(): void {
+    this.probes += 1;
   }
   register(): void {
     this.registers += 1;

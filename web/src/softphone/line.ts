@@ -8,8 +8,10 @@ import type { CallbackRefusal, Progress } from "./progress.ts";
  * tests implement it by hand.
  */
 export interface Line {
-  /** Opens the signalling socket; rejects when that fails. */
-  connect(): Promise<void>;
+  /** Opens the signalling socket; rejects when that fails, or is not done within so many milliseconds. */
+  connect(timeoutMs: number): Promise<void>;
+  /** Finds out now whether the socket is alive. */
+  probe(): void;
   /** Registers this browser's contact on the open socket. */
   register(): void;
   /** `media` is the microphone, and the camera when the call begins with video. */

@@ -33,8 +33,10 @@ export interface PhoneCallHost {
 
 const DTMF_DURATION_MS = 120;
 const DTMF_GAP_MS = 70;
-/** An interrupted media path that does not come back within this ends the call. */
+/** An interrupted media path that does not come back within this ends the call, while there is signalling. */
 export const MEDIA_RESTART_TIMEOUT_MS = 15_000;
+/** Without signalling the call waits for the network for as long as the server does, and a little longer. */
+export const NETWORK_RETURN_TIMEOUT_MS = 45_000;
 
 /** One call of this browser: its line, its microphone and its picture. */
 export class PhoneCall {
@@ -268,7 +270,9 @@ export class PhoneCall {
   }
 
   onConnectionRestored(): void {
-    this.#refresh(this.#state.media === "interrupted");
+    const { media } = this.#state;
+    this.#refresh(media === "interrupted");
+    if (media === "interrupted") this.#awaitMedia();
   }
 
   /** Sends what another microphone hears; tells whether it is of use here. */
@@ -441,12 +445,20 @@ export class PhoneCall {
       this.patch({ media: "connected" });
     } else if (state === "disconnected") {
       this.patch({ media: "interrupted" });
+      // It may be the network, in which the socket is dead as well.
+      this.host.connection.probe();
     } else if (state === "failed") {
       this.patch({ media: "interrupted" });
       this.#refresh(true);
-      clearTimeout(this.#mediaDeadline);
-      this.#mediaDeadline = setTimeout(() => this.#giveUpMedia(), MEDIA_RESTART_TIMEOUT_MS);
+      this.#awaitMedia();
     }
+  }
+
+  /** Media that is interrupted is waited for, from now on, and not for ever. */
+  #awaitMedia(): void {
+    clearTimeout(this.#mediaDeadline);
+    const waitMs = this.#signals() ? MEDIA_RESTART_TIMEOUT_MS : NETWORK_RETURN_TIMEOUT_MS;
+    this.#mediaDeadline = setTimeout(() => this.#giveUpMedia(), waitMs);
   }
 
   #giveUpMedia(): void {

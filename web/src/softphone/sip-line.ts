@@ -29,12 +29,16 @@ import { SocketWatch } from "./socket-watch.ts";
 
 /** Host candidates are at hand at once; whatever else gathers is not worth waiting longer for. */
 const ICE_GATHERING_TIMEOUT_MS = 300;
-const CONNECT_TIMEOUT_S = 8;
 const REGISTRATION_EXPIRES_S = 300;
 /** An incoming call nobody answers is given up after this. */
 const INCOMING_RING_TIMEOUT_S = 120;
 
 export const sipLine: LineFactory = (credentials, handlers) => new SipLine(credentials, handlers);
+
+/** What SIP.js keeps to itself of its transport; seconds. */
+interface Transport {
+  configuration: { connectionTimeout: number };
+}
 
 /** A `Line` on SIP.js: SIP over WebSocket (RFC 7118), digest, WebRTC. */
 class SipLine implements Line {
@@ -54,7 +58,7 @@ class SipLine implements Line {
       authorizationUsername: credentials.username,
       authorizationPassword: credentials.password,
       userAgentString: "Offhook portal (SIP.js 0.21.2)",
-      transportOptions: { server: credentials.wsUrl, connectionTimeout: CONNECT_TIMEOUT_S },
+      transportOptions: { server: credentials.wsUrl },
       noAnswerTimeout: INCOMING_RING_TIMEOUT_S,
       logBuiltinEnabled: false,
       sessionDescriptionHandlerFactory: mediaFactory,
@@ -69,10 +73,17 @@ class SipLine implements Line {
       new DigestClient(credentials.username, credentials.password, randomToken);
   }
 
-  async connect(): Promise<void> {
+  async connect(timeoutMs: number): Promise<void> {
+    // SIP.js offers no way to change this, but looks it up for each attempt.
+    const transport = this.#agent.transport as unknown as Transport;
+    transport.configuration.connectionTimeout = timeoutMs / 1_000;
     await (this.#agent.state === "Started" ? this.#agent.reconnect() : this.#agent.start());
     const { ws } = this.#agent.transport as Web.Transport;
     if (ws) this.#watch.start(ws);
+  }
+
+  probe(): void {
+    this.#watch.probe();
   }
 
   register(): void {

@@ -1,5 +1,10 @@
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
-import { PING_INTERVAL_MS, PONG_TIMEOUT_MS, SocketWatch } from "./socket-watch.ts";
+import {
+  PING_INTERVAL_MS,
+  PONG_TIMEOUT_MS,
+  PROBE_TIMEOUT_MS,
+  SocketWatch,
+} from "./socket-watch.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -34,6 +39,26 @@ it("gives up a socket that stopped answering pings", () => {
   expect(socket.ends).toEqual([]);
   vi.advanceTimersByTime(1);
   expect(socket.ends).toEqual([4408]);
+});
+
+it("finds out soon that a socket is dead when there is reason to doubt it", () => {
+  const { socket, watch } = watched();
+  socket.receive("\r\n");
+  vi.advanceTimersByTime(PING_INTERVAL_MS);
+  watch.probe();
+  vi.advanceTimersByTime(PROBE_TIMEOUT_MS - 1);
+  expect(socket.ends).toEqual([]);
+  vi.advanceTimersByTime(1);
+  expect(socket.ends).toEqual([4408]);
+});
+
+it("keeps a doubted socket that answers", () => {
+  const { socket, watch } = watched();
+  socket.receive("\r\n");
+  watch.probe();
+  socket.receive("\r\n");
+  vi.advanceTimersByTime(PROBE_TIMEOUT_MS);
+  expect(socket.ends).toEqual([]);
 });
 
 it("takes any message for a sign of life", () => {

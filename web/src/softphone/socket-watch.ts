@@ -2,6 +2,8 @@
 export const PING_INTERVAL_MS = 20_000;
 /** A pong that takes longer means that the socket is dead. */
 export const PONG_TIMEOUT_MS = 10_000;
+/** The same when there is reason to doubt the socket. */
+export const PROBE_TIMEOUT_MS = 2_000;
 const PING = "\r\n\r\n";
 
 /**
@@ -30,12 +32,19 @@ export class SocketWatch {
     this.#socket = null;
   }
 
-  #ping(): void {
+  /** Finds out now whether the socket is alive: something else of this network has fallen silent. */
+  probe(): void {
+    clearTimeout(this.#deadline);
+    this.#deadline = undefined;
+    this.#ping(PROBE_TIMEOUT_MS);
+  }
+
+  #ping(timeoutMs = PONG_TIMEOUT_MS): void {
     const socket = this.#socket;
     if (!socket || socket.readyState !== WebSocket.OPEN) return;
     socket.send(PING);
     if (this.#answers && this.#deadline === undefined) {
-      this.#deadline = setTimeout(() => giveUp(socket), PONG_TIMEOUT_MS);
+      this.#deadline = setTimeout(() => giveUp(socket), timeoutMs);
     }
   }
 

@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { CONNECT_TIMEOUT_ON_CALL_MS } from "./connection.ts";
 import { failure } from "./failure.ts";
 import { FakeCall, FakeTrack, testBench } from "./fakes.ts";
-import { MEDIA_RESTART_TIMEOUT_MS } from "./phone-call.ts";
+import { MEDIA_RESTART_TIMEOUT_MS, NETWORK_RETURN_TIMEOUT_MS } from "./phone-call.ts";
 
 beforeEach(() => void vi.useFakeTimers());
 afterEach(() => void vi.useRealTimers());
@@ -222,8 +223,39 @@ describe("during a call", () => {
     line.connectAnswer = () => Promise.reject(new Error("nobody listens"));
     line.handlers.onDisconnected();
     lineCall.peer.become("failed");
-    await vi.advanceTimersByTimeAsync(MEDIA_RESTART_TIMEOUT_MS);
+    await vi.advanceTimersByTimeAsync(NETWORK_RETURN_TIMEOUT_MS - 1);
+    expect(last()).toBeNull();
+    await vi.advanceTimersByTimeAsync(1);
     expect(last()?.failure?.kind).toBe("call-lost");
+  });
+
+  it("doubts the socket when the media falls silent, and hurries to connect while there is a call", async () => {
+    const { line, lineCall } = await active();
+    expect(line.timeoutMs).toBe(8_000);
+    lineCall.peer.become("disconnected");
+    expect(line.probes).toBe(1);
+    line.connectAnswer = () => Promise.reject(new Error("the network is lost"));
+    line.handlers.onDisconnected();
+    const before = line.connects;
+    await vi.advanceTimersByTimeAsync(10_000);
+    expect(line.timeoutMs).toBe(CONNECT_TIMEOUT_ON_CALL_MS);
+    // After half a second, and then each second.
+    expect(line.connects - before).toBe(10);
+  });
+
+  it("waits anew for the media when the network is back", async () => {
+    const { line, lineCall, call, last } = await active();
+    line.connectAnswer = () => Promise.reject(new Error("the network is lost"));
+    line.handlers.onDisconnected();
+    lineCall.peer.become("failed");
+    await vi.advanceTimersByTimeAsync(30_000);
+    line.connectAnswer = () => Promise.resolve();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(lineCall.done).toEqual(["refresh with ice"]);
+    await vi.advanceTimersByTimeAsync(MEDIA_RESTART_TIMEOUT_MS - 2_000);
+    expect(call()?.phase).toBe("active");
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(last()?.failure?.kind).toBe("no-media");
   });
 
   it("keeps a call whose media came back", async () => {
