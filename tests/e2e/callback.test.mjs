@@ -1,10 +1,11 @@
 // A customer who waits asks to be called back, hangs up and is called at a real phone; and rates a call.
 import assert from "node:assert/strict";
-import { describe } from "node:test";
+import { describe, it } from "node:test";
 import { Api } from "./lib/api.mjs";
-import { dial, hangUp, hearsTone, idle, listenUntil, phase } from "./lib/browser.mjs";
+import { dial, hangUp, hearsTone, idle, listenUntil, open, phase, ready } from "./lib/browser.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { BARESIP_HZ, baresip, phoneTest, pjsip, server, uri } from "./lib/phones.mjs";
+import { Server } from "./lib/server.mjs";
 import { AGENT_HZ, agentPage, customerPage, machines, queueCall } from "./lib/queue-call.mjs";
 
 /** How long until a spoken goodbye is over, and the call with it. */
@@ -97,6 +98,34 @@ describe("callbacks", () => {
     assert.deepEqual([today.offered, today.overflowed, today.callbacks], [1, 0, 1]);
   });
 
+  it("outlive a server that is killed", async () => {
+    const first = await Server.start();
+    let second = null;
+    try {
+      const admin = await calledBack({}, first);
+      await status(admin, "away");
+      const { page } = await open(launched.customers.browser, first.portal);
+      await ready(page);
+      await dial(page, "6000");
+      await phase(page, "active");
+      await page.getByRole("button", { name: "Call me back instead" }).click();
+      await page.getByLabel("Your number").fill("1001");
+      await page.keyboard.press("Enter");
+      await idle(page, GOODBYE_MS);
+      await history(admin, ({ dialled }) => dialled === "6000");
+      await first.kill();
+      second = await Server.start({ dataDir: first.dataDir });
+      const again = await Api.signIn(second, "admin");
+      const { live } = await again.get("queues/reception");
+      assert.deepEqual(
+        live.callers.map(({ number }) => number),
+        ["1001"],
+      );
+    } finally {
+      await (second ?? first).stop();
+    }
+  });
+
   phoneTest("a customer rates a call with an agent, and the agent sees the stars", async () => {
     const { agent, customer } = await queueCall(launched);
     await hangUp(customer.page);
@@ -117,9 +146,15 @@ describe("callbacks", () => {
 });
 
 /** An administrator's API, after the reception was set to call back. */
-async function calledBack(settings = {}) {
-  const admin = await Api.signIn(server, "admin");
-  const body = { callback_key: "1", wrap_up_s: 0, stay_when_empty: "allow", ...settings };
+async function calledBack(settings = {}, at = server) {
+  const admin = await Api.signIn(at, "admin");
+  const body = {
+    callback_key: "1",
+    wrap_up_s: 0,
+    join_when_empty: "allow",
+    stay_when_empty: "allow",
+    ...settings,
+  };
   const answer = await admin.ask("PATCH", "queues/reception", { body });
   assert.equal(answer.status, 200, await answer.text());
   return admin;

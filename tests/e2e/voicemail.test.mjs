@@ -67,6 +67,24 @@ describe("voicemail", () => {
     assert.deepEqual(await files(), []);
   });
 
+  phoneTest("a phone shows that a message waits, and that it was heard", async () => {
+    const admin = await Api.signIn(server, "admin");
+    const owner = await pjsip("1002", { mwi: true });
+    await owner.shows("Messages-Waiting: no");
+    const forward = { always: { kind: "voicemail", to: "1002" } };
+    const changed = await admin.ask("PATCH", "extensions/1002", { body: { forward } });
+    assert.equal(changed.status, 200, await changed.text());
+    const caller = await baresip("1001", { codecs: ["PCMU"] });
+    await caller.dial(uri("1002"));
+    await caller.event("CALL_ESTABLISHED");
+    await leaveMessage(caller);
+    await owner.shows("Messages-Waiting: yes");
+    const { id } = await message(admin, "1002");
+    const heard = await admin.ask("PATCH", `voicemails/${id}`, { body: { heard: true } });
+    assert.equal(heard.status, 200, await heard.text());
+    await owner.shows("Voice-Message: 0/1");
+  });
+
   phoneTest("an extension's message is heard by *98 and deleted by a key", async () => {
     const admin = await Api.signIn(server, "admin");
     const forward = { no_answer: { kind: "voicemail", to: "1002" } };
@@ -78,7 +96,8 @@ describe("voicemail", () => {
     await leaveMessage(caller);
     const left = await message(admin, "1002");
 
-    const owner = await pjsip("1002");
+    const owner = await pjsip("1002", { mwi: true });
+    await owner.shows("Voice-Message: 1/0");
     await owner.dial(uri("*98"));
     await owner.state("CONFIRMED");
     await owner.listenUntil(hearsTone(BARESIP_HZ), "the message", PATIENCE_MS);
@@ -90,6 +109,12 @@ describe("voicemail", () => {
       PATIENCE_MS,
     );
     await owner.state("DISCONNECTED", PATIENCE_MS);
-    await eventually(files, (left) => left.length === 0, () => "its file stays", PATIENCE_MS);
+    await owner.shows("Voice-Message: 0/0");
+    await eventually(
+      files,
+      (left) => left.length === 0,
+      () => "its file stays",
+      PATIENCE_MS,
+    );
   });
 });

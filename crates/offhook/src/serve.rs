@@ -327,6 +327,7 @@ async fn setup(shared: &Shared, store: &Store) -> anyhow::Result<offhook_switch:
         unix_ms: u64::try_from(unix.as_millis())?,
         directory: shared.directory(),
         today: store.day_counts(today_ms()).await?,
+        callbacks: store.take_callbacks().await?,
     })
 }
 

@@ -35,6 +35,7 @@ export class Pjsua {
     answer = "manual",
     ice = false,
     prack = false,
+    mwi = false,
   }) {
     const phone = new Pjsua();
     phone.directory = await mkdtemp(join(tmpdir(), "offhook-pjsua-"));
@@ -46,7 +47,7 @@ export class Pjsua {
     const sound = wav(samples, MICROPHONE_RATE);
     await writeFile(phone.files["microphone.wav"], sound);
     phone.#run({
-      ...{ number, password, server, transport, security, address, answer, ice, prack },
+      ...{ number, password, server, transport, security, address, answer, ice, prack, mwi },
       codecs: [codecs].flat(),
       microphone: phone.files["microphone.wav"],
       recording: phone.files["recording.wav"],
@@ -128,6 +129,12 @@ export class Pjsua {
   /** Waits for a state of the call by PJSIP's word: CALLING, EARLY, CONFIRMED, DISCONNECTED. */
   state(word, timeout = EVENT_TIMEOUT_MS) {
     return this.event("state", { state: word }, timeout);
+  }
+
+  /** Waits until the server has told the phone this line of its mailbox. */
+  shows(line, timeout = 60_000) {
+    const fits = ({ event, text }) => event === "mwi" && text.includes(line);
+    return this.#inbox.take(fits, `the mailbox's ${line}`, timeout);
   }
 
   forget() {

@@ -55,6 +55,9 @@ class Account(pj.Account):
     def onRegState(self, parameters):
         tell("registration", code=parameters.code, active=self.getInfo().regIsActive)
 
+    def onMwiInfo(self, parameters):
+        tell("mwi", text=parameters.rdata.wholeMsg)
+
     def onIncomingCall(self, parameters):
         call = Call(self.phone, parameters.callId)
         if self.phone.call:
@@ -117,6 +120,7 @@ class Phone:
         settings.sipConfig.authCreds.append(credential)
         settings.mediaConfig.transportConfig.boundAddress = config["address"]
         settings.natConfig.iceEnabled = config["ice"]
+        settings.mwiConfig.enabled = config["mwi"]
         settings.callConfig.timerUse = pj.PJSUA_SIP_TIMER_OPTIONAL
         settings.callConfig.prackUse = (
             pj.PJSUA_100REL_MANDATORY if config["prack"] else pj.PJSUA_100REL_NOT_USED

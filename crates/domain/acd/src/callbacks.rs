@@ -5,8 +5,8 @@ use crate::callers::Departure;
 use crate::entry::{Entry, Offer};
 use crate::timers::Timer;
 use crate::{
-    Acd, AgentIx, CallKey, EntryId, NotCalledBack, NotWaiting, OfferEnd, OfferId, Output, Overflow,
-    QueueEvent, QueueIx, WithdrawReason,
+    Acd, AgentIx, CallKey, EntryId, Join, NotCalledBack, NotWaiting, OfferEnd, OfferId, Output,
+    Overflow, QueueEvent, QueueIx, WithdrawReason,
 };
 use offhook_model::LegId;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,19 @@ impl Acd {
         self.take_callback(id, caller, number);
         self.settle();
         Ok(())
+    }
+
+    /// A callback that waited in an earlier process waits again, whether or not the queue takes callers in at
+    /// this moment. `join.caller` is a leg that nobody has. Says whether there is such a queue.
+    pub fn restore_callback(&mut self, join: Join, now_ms: u64) -> bool {
+        self.clock.advance(now_ms);
+        let Some(ix) = self.queue_ids.get(&join.queue).copied() else { return false };
+        let (caller, number) = (join.caller, join.number.clone());
+        let id = self.enter(ix, join);
+        self.unserved.insert(id);
+        self.take_callback(id, caller, &number);
+        self.settle();
+        true
     }
 
     /// A callback takes the caller's place.

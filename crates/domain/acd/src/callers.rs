@@ -62,7 +62,7 @@ impl Acd {
     }
 
     /// Puts a caller into the queue.
-    fn enter(&mut self, ix: QueueIx, join: Join) -> EntryId {
+    pub(crate) fn enter(&mut self, ix: QueueIx, join: Join) -> EntryId {
         let now_ms = self.now_ms();
         self.numbers.entry += 1;
         let id = EntryId(self.numbers.entry);

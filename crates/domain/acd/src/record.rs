@@ -24,12 +24,7 @@ impl QueueEvent {
 
     /// The event as it is written down: `id` is given once, `name` gives the names of calls.
     #[must_use]
-    pub fn record(
-        &self,
-        id: String,
-        name: impl Fn(CallKey) -> CallRef,
-        at_ms: u64,
-    ) -> QueueRecord {
+    pub fn record(&self, id: String, name: impl Fn(CallKey) -> CallRef, at_ms: u64) -> QueueRecord {
         let (queue, entry, call, agent) = self.place();
         let call = call.map(&name);
         QueueRecord {

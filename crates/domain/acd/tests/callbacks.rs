@@ -2,9 +2,10 @@
 
 mod rig;
 
-use offhook_acd::{CallKey, EntryId, Left, NotCalledBack, Output, Overflow, QueueEvent};
-use offhook_model::{AgentState, LegId, OfferId, Strategy};
+use offhook_acd::{CallKey, EntryId, Join, Left, NotCalledBack, Output, Overflow, QueueEvent};
+use offhook_model::{AgentState, AgentStatus, LegId, OfferId, Strategy, WhenEmpty};
 use rig::{Rig, agent_id, queue, queue_id};
+use std::collections::BTreeMap;
 
 /// The call in which an agent calls back.
 const CALL: u32 = 77;
@@ -178,4 +179,30 @@ fn only_who_waits_where_that_is_offered_is_called_back_and_each_number_once() {
     rig.change("sales", |queue| queue.callback_key = None);
     assert_eq!(rig.ask_back(2, "5550002"), Err(NotCalledBack::NotOffered));
     assert_eq!(rig.positions("sales"), [0, 2]);
+}
+
+#[test]
+fn a_callback_of_an_earlier_process_waits_at_its_place_though_nobody_is_there() {
+    let mut rig = busy();
+    rig.change("sales", |queue| queue.join_when_empty = WhenEmpty::NoReadyAgents);
+    rig.advance(10_000);
+    rig.join("sales", 2);
+    rig.status("a", AgentStatus::Away);
+    let callback = |queue: &str| Join {
+        caller: LegId(7),
+        call: CallKey(7),
+        queue: queue_id(queue),
+        number: "5550007".to_owned(),
+        priority: 0,
+        skills: BTreeMap::new(),
+        last_agent: None,
+        joined_at_ms: Some(rig::START_MS),
+    };
+    assert!(!rig.acd.restore_callback(callback("tea"), rig.now_ms));
+    assert!(rig.acd.restore_callback(callback("sales"), rig.now_ms));
+    rig.drain();
+    assert_eq!(rig.positions("sales"), [0, 2], "it came before");
+    rig.status("a", AgentStatus::Online);
+    rig.end_call("a", 90);
+    assert_eq!(rig.rung(), [("a".to_owned(), 0)]);
 }

@@ -50,7 +50,7 @@ pub use media::{
 pub use menu::{Collect, Hours, Menu, MenuAction, Opening};
 pub use queue::{Announcements, Queue, QueueId, Strategy, Tier, WhenEmpty};
 pub use queue_log::{QueueLogContext, queue_log_lines};
-pub use queue_record::{OfferOutcome, OverflowCause, QueueRecord, QueueStep};
+pub use queue_record::{OfferOutcome, OverflowCause, QueueRecord, QueueStep, WaitingCallback};
 pub use record::{
     CallRecord, CallState, Direction, LegRecord, LiveCall, LiveRecording, LiveSupervisor, LogEntry,
     Party, StreamReport,

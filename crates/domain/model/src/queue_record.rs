@@ -66,6 +66,17 @@ pub enum QueueStep {
     },
 }
 
+/// A callback that waits, as it is kept over a restart.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WaitingCallback {
+    /// The queue.
+    pub queue: QueueId,
+    /// The number to call.
+    pub number: String,
+    /// Since when it waits, milliseconds of Unix time.
+    pub joined_at_ms: u64,
+}
+
 /// How an offer ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

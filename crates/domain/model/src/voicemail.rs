@@ -115,13 +115,25 @@ pub enum MailboxRequest {
     DeleteFile(PathBuf),
 }
 
-/// The answer to [`MailboxRequest::Open`].
+/// What the mailbox role says.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MailboxAnswer {
-    /// The leg.
-    pub leg: crate::LegId,
-    /// What became of it.
-    pub opened: Opened,
+pub enum MailboxAnswer {
+    /// The answer to [`MailboxRequest::Open`].
+    Opened {
+        /// The leg.
+        leg: crate::LegId,
+        /// What became of it.
+        opened: Opened,
+    },
+    /// There are so many messages in a mailbox: said at the start, and when it is another number.
+    Counted {
+        /// The mailbox.
+        mailbox: String,
+        /// Messages that nobody has heard.
+        new: u32,
+        /// The others.
+        old: u32,
+    },
 }
 
 /// The prompt URIs of the mailboxes that have a greeting of their own.

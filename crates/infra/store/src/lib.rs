@@ -61,8 +61,8 @@ pub use settings::SecretName;
 pub use store::{BUSY_TIMEOUT, Store};
 pub use users::{NewUser, Role, USERS_MAX, User, UserChange};
 pub use voicemails::{
-    MailDue, MailOutcome, MailboxChange, MailboxRow, VOICEMAILS_OF_MAILBOX_MAX, VoicemailFilter,
-    VoicemailRow,
+    MailDue, MailOutcome, MailboxChange, MailboxRow, MessageCount, VOICEMAILS_OF_MAILBOX_MAX,
+    VoicemailFilter, VoicemailRow,
 };
 pub use webhooks::{Delivery, WEBHOOK_DELIVERIES_MAX, WEBHOOKS_MAX, Webhook, WebhookState};
 pub use writer::{FLUSH_TIME_MAX, Flushed, RECORD_BATCH_MAX, RecordWriter};

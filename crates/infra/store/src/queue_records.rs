@@ -2,7 +2,7 @@
 
 use crate::store::{from_sql, to_sql};
 use crate::{Store, StoreError};
-use offhook_model::{AgentId, CallRef, QueueId, QueueRecord, QueueStep};
+use offhook_model::{AgentId, CallRef, QueueId, QueueRecord, QueueStep, WaitingCallback};
 use sqlx::{FromRow, QueryBuilder, Sqlite, Transaction};
 use std::collections::HashSet;
 
@@ -131,12 +131,35 @@ impl Store {
         Ok(stays)
     }
 
-    /// Callers who waited when the process ended wait no longer.
+    /// Callers who waited when the process ended wait no longer. Callbacks do.
     pub(crate) async fn end_interrupted_stays(&self) -> Result<(), StoreError> {
-        sqlx::query("UPDATE call_queue_steps SET outcome = 'interrupted' WHERE outcome IS NULL")
-            .execute(self.pool())
-            .await?;
+        sqlx::query(
+            "UPDATE call_queue_steps SET outcome = 'interrupted'
+             WHERE outcome IS NULL AND is_callback = 0",
+        )
+        .execute(self.pool())
+        .await?;
         Ok(())
+    }
+
+    /// The callbacks that waited when an earlier process ended, the first to have joined first. They are
+    /// given once: their stays are over, and those that they begin in this process take their place.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn take_callbacks(&self) -> Result<Vec<WaitingCallback>, StoreError> {
+        let mut rows: Vec<(String, Option<String>, i64)> = sqlx::query_as(
+            "UPDATE call_queue_steps SET outcome = 'interrupted'
+             WHERE outcome IS NULL AND is_callback = 1 RETURNING queue, number, joined_at",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        rows.sort_by_key(|(_, _, joined_at)| *joined_at);
+        let callback = |(queue, number, joined_at): (String, Option<String>, i64)| {
+            let (queue, number) = (QueueId(queue), number?);
+            Some(WaitingCallback { queue, number, joined_at_ms: from_sql(joined_at) })
+        };
+        Ok(rows.into_iter().filter_map(callback).collect())
     }
 }
 
@@ -200,6 +223,7 @@ struct Change {
     hold_ms: Option<u64>,
     offers: i64,
     is_callback: bool,
+    number: Option<String>,
 }
 
 impl Change {
@@ -230,7 +254,9 @@ impl Change {
                 Self { reason: Some(why.as_str()), ..ended("overflowed", waited_ms) }
             }
             QueueStep::TransferredOut { waited_ms, .. } => ended("transferred_out", waited_ms),
-            QueueStep::CallbackTaken { .. } => Self { is_callback: true, ..Self::default() },
+            QueueStep::CallbackTaken { ref number, .. } => {
+                Self { is_callback: true, number: Some(number.clone()), ..Self::default() }
+            }
             QueueStep::CallbackPlaced { .. }
             | QueueStep::CallbackFailed { .. }
             | QueueStep::OfferEnded { .. }
@@ -272,7 +298,8 @@ async fn change_stay(
          agent = coalesce(?, agent), within_sl = coalesce(?, within_sl),
          waited_ms = coalesce(?, waited_ms), rang_ms = coalesce(?, rang_ms),
          talk_ms = coalesce(?, talk_ms), hold_ms = coalesce(?, hold_ms),
-         offers = offers + ?, is_callback = max(is_callback, ?) WHERE call_id = ? AND entry = ?",
+         offers = offers + ?, is_callback = max(is_callback, ?),
+         number = coalesce(?, number) WHERE call_id = ? AND entry = ?",
     )
     .bind(change.outcome)
     .bind(change.reason)
@@ -284,6 +311,7 @@ async fn change_stay(
     .bind(change.hold_ms.map(to_sql))
     .bind(change.offers)
     .bind(change.is_callback)
+    .bind(&change.number)
     .bind(call.as_str())
     .bind(to_sql(entry))
     .execute(&mut **transaction)

@@ -5,6 +5,7 @@ use offhook_model::{
     CallRef, Greetings, MESSAGES_HEARD_MAX, Message, Opened, VoicemailId, VoicemailRecord,
 };
 use sqlx::{FromRow, QueryBuilder, Sqlite, Transaction};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Messages of one mailbox; what is left beyond is not kept.
@@ -102,6 +103,15 @@ pub enum MailOutcome {
     Failed,
 }
 
+/// Messages in a mailbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct MessageCount {
+    /// Those that nobody has heard.
+    pub new: u32,
+    /// The others.
+    pub old: u32,
+}
+
 impl Store {
     /// Messages, the latest first, at most `limit`.
     ///
@@ -143,6 +153,21 @@ impl Store {
             .fetch_optional(self.pool())
             .await?;
         Ok(row)
+    }
+
+    /// How many messages there are in each mailbox that has some.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn count_messages(&self) -> Result<BTreeMap<String, MessageCount>, StoreError> {
+        let rows: Vec<(String, u32, u32)> = sqlx::query_as(
+            "SELECT mailbox, sum(heard = 0), sum(heard = 1) FROM voicemails GROUP BY mailbox",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        let counted =
+            rows.into_iter().map(|(mailbox, new, old)| (mailbox, MessageCount { new, old }));
+        Ok(counted.collect())
     }
 
     /// Notes whether somebody has listened to a message.

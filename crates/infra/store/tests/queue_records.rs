@@ -5,6 +5,7 @@ mod rig;
 use offhook_acd::{AgentCounts, DayCounts, QueueCounts};
 use offhook_model::{
     AgentId, CallRef, Directory, LogEntry, Queue, QueueId, QueueRecord, QueueStep, Tier,
+    WaitingCallback,
 };
 use offhook_store::{CallNotes, Store};
 use rig::{BUSY, Rig, record};
@@ -48,6 +49,24 @@ async fn what_is_written_twice_counts_once() {
     assert_eq!((stays.len(), stays[0].offers), (1, 1));
     assert_eq!(stays[0].outcome.as_deref(), Some("answered"));
     assert_eq!(rig.store.queue_records((0, u64::MAX), 0).await.expect("reads").len(), 3);
+}
+
+#[tokio::test]
+async fn a_callback_that_waits_outlives_the_process_and_is_given_once() {
+    let rig = Rig::new().await;
+    let taken = QueueStep::CallbackTaken { number: "1005".into(), waited_ms: 500 };
+    rig.store.write_entries(&[joined(), step("2", 1_500, taken)]).await.expect("writes");
+    let reopened = rig.reopen().await;
+    let waiting = reopened.take_callbacks().await.expect("reads");
+    let expected = WaitingCallback {
+        queue: QueueId("sales".into()),
+        number: "1005".into(),
+        joined_at_ms: 1_000,
+    };
+    assert_eq!(waiting, [expected]);
+    assert_eq!(reopened.take_callbacks().await.expect("reads"), []);
+    let stays = reopened.queue_stays(&CallRef::from_bits(5)).await.expect("reads");
+    assert_eq!(stays[0].outcome.as_deref(), Some("interrupted"));
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ impl Owner {
                     assert_eq!(self.legs.insert(handle, false), None);
                     continue;
                 }
-                Event::OutOfDialog { key, .. } => {
+                Event::OutOfDialog { key, .. } | Event::Resubscribe { key, .. } => {
                     self.requests.push(key);
                     continue;
                 }

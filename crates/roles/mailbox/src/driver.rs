@@ -1,6 +1,7 @@
 //! Tasks around the store: one that takes the switch's wishes, one that sends mail.
 
 use crate::attempts::Attempts;
+use crate::counter::Counter;
 use crate::{Config, Mailer};
 use offhook_bus::{Inbox, Outbox};
 use offhook_model::{LegId, MailboxAnswer, MailboxRequest, Opened};
@@ -52,7 +53,8 @@ impl Drop for Running {
 pub fn start(config: &Config, links: Links) -> anyhow::Result<Running> {
     let (store, recordings) = (links.store.clone(), links.recordings.clone());
     let mailer = Mailer::new(&config.smtp, store, recordings, links.keys.clone())?;
-    let mut tasks = vec![tokio::spawn(serve(links))];
+    let counter = Counter::new(links.store.clone(), links.answers.clone());
+    let mut tasks = vec![tokio::spawn(serve(links)), tokio::spawn(counter.run())];
     if let Some(mailer) = mailer {
         tasks.push(tokio::spawn(send_mail(mailer)));
     }
@@ -100,7 +102,7 @@ async fn serve(mut links: Links) {
 impl Door {
     async fn answer(&self, leg: LegId, mailbox: &str, pin: Option<&str>) {
         let opened = self.open(mailbox, pin).await;
-        if self.answers.send(MailboxAnswer { leg, opened }).is_err() {
+        if self.answers.send(MailboxAnswer::Opened { leg, opened }).is_err() {
             metrics::counter!("offhook_bus_dropped_total", "queue" => "mailbox").increment(1);
         }
     }

@@ -8,6 +8,7 @@
 
 mod attempts;
 mod config;
+mod counter;
 mod driver;
 mod mail;
 

@@ -2,7 +2,9 @@
 
 use offhook_bus::{Inbox, MAILBOX_QUEUE_MAX, Outbox, queue};
 use offhook_mailbox::{Config, Links, Running, WRONG_PINS_MAX, start};
-use offhook_model::{LegId, MailboxAnswer, MailboxRequest, Opened};
+use offhook_model::{
+    CallRef, LegId, LogEntry, MailboxAnswer, MailboxRequest, Opened, VoicemailId, VoicemailRecord,
+};
 use offhook_sealed::KeyRing;
 use offhook_store::{MailboxChange, Store};
 use tempfile::TempDir;
@@ -36,9 +38,27 @@ impl Role {
         let (leg, mailbox) = (LegId(7), "1001".to_owned());
         let request = MailboxRequest::Open { leg, mailbox, pin: pin.map(str::to_owned) };
         self.requests.send(request).expect("there is room");
-        let answer = self.answers.recv().await.expect("an answer");
-        assert_eq!(answer.leg, leg);
-        answer.opened
+        loop {
+            match self.answers.recv().await.expect("an answer") {
+                MailboxAnswer::Opened { leg: opened_for, opened } => {
+                    assert_eq!(opened_for, leg);
+                    return opened;
+                }
+                MailboxAnswer::Counted { .. } => {}
+            }
+        }
+    }
+
+    /// How many messages the role says are in the mailbox, when it is told of them next.
+    async fn counted(&mut self, wanted: &str) -> (u32, u32) {
+        loop {
+            let answer = self.answers.recv().await.expect("an answer");
+            if let MailboxAnswer::Counted { mailbox, new, old } = answer
+                && mailbox == wanted
+            {
+                return (new, old);
+            }
+        }
     }
 }
 
@@ -70,4 +90,27 @@ async fn files_within_the_folder_are_deleted_and_no_others() {
     assert_eq!(role.open(None).await, Opened::Messages(Vec::new()));
     assert!(!recordings.join("m.wav").exists());
     assert!(role.folder.path().join("offhook.db").exists());
+}
+
+#[tokio::test]
+async fn the_messages_of_a_mailbox_are_told_as_their_number_changes() {
+    let mut role = Role::new().await;
+    let record = VoicemailRecord {
+        id: VoicemailId::new(&CallRef::from_bits(3), 1),
+        mailbox: "1001".into(),
+        call: CallRef::from_bits(3),
+        number: "0911555".into(),
+        name: None,
+        received_at_ms: 1_000,
+        duration_s: 7.0,
+        path: "m.wav".into(),
+    };
+    let id = record.id.clone();
+    let entry = LogEntry::Voicemail(Box::new(record));
+    role.store.write_entries(&[entry]).await.expect("a store");
+    assert_eq!(role.counted("1001").await, (1, 0));
+    role.store.set_voicemail_heard(&id, true).await.expect("a message");
+    assert_eq!(role.counted("1001").await, (0, 1));
+    role.store.delete_voicemail(&id).await.expect("a message");
+    assert_eq!(role.counted("1001").await, (0, 0));
 }

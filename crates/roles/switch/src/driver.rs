@@ -8,7 +8,7 @@ use offhook_bus::{
     Happening, Inbox, MailboxLink, MediaCommand, MediaEvent, Outbox, QueueAudit, Shared, SipLink,
     SwitchOrder,
 };
-use offhook_model::{CallRecord, Directory, LiveCall, LogEntry};
+use offhook_model::{CallRecord, Directory, LiveCall, LogEntry, MailboxAnswer};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tokio::sync::{mpsc, watch};
@@ -127,7 +127,7 @@ async fn run(
             Some(order) = driver.links.orders.recv() => driver.obey(order),
             Some(answer) = answers.recv() => driver.hand_over(answer),
             Some(answer) = driver.links.mailbox.answers.recv() => {
-                driver.switch.handle_opened(answer.leg, answer.opened, Instant::now());
+                driver.take_answer(answer);
             }
             Ok(()) = directory.changed() => driver.take_directory(&directory),
             Ok(()) = reachability.changed() => driver.take_reachability(),
@@ -144,6 +144,17 @@ async fn run(
 }
 
 impl Driver {
+    /// What the mailbox role says.
+    fn take_answer(&mut self, answer: MailboxAnswer) {
+        let now = Instant::now();
+        match answer {
+            MailboxAnswer::Opened { leg, opened } => self.switch.handle_opened(leg, opened, now),
+            MailboxAnswer::Counted { mailbox, new, old } => {
+                self.switch.set_messages(&mailbox, new, old, now);
+            }
+        }
+    }
+
     fn run_timers(&mut self) {
         let now = Instant::now();
         self.switch.set_clock(unix_ms(), now);

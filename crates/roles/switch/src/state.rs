@@ -6,6 +6,7 @@ mod conferences;
 mod forks;
 mod legs;
 mod menus;
+mod message_waiting;
 mod progress;
 mod queues;
 mod recordings;
@@ -26,12 +27,13 @@ use forks::Forks;
 use legs::Legs;
 use menus::Menus;
 pub use menus::Question;
+use message_waiting::MessageWaiting;
 use offhook_bus::{ForkOrder, LiveAgent, LiveQueue, RecordingOrder, SipMessage};
 use offhook_call::{Action, Call, Incoming, LegInput};
 use offhook_model::{
     AgentId, Binding, CallRecord, CallRef, CallState, Directory, ForkEvent, ForkId, HangupCause,
     LegId, LiveCall, LiveConference, LiveFork, LogEntry, MailboxRequest, MediaCommand, MediaEvent,
-    QueueId, RecordingCommand, RecordingEvent, RecordingSource,
+    QueueId, RecordingCommand, RecordingEvent, RecordingSource, WaitingCallback,
 };
 use offhook_routing::{Request, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
@@ -100,6 +102,8 @@ pub struct Setup {
     pub directory: Arc<Directory>,
     /// What was counted of the day so far, by an earlier process.
     pub today: offhook_acd::DayCounts,
+    /// The callbacks that waited when an earlier process ended.
+    pub callbacks: Vec<WaitingCallback>,
 }
 
 /// The edge as the user agent's only peer: messages come from it and go to it.
@@ -139,6 +143,7 @@ pub struct Switch {
     recordings: Recordings,
     supervisions: Supervisions,
     voicemail: Voicemail,
+    message_waiting: MessageWaiting,
     draining: bool,
     /// Whether what the user agent has to say is being heard.
     is_hearing_agent: bool,
@@ -158,7 +163,7 @@ impl Switch {
         let mut queues = Queues::new(boot.rotate_left(31), setup.unix_ms);
         queues.configure(&Directory::default(), &setup.directory, setup.unix_ms);
         queues.restore_day(&setup.today);
-        Self {
+        let mut switch = Self {
             agent: UserAgent::new(agent_config, setup.seed),
             calls: HashMap::new(),
             deadlines: BTreeSet::new(),
@@ -185,9 +190,12 @@ impl Switch {
             }),
             supervisions: Supervisions::default(),
             voicemail: Voicemail::new(&config.voicemail),
+            message_waiting: MessageWaiting::default(),
             draining: false,
             is_hearing_agent: false,
-        }
+        };
+        switch.restore_callbacks(setup.callbacks, setup.unix_ms);
+        switch
     }
 
     /// The wall clock reads `unix_ms` at `now`. Calls that run keep the time by which they were begun, so that
@@ -356,6 +364,7 @@ impl Switch {
         self.tell_positions(now);
         self.handle_menu_timeouts(now);
         self.handle_voicemail_timeouts(now);
+        self.handle_subscription_timeouts(now);
     }
 
     /// When [`Switch::handle_timeout`] wants to be called.
@@ -364,7 +373,8 @@ impl Switch {
         let agent = self.agent.poll_timeout().map(|(at, _)| at);
         let call = self.deadlines.first().map(|(due, _)| *due);
         let waiting = [self.menus.poll_timeout(), self.watchers.poll_timeout()];
-        let waiting = waiting.into_iter().chain([self.voicemail.poll_timeout()]).flatten();
+        let more = [self.voicemail.poll_timeout(), self.message_waiting.poll_timeout()];
+        let waiting = waiting.into_iter().chain(more).flatten();
         let own = call.into_iter().chain(waiting).chain([self.queues.poll_timeout()]).min();
         agent.into_iter().chain(own.map(|due| self.instant(due))).min()
     }

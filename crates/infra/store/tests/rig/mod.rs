@@ -19,6 +19,12 @@ pub struct Rig {
 }
 
 impl Rig {
+    /// The database as a later process finds it.
+    pub async fn reopen(&self) -> Store {
+        let path = self.folder.path().join("offhook.db");
+        Store::open_with(&path, BUSY).await.expect("opens")
+    }
+
     pub async fn new() -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let store = Store::open_with(&folder.path().join("offhook.db"), BUSY).await.expect("opens");

@@ -72,6 +72,10 @@ pub struct Config {
     pub transaction_count_max: usize,
 }
 
+/// The methods that a user agent takes unless its owner says otherwise.
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE, SUBSCRIBE";
+
 impl Config {
     /// A configuration with every default, reached under `contact_uri` and named `sent_by` in Via.
     pub fn new(contact_uri: impl Into<String>, sent_by: impl Into<String>) -> Self {
@@ -79,8 +83,7 @@ impl Config {
             contact_uri: contact_uri.into(),
             sent_by: sent_by.into(),
             product: "Offhook".to_owned(),
-            allow: "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, MESSAGE"
-                .to_owned(),
+            allow: ALLOW.to_owned(),
             reliable_provisionals: ReliableProvisionals::default(),
             session_timer: Some(SessionTimerConfig::default()),
             leg_count_max: LEG_COUNT_MAX,

@@ -207,6 +207,13 @@ impl<P: Peer> UserAgent<P> {
         method: &Method,
         now: Instant,
     ) {
+        let request = match method {
+            Method::Subscribe => match self.handle_resubscribe(key, id, request, now) {
+                Some(request) => request,
+                None => return,
+            },
+            _ => request,
+        };
         let handle = self.core.by_dialog.get(id).copied();
         let leg = handle.and_then(|handle| self.legs.get_mut(&handle));
         let code = match leg {

@@ -20,6 +20,10 @@ pub struct RequestKey(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct SentKey(pub u64);
 
+/// Names a subscription of somebody to something of ours (RFC 6665).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct SubscriptionHandle(pub u64);
+
 /// One thing to do, in order: send bytes or take note of an event.
 #[derive(Debug, Clone)]
 pub enum Output<P> {
@@ -162,7 +166,17 @@ pub enum Event<P> {
         /// Who sent it.
         peer: P,
     },
-    /// The final outcome of `send_in_dialog` or `send_request`.
+    /// A subscriber refreshes or ends its subscription: SUBSCRIBE within the dialog of one. Answer with
+    /// `respond`, and with `notify`.
+    Resubscribe {
+        /// The subscription.
+        handle: SubscriptionHandle,
+        /// For `respond`.
+        key: RequestKey,
+        /// The request as it came.
+        request: Message,
+    },
+    /// The final outcome of `send_in_dialog`, `send_request` or `notify`.
     RequestDone {
         /// What those returned.
         key: SentKey,

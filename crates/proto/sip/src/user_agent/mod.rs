@@ -18,6 +18,7 @@ mod leg;
 mod outgoing;
 mod renegotiation;
 mod sdp;
+mod subscription;
 mod token;
 
 use std::collections::HashMap;
@@ -32,9 +33,12 @@ pub use config::{
     Config, LEG_COUNT_MAX, Peer, ReliableProvisionals, SESSION_EXPIRES_DEFAULT_S,
     SessionTimerConfig,
 };
-pub use event::{EndReason, Event, LegHandle, Output, ReinviteOutcome, RequestKey, SentKey};
+pub use event::{
+    EndReason, Event, LegHandle, Output, ReinviteOutcome, RequestKey, SentKey, SubscriptionHandle,
+};
 pub use incoming::PROVISIONAL_QUEUE_MAX;
 pub use outgoing::FORK_COUNT_MAX;
+pub use subscription::SUBSCRIPTION_COUNT_MAX;
 
 use self::core::{Core, HeaderSink, Purpose, check_headers};
 use crate::dialog::{Dialog, DialogId};
@@ -54,6 +58,7 @@ pub struct UserAgent<P: Peer> {
     core: Core<P>,
     legs: HashMap<LegHandle, Box<Leg<P>>>,
     schedule: Schedule<LegHandle>,
+    subscriptions: subscription::Subscriptions<P>,
     last_handle: u64,
 }
 
@@ -65,6 +70,7 @@ impl<P: Peer> UserAgent<P> {
             core: Core::new(config, seed),
             legs: HashMap::new(),
             schedule: Schedule::new(),
+            subscriptions: subscription::Subscriptions::default(),
             last_handle: 0,
         }
     }

@@ -2,14 +2,16 @@
 
 use super::{Switch, serial_of};
 use crate::info::CallbackRequest;
-use offhook_acd::{CallKey, EntryId, NotCalledBack, OfferFailure, Output as Wish, WithdrawReason};
+use offhook_acd::{
+    CallKey, EntryId, Join, NotCalledBack, OfferFailure, Output as Wish, WithdrawReason,
+};
 use offhook_call::{Call, Offered, Placement};
-use offhook_model::{LegId, OfferId, QueueId, Target};
+use offhook_model::{LegId, OfferId, QueueId, Target, WaitingCallback};
 use offhook_routing::{Decision, resolve};
 use offhook_sip::message::StatusCode;
 use offhook_sip::user_agent::{Body, RequestKey};
 use serde_json::json;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Instant;
 
 /// The longest number that can be asked for, in characters.
@@ -36,6 +38,29 @@ impl Callbacks {
 }
 
 impl Switch {
+    /// Lets callbacks wait again, each at its place, as if it had been asked for in a call of its own.
+    pub(super) fn restore_callbacks(&mut self, callbacks: Vec<WaitingCallback>, now_ms: u64) {
+        for callback in callbacks {
+            let serial = self.next_serial();
+            let caller = LegId(u64::from(serial) << 16);
+            let (queue, number) = (callback.queue.clone(), callback.number.clone());
+            let join = Join {
+                caller,
+                call: CallKey(serial),
+                queue,
+                number,
+                priority: 0,
+                skills: BTreeMap::new(),
+                last_agent: None,
+                joined_at_ms: Some(callback.joined_at_ms),
+            };
+            if !self.queues.acd_mut().restore_callback(join, now_ms) {
+                let WaitingCallback { queue, number, .. } = callback;
+                tracing::warn!(%queue, number, "a callback is given up: its queue is no more");
+            }
+        }
+    }
+
     /// A key of a caller who waits may ask for a callback to the number that it has shown.
     pub(super) fn handle_queue_key(&mut self, leg: LegId, key: char, now: Instant) {
         let asked = self.queues.acd().callback_key(leg).filter(|(wanted, _)| *wanted == key);

@@ -17,7 +17,8 @@ use offhook_sip::user_agent::{
 use std::time::Instant;
 
 /// The methods a device may use with us, for `Allow`.
-const ALLOW: &str = "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY";
+const ALLOW: &str =
+    "INVITE, ACK, CANCEL, BYE, OPTIONS, INFO, UPDATE, PRACK, REFER, NOTIFY, SUBSCRIBE";
 
 /// Our name for the call, for the API.
 const CALL_HEADER: &str = "X-Offhook-Call";
@@ -79,8 +80,15 @@ impl Switch {
             Event::InDialog { handle, key, request } => {
                 self.handle_in_dialog(handle, key, &request, now);
             }
-            Event::OutOfDialog { key, request, .. } => {
-                self.answer_out_of_dialog(key, &request, now)
+            Event::OutOfDialog { key, request, peer } => {
+                if request.method() == Some(&Method::Subscribe) {
+                    self.handle_subscribe(key, &request, peer, now);
+                } else {
+                    self.answer_out_of_dialog(key, &request, now);
+                }
+            }
+            Event::Resubscribe { handle, key, request } => {
+                self.handle_resubscribe(handle, key, &request, now);
             }
             Event::Ended { handle, why } => self.handle_ended(handle, why, now),
             Event::ReinviteDone { handle, outcome } => {
@@ -92,7 +100,7 @@ impl Switch {
                 };
                 self.input(handle, input, now);
             }
-            Event::RequestDone { .. } => {}
+            Event::RequestDone { key, code, .. } => self.handle_notified(key, code),
         }
     }
 

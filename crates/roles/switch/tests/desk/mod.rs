@@ -68,6 +68,7 @@ impl Desk {
             unix_ms: 1_000_000,
             directory: Arc::new(directory()),
             today: offhook_acd::DayCounts::default(),
+            callbacks: Vec::new(),
         };
         Self {
             switch: Switch::new(config, setup),
