@@ -1,8 +1,11 @@
 // A customer's browser calls 6000, waits in the queue and talks with an agent: in a browser, and at a phone.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { join } from "node:path";
 import { describe } from "node:test";
 import { Api } from "./lib/api.mjs";
 import { dial, hangUp, hearsTone, idle, listenUntil, phase } from "./lib/browser.mjs";
+import { start, stop } from "./lib/child.mjs";
 import { eventually } from "./lib/eventually.mjs";
 import { BARESIP_HZ, baresip, phoneTest, server } from "./lib/phones.mjs";
 import { agentPage, answered, CUSTOMER_HZ, customerPage, machines } from "./lib/queue-call.mjs";
@@ -62,6 +65,34 @@ describe("6000 and its queue", () => {
     await agentIs(agent, "2002", "acw");
   });
 
+  phoneTest(
+    "a database that takes nothing holds no call up, and has the record later",
+    async () => {
+      const admin = await Api.signIn(server, "admin");
+      const agent = await agentPage(launched);
+      const customer = await customerPage(launched);
+      const unlock = await lockDatabase(join(server.dataDir, "offhook.db"));
+      try {
+        await dial(customer.page, "6000");
+        await answered(agent, customer);
+        await agentIs(admin, "2001", "on_call");
+        await hangUp(customer.page);
+        await idle(agent.page);
+        await agentIs(admin, "2001", "acw");
+        assert.equal((await admin.get("calls/history")).items.length, 0);
+      } finally {
+        await unlock();
+      }
+      const { items } = await eventually(
+        () => admin.get("calls/history"),
+        ({ items }) => items.length > 0,
+        () => `the record did not follow\n${server.log}`,
+        30_000,
+      );
+      assert.deepEqual([items[0].answered_by, items[0].queue], ["2001", "reception"]);
+    },
+  );
+
   phoneTest("nobody signed in: the caller is asked for a message", async () => {
     const { page } = await customerPage(launched);
     await dial(page, "6000");
@@ -73,6 +104,21 @@ describe("6000 and its queue", () => {
     assert.equal((await admin.get("queues/reception")).live.today.overflowed, 1);
   });
 });
+
+/** Holds the write lock of an SQLite database until the function that this gives is called. */
+async function lockDatabase(path) {
+  const hold = `
+import sqlite3, sys
+held = sqlite3.connect(sys.argv[1], isolation_level=None)
+held.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.readline()
+`;
+  const python = process.env.OFFHOOK_PYTHON ?? "python3";
+  const child = start(python, ["-c", hold, path], { stdio: ["pipe", "pipe", "inherit"] });
+  await once(child.stdout, "data");
+  return () => stop(child, () => child.stdin.end());
+}
 
 async function agentIs(api, agent, state) {
   await eventually(

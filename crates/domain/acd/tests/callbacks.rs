@@ -27,7 +27,7 @@ fn busy() -> Rig {
 fn placed() -> (Rig, EntryId, OfferId) {
     let mut rig = busy();
     rig.join("sales", 1);
-    rig.ask_back(1, "5550001").unwrap();
+    rig.ask_back(1, "5550001").expect("it waits");
     let entry = rig.entry_of("sales", 0);
     rig.end_call("a", 90);
     let offer = answer(&mut rig);
@@ -36,16 +36,16 @@ fn placed() -> (Rig, EntryId, OfferId) {
 
 fn answer(rig: &mut Rig) -> OfferId {
     let offer = rig.ring("a");
-    rig.acd.begin_callback(offer, CallKey(CALL)).unwrap();
+    rig.acd.begin_callback(offer, CallKey(CALL)).expect("it was just made");
     rig.answer_offer(offer);
     offer
 }
 
 fn state(rig: &Rig) -> AgentState {
-    rig.acd.agent(&agent_id("a")).unwrap().state
+    rig.acd.agent(&agent_id("a")).expect("an agent").state
 }
 
-fn events<'a>(rig: &'a Rig) -> impl Iterator<Item = &'a QueueEvent> {
+fn events(rig: &Rig) -> impl Iterator<Item = &QueueEvent> {
     rig.outputs.iter().filter_map(|output| match output {
         Output::Event(event) => Some(event),
         _ => None,

@@ -115,17 +115,7 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(conferences::unlock))
         .routes(routes!(conferences::play))
         .routes(routes!(conferences::record, conferences::stop_recording))
-        .routes(routes!(agents::list, agents::create))
-        .routes(routes!(agents::me))
-        .routes(routes!(agents::one, agents::change, agents::delete))
-        .routes(routes!(agents::set_status))
-        .routes(routes!(agents::finish_wrap_up))
-        .routes(routes!(agents::extend_wrap_up))
-        .routes(routes!(queues::list, queues::create))
-        .routes(routes!(queues::one, queues::change, queues::delete))
-        .routes(routes!(queues::move_caller))
-        .routes(routes!(queue_audit::audit))
-        .routes(routes!(events::follow))
+        .merge(call_centre())
         .routes(routes!(settings::reasons, settings::set_reasons))
         .routes(routes!(settings::dispositions, settings::set_dispositions))
         .routes(routes!(settings::screen_pop, settings::set_screen_pop))
@@ -151,6 +141,22 @@ fn described() -> OpenApiRouter<ApiState> {
         .routes(routes!(health::health))
         .routes(routes!(health::live))
         .routes(routes!(health::ready))
+}
+
+/// Agents, queues and what happens there.
+fn call_centre() -> OpenApiRouter<ApiState> {
+    OpenApiRouter::new()
+        .routes(routes!(agents::list, agents::create))
+        .routes(routes!(agents::me))
+        .routes(routes!(agents::one, agents::change, agents::delete))
+        .routes(routes!(agents::set_status))
+        .routes(routes!(agents::finish_wrap_up))
+        .routes(routes!(agents::extend_wrap_up))
+        .routes(routes!(queues::list, queues::create))
+        .routes(routes!(queues::one, queues::change, queues::delete))
+        .routes(routes!(queues::move_caller))
+        .routes(routes!(queue_audit::audit))
+        .routes(routes!(events::follow))
 }
 
 async fn nothing() -> Problem {

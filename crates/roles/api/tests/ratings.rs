@@ -46,7 +46,7 @@ async fn call(rig: &Rig, n: u64, caller: &str, ago_ms: u64) -> CallRef {
     call
 }
 
-fn rating((username, password): &(String, String), stars: i64, comment: Value) -> Value {
+fn rating((username, password): &(String, String), stars: i64, comment: &Value) -> Value {
     json!({ "username": username, "password": password, "stars": stars, "comment": comment })
 }
 
@@ -58,12 +58,12 @@ async fn a_guest_rates_its_call_once_and_supervisors_read_it() {
     let rate = format!("{path}/rating");
     let admin = rig.token("admin").await;
     assert_eq!(rig.call("GET", &path, &admin, Value::Null).await.json()["rating"], Value::Null);
-    let rated = rig.call("POST", &rate, "", rating(&own, 4, json!(" Quick. "))).await;
+    let rated = rig.call("POST", &rate, "", rating(&own, 4, &json!(" Quick. "))).await;
     assert_eq!(
         (rated.status, rated.json()["comment"].clone()),
         (StatusCode::CREATED, json!("Quick."))
     );
-    let again = rig.call("POST", &rate, "", rating(&own, 1, Value::Null)).await;
+    let again = rig.call("POST", &rate, "", rating(&own, 1, &Value::Null)).await;
     assert_eq!(again.problem(), "conflict");
     let read = rig.call("GET", &path, &admin, Value::Null).await.json()["rating"].clone();
     assert_eq!((read["stars"].clone(), read["comment"].clone()), (json!(4), json!("Quick.")));
@@ -78,22 +78,22 @@ async fn nobody_rates_what_is_not_their_own_or_long_over() {
     let (own, other) = (guest(1), guest(2));
     let rate = format!("/api/calls/{}/rating", call(&rig, 7, &own.0, 60_000).await);
     assert_eq!(
-        rig.call("POST", &rate, "", rating(&other, 1, Value::Null)).await.problem(),
+        rig.call("POST", &rate, "", rating(&other, 1, &Value::Null)).await.problem(),
         "not-allowed"
     );
     let forged = (own.0.clone(), "0".repeat(32));
     assert_eq!(
-        rig.call("POST", &rate, "", rating(&forged, 1, Value::Null)).await.problem(),
+        rig.call("POST", &rate, "", rating(&forged, 1, &Value::Null)).await.problem(),
         "not-allowed"
     );
     let old = format!("/api/calls/{}/rating", call(&rig, 8, &own.0, 16 * 60_000).await);
     assert_eq!(
-        rig.call("POST", &old, "", rating(&own, 1, Value::Null)).await.problem(),
+        rig.call("POST", &old, "", rating(&own, 1, &Value::Null)).await.problem(),
         "not-found"
     );
     let none = format!("/api/calls/{}/rating", CallRef::from_bits(9));
     assert_eq!(
-        rig.call("POST", &none, "", rating(&own, 1, Value::Null)).await.problem(),
+        rig.call("POST", &none, "", rating(&own, 1, &Value::Null)).await.problem(),
         "not-found"
     );
 }
@@ -108,12 +108,12 @@ async fn a_rating_with_a_wrong_value_names_it() {
         (6, Value::Null, "stars"),
         (3, json!("x".repeat(1_001)), "comment"),
     ] {
-        let refused = rig.call("POST", &rate, "", rating(&own, stars, comment)).await;
+        let refused = rig.call("POST", &rate, "", rating(&own, stars, &comment)).await;
         assert_eq!(refused.status, StatusCode::UNPROCESSABLE_ENTITY, "{}", refused.text);
         assert_eq!(refused.json()["errors"][0]["field"], field);
     }
     assert_eq!(
-        rig.call("POST", &rate, "", rating(&own, 5, Value::Null)).await.status,
+        rig.call("POST", &rate, "", rating(&own, 5, &Value::Null)).await.status,
         StatusCode::CREATED
     );
 }
