@@ -467,12 +467,16 @@ impl Switch {
     /// others do not notice.
     fn step(&mut self, serial: u32, now: Instant, change: impl FnOnce(&mut Call)) {
         let Some((mut call, engaged)) = self.take(serial) else { return };
+        let were_three = call.three().is_some();
         if catch_unwind(AssertUnwindSafe(|| change(&mut call))).is_err() {
             self.queues.note_engaged(serial, &engaged, &[], self.unix_ms(now));
             self.abandon(&call, now);
             return;
         }
         self.carry_all_out(&mut call, now);
+        if were_three {
+            self.record_who_is_left(&call, now);
+        }
         self.put_back(call, &engaged, now);
         self.drain_agent(now);
         self.drain_queues(now);

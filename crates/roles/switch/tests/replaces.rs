@@ -123,6 +123,15 @@ fn the_customer_talks_with_whom_the_agent_has_consulted() {
     assert_eq!(peer.engine.switch.call_count(), 0);
 }
 
+/// How many recordings were begun at a leg.
+fn recordings_of(peer: &ScriptedPeer<Desk>, leg: LegId) -> usize {
+    let begins = |command: &&MediaCommand| {
+        let MediaCommand::Record { source, command } = command else { return false };
+        *source == RecordingSource::Leg(leg) && matches!(command, RecordingCommand::Start { .. })
+    };
+    peer.engine.commands.iter().filter(begins).count()
+}
+
 #[test]
 fn the_recording_of_a_call_goes_on_when_its_caller_hands_it_over() {
     let config = Config { record_calls: true, ..Config::default() };
@@ -134,21 +143,13 @@ fn the_recording_of_a_call_goes_on_when_its_caller_hands_it_over() {
     peer.say(&second(&within("ACK", 1, &consulted, "")));
     peer.received();
     let (caller, customer) = (LegId(1 << 16), LegId(1 << 16 | 1));
-    let recorded = |leg| {
-        move |command: &MediaCommand| {
-            let order =
-                |command: &RecordingCommand| matches!(command, RecordingCommand::Start { .. });
-            matches!(command, MediaCommand::Record { source: RecordingSource::Leg(at), command }
-                if *at == leg && order(command))
-        }
-    };
-    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(caller)(c)).count(), 1);
+    assert_eq!(recordings_of(&peer, caller), 1);
     let target = refer_to(&consulted);
     let contact = "Contact: <sip:1002@127.0.0.2:5062>";
     peer.say(&within("REFER", 2, &ok, &format!("{contact}\nRefer-To: {target}\n")));
     let lines = firsts(&peer.received());
     assert!(lines.iter().any(|line| line.starts_with("SIP/2.0 202")), "{lines:?}");
-    assert_eq!(peer.engine.commands.iter().filter(|c| recorded(customer)(c)).count(), 1);
+    assert_eq!(recordings_of(&peer, customer), 1);
 }
 
 #[test]
@@ -414,4 +415,21 @@ fn all_three_talk_when_who_consults_merges_its_calls() {
     assert_eq!(peer.engine.records[0].call, consultation);
     assert!(!merge(&mut peer, "1001"), "the second call is over");
     assert_eq!(peer.engine.switch.call_count(), 1);
+}
+
+#[test]
+fn the_recording_of_three_goes_on_when_who_was_recorded_leaves() {
+    let config = Config { record_calls: true, ..Config::default() };
+    let mut peer = ScriptedPeer::new(Desk::with(&config));
+    let (_, ok) = talking(&mut peer);
+    consulting(&mut peer);
+    peer.received();
+    let [first, consultation] = two_calls(&peer);
+    assert!(peer.engine.order(|switch, now| switch.merge(&consultation, &first, "1001", now)));
+    peer.received();
+    let (customer, agent, colleague) = (LegId(1 << 16), LegId(1 << 16 | 1), LegId(2 << 16 | 1));
+    assert_eq!([customer, agent, colleague].map(|leg| recordings_of(&peer, leg)), [1, 0, 0]);
+    peer.say(&within("BYE", 2, &ok, ""));
+    assert_eq!(last_bridge(&peer.engine), Some((agent, colleague)));
+    assert_eq!([customer, agent, colleague].map(|leg| recordings_of(&peer, leg)), [1, 1, 0]);
 }

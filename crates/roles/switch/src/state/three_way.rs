@@ -1,8 +1,8 @@
 //! Two calls of one party become one in which all three talk.
 
-use super::{Switch, serial_in, serial_of};
+use super::{Output, Switch, serial_in, serial_of};
 use offhook_call::Call;
-use offhook_model::{CallRef, LegId};
+use offhook_model::{CallRef, LegId, RecordingSource};
 use std::time::Instant;
 
 impl Switch {
@@ -29,6 +29,17 @@ impl Switch {
             }
         });
         true
+    }
+
+    /// One of three may have left, at whom the call was recorded: the recording goes on at one who stays.
+    pub(super) fn record_who_is_left(&mut self, call: &Call, now: Instant) {
+        let Some(left) = call.talking() else { return };
+        let RecordingSource::Leg(recorded) = self.recordings.source_of(call) else { return };
+        if left.contains(&recorded) {
+            return;
+        }
+        let commands = self.recordings.follow(call, left[0], self.unix_ms(now));
+        self.outputs.extend(commands.into_iter().map(Output::Media));
     }
 }
 
