@@ -3,7 +3,7 @@
 //! Eight bars at 96 beats per minute, 20 seconds that loop without a seam: broken chords of
 //! plucked notes over a quiet bass and a sparse melody, within what a telephone carries.
 
-use crate::level;
+use crate::{Resampler, level};
 use std::f64::consts::TAU;
 use std::sync::OnceLock;
 
@@ -76,6 +76,33 @@ const DECAYS: f64 = 7.0;
 pub fn hold_music() -> &'static [i16] {
     static PIECE: OnceLock<Vec<i16>> = OnceLock::new();
     PIECE.get_or_init(compose)
+}
+
+/// The rates at which the piece is kept, so that it is converted once and not for each who hears it: those of
+/// the telephone's codecs, samples per second.
+pub const KEPT_RATES: [u32; 3] = [8_000, SAMPLE_RATE, 48_000];
+
+/// The piece at one of [`KEPT_RATES`], made at the first call for that rate; `None` for others. It loops
+/// without a seam as it does at its own rate.
+pub fn hold_music_at(rate: u32) -> Option<&'static [i16]> {
+    static PIECES: [OnceLock<Vec<i16>>; KEPT_RATES.len()] = [const { OnceLock::new() }; 3];
+    if rate == SAMPLE_RATE {
+        return Some(hold_music());
+    }
+    let place = KEPT_RATES.iter().position(|kept| *kept == rate)?;
+    Some(PIECES.get(place)?.get_or_init(|| at_rate(rate)))
+}
+
+/// The loop at another rate. It is converted twice, since the beginning hears the end's echo in the filter.
+fn at_rate(rate: u32) -> Vec<i16> {
+    let Ok(mut resampler) = Resampler::new(SAMPLE_RATE, rate) else { return Vec::new() };
+    let mut piece = vec![0; resampler.max_output(LOOP_SAMPLES)];
+    let mut length = 0;
+    for _ in 0..2 {
+        length = resampler.process(hold_music(), &mut piece).unwrap_or(0);
+    }
+    piece.truncate(length);
+    piece
 }
 
 /// Composes the piece: [`LOOP_SAMPLES`] of mono PCM at [`SAMPLE_RATE`], the same each time.
@@ -165,5 +192,19 @@ mod tests {
         let (third, outside) = (329.63, 311.13);
         let heard = goertzel::power(bar, SAMPLE_RATE, third);
         assert!(heard > 20.0 * goertzel::power(bar, SAMPLE_RATE, outside));
+    }
+
+    #[test]
+    fn the_piece_is_the_same_at_each_rate_and_loops_there_without_a_seam() {
+        for rate in KEPT_RATES {
+            let piece = hold_music_at(rate).unwrap();
+            assert_eq!(piece.len() as u64, LOOP_SAMPLES as u64 * u64::from(rate / 8_000) / 2);
+            assert!((level::dbm0(piece) - LEVEL_DBM0).abs() < 0.5, "{}", level::dbm0(piece));
+            // No step where it starts over is greater than those elsewhere.
+            let step = |pair: &[i16]| (i32::from(pair[1]) - i32::from(pair[0])).abs();
+            let greatest = piece.windows(2).map(step).max().unwrap();
+            assert!(step(&[piece[piece.len() - 1], piece[0]]) <= greatest, "{rate}");
+        }
+        assert_eq!(hold_music_at(11_025), None);
     }
 }

@@ -5,6 +5,7 @@ use super::prompt_files::PromptFiles;
 use super::recorded_files::RecordedFiles;
 use crate::state::SoundSource;
 use anyhow::Context;
+use offhook_audio::music;
 use offhook_model::LegId;
 use offhook_speech::{Pcm, Speech};
 use std::collections::{HashMap, VecDeque};
@@ -169,8 +170,10 @@ impl Turns {
 
 impl Fetcher {
     fn run(&self) {
-        // The music is composed here, so that the first media thread that plays it need not.
-        offhook_audio::music::hold_music();
+        // The music is composed and converted here, so that the first media thread that plays it need not.
+        for rate in music::KEPT_RATES {
+            music::hold_music_at(rate);
+        }
         while let Some(Wanted { leg, ticket, source }) = self.queue.next() {
             let sound = self.fetch(&source);
             let fetched = Fetched { leg, ticket, sound };

@@ -119,6 +119,10 @@ impl Player {
         if rate == self.rate {
             return;
         }
+        if let Some(Item::Music) = self.items.get(self.current) {
+            let (before, now) = (music_for(self.rate).1 as usize, music_for(rate).1 as usize);
+            self.position = self.position * now / before;
+        }
         self.rate = rate;
         self.resampler = None;
         self.made.clear();
@@ -215,11 +219,11 @@ impl Player {
     }
 
     fn make_music(&mut self) -> Step {
-        let piece = music::hold_music();
-        let chunk = samples(music::SAMPLE_RATE, CHUNK_MS);
+        let (piece, rate) = music_for(self.rate);
+        let chunk = samples(rate, CHUNK_MS);
         let start = self.position % piece.len();
         let end = (start + chunk).min(piece.len());
-        self.convert(&piece[start..end], music::SAMPLE_RATE);
+        self.convert(&piece[start..end], rate);
         self.position = end % piece.len();
         self.has_sounded = true;
         Step::Made
@@ -296,6 +300,12 @@ fn read(uri: &str) -> Vec<(Option<Prompt>, bool)> {
         vec![None]
     });
     prompts.into_iter().map(|prompt| (prompt, instead.is_some())).collect()
+}
+
+/// The hold music for who plays at a rate, and the rate at which it is kept.
+fn music_for(rate: u32) -> (&'static [i16], u32) {
+    let kept = music::hold_music_at(rate).map(|piece| (piece, rate));
+    kept.unwrap_or_else(|| (music::hold_music(), music::SAMPLE_RATE))
 }
 
 fn samples(rate: u32, duration_ms: u32) -> usize {
@@ -379,6 +389,17 @@ mod tests {
         assert_eq!(played, Played::Sound);
         let level = offhook_audio::level::dbm0(&heard[21 * 8_000..]);
         assert!((-30.0..-10.0).contains(&level), "{level} dBm0");
+    }
+
+    #[test]
+    fn music_goes_on_where_it_was_at_another_rate() {
+        let (mut player, _) = player(&["music:"], false, 8_000);
+        play(&mut player, 3_000);
+        for rate in [48_000, 24_000, 8_000] {
+            player.set_rate(rate);
+            let within_ms = player.position as u64 * 1_000 / u64::from(music_for(rate).1);
+            assert_eq!(within_ms, 3_000, "{rate}");
+        }
     }
 
     #[test]

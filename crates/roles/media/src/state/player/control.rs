@@ -1,7 +1,7 @@
 //! What governs a play list while it plays: barge-in, pause, position, volume.
 
 use super::{Item, Player, samples};
-use offhook_audio::{ToneGenerator, music};
+use offhook_audio::ToneGenerator;
 use offhook_bus::PlayControl;
 
 /// The softest and the loudest that a list is made, in dB.
@@ -125,7 +125,7 @@ impl Player {
     fn rate_of(&self, item: &Item) -> u32 {
         match item {
             Item::Sound(sound) => sound.rate,
-            Item::Music => music::SAMPLE_RATE,
+            Item::Music => super::music_for(self.rate).1,
             Item::Tone { .. } | Item::Silence { .. } | Item::Waiting { .. } | Item::Missing => {
                 self.rate
             }
