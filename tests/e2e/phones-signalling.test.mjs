@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { after, before, describe } from "node:test";
 import { Api } from "./lib/api.mjs";
 import { dial, hearsTone, launch, listenUntil, open, phase, ready } from "./lib/browser.mjs";
+import { eventually } from "./lib/eventually.mjs";
 import {
   BARESIP_HZ,
   baresip,
@@ -118,3 +119,28 @@ async function ringFor(number, seconds) {
   const answer = await admin.ask("PATCH", `extensions/${number}`, change);
   assert.equal(answer.status, 200, await answer.text());
 }
+
+describe("do not disturb by phone", () => {
+  phoneTest("*78 keeps calls away until *79, as the API shows", async () => {
+    const admin = await Api.signIn(server, "admin");
+    const owner = await pjsip("1002");
+    const caller = await baresip("1001");
+    for (const [code, refuses] of [
+      ["*78", true],
+      ["*79", false],
+    ]) {
+      await owner.dial(uri(code));
+      await owner.state("DISCONNECTED", 30_000);
+      await eventually(
+        () => admin.get("extensions/1002"),
+        ({ forward }) => forward.do_not_disturb === refuses,
+        ({ forward }) => `it is not in force: ${JSON.stringify(forward)}`,
+        10_000,
+      );
+      owner.forget();
+      await caller.dial(uri("1002"));
+      if (refuses) await caller.event("CALL_CLOSED");
+      else await owner.event("incoming");
+    }
+  });
+});

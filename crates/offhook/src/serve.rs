@@ -74,7 +74,7 @@ async fn serve(config: Config, demo: bool) -> anyhow::Result<()> {
         shared: shared.clone(),
     };
     let mailboxes =
-        open_mailboxes(&config, &store, &media.recordings, &recording_keys, mailbox_role)?;
+        open_mailboxes(&config, &store, &shared, &media.recordings, &recording_keys, mailbox_role)?;
     let mut switch = offhook_switch::start(&config.switch, setup(&shared, &store).await?, links);
     let writer = RecordWriter::spawn(store.clone(), stream(records.1));
     let mut mirrors = mirrors(&config, &store, &shared);
@@ -209,12 +209,19 @@ fn mirrors(config: &Config, store: &Store, shared: &Shared) -> Vec<JoinHandle<()
 fn open_mailboxes(
     config: &Config,
     store: &Store,
+    shared: &Shared,
     recordings: &Path,
     keys: &KeyRing,
     (requests, answers): (Inbox<MailboxRequest>, Outbox<MailboxAnswer>),
 ) -> anyhow::Result<offhook_mailbox::Running> {
-    let (store, recordings) = (store.clone(), recordings.to_owned());
-    let links = offhook_mailbox::Links { requests, answers, store, recordings, keys: keys.clone() };
+    let links = offhook_mailbox::Links {
+        requests,
+        answers,
+        store: store.clone(),
+        shared: shared.clone(),
+        recordings: recordings.to_owned(),
+        keys: keys.clone(),
+    };
     offhook_mailbox::start(&config.voicemail, links)
 }
 
@@ -391,11 +398,8 @@ impl Signals {
 async fn wait(signals: &mut Signals, store: &Store, shared: &Shared) {
     loop {
         tokio::select! {
-            _ = signals.hang_up.recv() => match store.directory().await {
-                Ok(directory) => {
-                    shared.set_directory(directory);
-                    tracing::info!("the directory was read again");
-                }
+            _ = signals.hang_up.recv() => match shared.reload_directory(store.directory()).await {
+                Ok(()) => tracing::info!("the directory was read again"),
                 Err(error) => tracing::error!(%error, "the directory could not be read again"),
             },
             _ = signals.terminate.recv() => return,

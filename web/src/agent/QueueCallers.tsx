@@ -1,6 +1,6 @@
 import { ActionIcon, Text } from "@mantine/core";
-import { IconArrowDown, IconArrowUp } from "@tabler/icons-react";
-import { moveCaller, type Queue, type QueueCaller } from "../api/desk.ts";
+import { IconArrowDown, IconArrowUp, IconX } from "@tabler/icons-react";
+import { cancelCallback, moveCaller, type Queue, type QueueCaller } from "../api/desk.ts";
 import { guestName } from "../portal/words.ts";
 import { queueName } from "./agent-words.ts";
 import classes from "./Desk.module.css";
@@ -11,15 +11,17 @@ import { whyNot } from "./why-not.ts";
 /** Callers of a queue that are shown; the others are counted. */
 const CALLERS_MAX = 10;
 
-interface Move {
+interface Order {
   call: string;
-  position: number;
+  /** Null for a callback that is to be cancelled. */
+  position: number | null;
 }
 
 /** Who waits in a queue, in order, to be moved by a supervisor. */
 export function QueueCallers({ queue }: { queue: Queue }) {
   const { mutate, isPending, error } = useDeed(
-    ({ call, position }: Move) => moveCaller(queue.id, call, position),
+    ({ call, position }: Order) =>
+      position === null ? cancelCallback(queue.id, call) : moveCaller(queue.id, call, position),
     KEYS.queues,
   );
   const callers = queue.live.callers.toSorted((a, b) => a.position - b.position);
@@ -44,7 +46,7 @@ export function QueueCallers({ queue }: { queue: Queue }) {
       )}
       {error && (
         <Text size="xs" c="red" role="alert">
-          The caller was not moved. {whyNot(error)}
+          That was not done. {whyNot(error)}
         </Text>
       )}
     </>
@@ -60,7 +62,7 @@ function Caller({
   caller: QueueCaller;
   last: boolean;
   busy: boolean;
-  onMove: (position: number) => void;
+  onMove: (position: number | null) => void;
 }) {
   const waits = useSince(caller.waiting_since);
   const number = caller.number ?? "anonymous";
@@ -75,11 +77,48 @@ function Caller({
           {caller.is_callback && " · is called back"}
         </span>
       </span>
+      {caller.is_callback ? (
+        <ActionIcon
+          variant="default"
+          aria-label={`Cancel the callback to ${name}`}
+          disabled={busy}
+          onClick={() => onMove(null)}
+        >
+          <IconX size={16} aria-hidden />
+        </ActionIcon>
+      ) : (
+        <Moves
+          name={name}
+          first={caller.position <= 1}
+          last={last}
+          busy={busy}
+          onMove={(by) => onMove(caller.position + by)}
+        />
+      )}
+    </li>
+  );
+}
+
+function Moves({
+  name,
+  first,
+  last,
+  busy,
+  onMove,
+}: {
+  name: string;
+  first: boolean;
+  last: boolean;
+  busy: boolean;
+  onMove: (by: number) => void;
+}) {
+  return (
+    <>
       <ActionIcon
         variant="default"
         aria-label={`Move ${name} forward`}
-        disabled={busy || caller.position <= 1}
-        onClick={() => onMove(caller.position - 1)}
+        disabled={busy || first}
+        onClick={() => onMove(-1)}
       >
         <IconArrowUp size={16} aria-hidden />
       </ActionIcon>
@@ -87,10 +126,10 @@ function Caller({
         variant="default"
         aria-label={`Move ${name} back`}
         disabled={busy || last}
-        onClick={() => onMove(caller.position + 1)}
+        onClick={() => onMove(1)}
       >
         <IconArrowDown size={16} aria-hidden />
       </ActionIcon>
-    </li>
+    </>
   );
 }

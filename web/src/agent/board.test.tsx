@@ -33,9 +33,9 @@ const waits = (call: string, name: string, position: number) => ({
   offered_to: [],
 });
 
-function board(part: { calls?: ActiveCall[]; without?: string[] } = {}) {
-  const { calls = [activeCall()], without = [] } = part;
-  const callers = [waits("c-8", "Lise", 1), waits("c-9", "Emmy", 2)];
+function board(part: { calls?: ActiveCall[]; without?: string[]; second?: object } = {}) {
+  const { calls = [activeCall()], without = [], second = {} } = part;
+  const callers = [waits("c-8", "Lise", 1), { ...waits("c-9", "Emmy", 2), ...second }];
   return showDesk(<Board />, {
     me: SUPERVISOR,
     without,
@@ -62,6 +62,15 @@ it("moves a caller in a queue", async () => {
     path: "/api/queues/sales/callers/c-9/move",
     body: { position: 1 },
   });
+});
+
+it("cancels a callback, which has no place to be moved to", async () => {
+  const second = { is_callback: true, number: "1005", name: null };
+  const { user, asked } = await board({ second });
+  await user.click(await screen.findByRole("button", { name: "Cancel the callback to 1005" }));
+  await waitFor(() => expect(asked).toHaveLength(1));
+  expect(asked[0]).toMatchObject({ method: "DELETE", path: "/api/queues/sales/callers/c-9" });
+  expect(screen.queryByRole("button", { name: "Move 1005 forward" })).toBeNull();
 });
 
 it("completes a wrap-up that is stuck, and changes an agent's state", async () => {

@@ -211,6 +211,11 @@ export async function moveCaller(queue: string, call: string, position: number):
   await request("POST", path, { position });
 }
 
+/** Calls somebody back no more who asked for it in this call. */
+export async function cancelCallback(queue: string, call: string): Promise<void> {
+  await request("DELETE", `/api/queues/${part(queue)}/callers/${part(call)}`);
+}
+
 /** Puts the supervisor who is signed in on a call: their telephone rings. */
 export async function supervise(call: string, mode: SupervisorMode): Promise<void> {
   await request("POST", `/api/calls/active/${part(call)}/supervise`, { mode });

@@ -111,6 +111,13 @@ pub enum MailboxRequest {
         /// The digits that were entered; `None` for the owner's own device, which needs none unless one is set.
         pin: Option<String>,
     },
+    /// Write down whether an extension wants to be disturbed, and put that in force. It has dialled so.
+    DoNotDisturb {
+        /// The extension.
+        extension: String,
+        /// Whether it does not.
+        is_on: bool,
+    },
     /// Delete the file of a recording that is no message, or no longer one.
     DeleteFile(PathBuf),
 }

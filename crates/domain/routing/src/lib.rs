@@ -15,6 +15,16 @@ pub const NUMBER_MAX: usize = 64;
 /// What an extension dials to hear its messages.
 pub const OWN_MAILBOX: &str = "*98";
 
+/// What an extension dials so as not to be disturbed, and to be disturbed again.
+pub const DO_NOT_DISTURB_CODES: [(&str, bool); 2] = [("*78", true), ("*79", false)];
+
+/// Whether a dialled number turns do not disturb on or off.
+#[must_use]
+pub fn do_not_disturb(dialled: &str) -> Option<bool> {
+    let codes = DO_NOT_DISTURB_CODES.into_iter();
+    codes.into_iter().find(|(code, _)| *code == dialled).map(|(_, is_on)| is_on)
+}
+
 /// Who dials what.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Request<'a> {
@@ -76,6 +86,10 @@ pub enum Decision {
     },
 }
 
+/// What an extension hears that has dialled one of [`DO_NOT_DISTURB_CODES`].
+const DO_NOT_DISTURB_ON: &str = "tts:You will not be disturbed.";
+const DO_NOT_DISTURB_OFF: &str = "tts:You can be called again.";
+
 /// Decides what happens to a call.
 #[must_use]
 pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
@@ -91,6 +105,10 @@ pub fn route(request: Request<'_>, directory: &Directory) -> Decision {
     }
     if number == OWN_MAILBOX {
         return Decision::Service { number, service: Service::Mailbox { own: true } };
+    }
+    if let Some(is_on) = do_not_disturb(&number) {
+        let prompt = if is_on { DO_NOT_DISTURB_ON } else { DO_NOT_DISTURB_OFF }.to_owned();
+        return Decision::Service { number, service: Service::Play { prompt, repeat: false } };
     }
     if let Some((mode, extension)) = SupervisorMode::of_code(&number) {
         return supervise(request.caller, extension, mode, directory);
@@ -303,6 +321,17 @@ mod tests {
         let own = Decision::Service { number: "*98".into(), service };
         assert_eq!(decide(Some("1001"), "*98"), own);
         assert_eq!(refused_with(&decide(None, "*98")), Some(403));
+    }
+
+    #[test]
+    fn an_extension_turns_do_not_disturb_on_and_off_and_nobody_else_does() {
+        for (code, is_on) in DO_NOT_DISTURB_CODES {
+            assert_eq!(do_not_disturb(code), Some(is_on));
+            let decision = decide(Some("1001"), code);
+            assert!(matches!(decision, Decision::Service { service: Service::Play { .. }, .. }));
+            assert_eq!(refused_with(&decide(None, code)), Some(403));
+        }
+        assert_eq!(do_not_disturb("*77"), None);
     }
 
     #[test]

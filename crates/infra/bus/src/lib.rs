@@ -96,6 +96,8 @@ pub enum SwitchOrder {
     Agent(AgentId, AgentOrder),
     /// Give a caller who waits another position in its queue, from 1.
     MoveCaller(CallRef, usize),
+    /// Call nobody back for this call, in which that was asked for.
+    CancelCallback(CallRef),
     /// Take no new calls; those that run go on.
     Drain,
 }

@@ -23,6 +23,8 @@ pub struct Shared {
     forks: Arc<Mutex<BTreeMap<CallRef, Vec<LiveFork>>>>,
     live_conferences: Arc<Mutex<BTreeMap<String, LiveConference>>>,
     directory: Arc<watch::Sender<Arc<Directory>>>,
+    /// Held from the reading of a directory until it is in force.
+    directory_turn: Arc<tokio::sync::Mutex<()>>,
     centre: Centre,
     events: Events,
     /// Addresses-of-record that became reachable or unreachable since they were asked for.
@@ -41,6 +43,7 @@ impl Shared {
             forks: Arc::default(),
             live_conferences: Arc::default(),
             directory: Arc::new(watch::Sender::new(Arc::new(directory))),
+            directory_turn: Arc::default(),
             centre: Centre::default(),
             events: Events::default(),
             reachable: Arc::default(),
@@ -115,6 +118,19 @@ impl Shared {
     /// Puts a new directory in force, from the next call on.
     pub fn set_directory(&self, directory: Directory) {
         self.directory.send_replace(Arc::new(directory));
+    }
+
+    /// Puts the directory in force that `read` gives, one such change at a time, so that the last one wins.
+    ///
+    /// # Errors
+    /// Those of `read`.
+    pub async fn reload_directory<E>(
+        &self,
+        read: impl Future<Output = Result<Directory, E>>,
+    ) -> Result<(), E> {
+        let _turn = self.directory_turn.lock().await;
+        self.set_directory(read.await?);
+        Ok(())
     }
 
     /// Puts a call among the live ones, or replaces what was said of it.

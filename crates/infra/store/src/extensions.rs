@@ -161,6 +161,23 @@ impl Store {
         found(done.rows_affected(), "extension")
     }
 
+    /// Notes whether an extension wants to be disturbed; what else is known of it stays.
+    ///
+    /// # Errors
+    /// [`StoreError::NotFound`] when there is no such extension.
+    pub async fn set_do_not_disturb(&self, number: &str, is_on: bool) -> Result<(), StoreError> {
+        let value = if is_on { "true" } else { "false" };
+        let done = sqlx::query(
+            "UPDATE extensions SET forward = json_set(forward, '$.do_not_disturb', json(?))
+             WHERE number = ?",
+        )
+        .bind(value)
+        .bind(number)
+        .execute(self.pool())
+        .await?;
+        found(done.rows_affected(), "extension")
+    }
+
     /// Removes an extension; users who had it keep their login.
     ///
     /// # Errors

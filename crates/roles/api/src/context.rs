@@ -90,7 +90,6 @@ pub struct Inner {
     pub(crate) followers: Arc<Semaphore>,
     /// A webhook was made, changed or removed.
     pub(crate) webhooks_changed: Notify,
-    directory_change: tokio::sync::Mutex<()>,
 }
 
 impl std::fmt::Debug for ApiState {
@@ -138,7 +137,6 @@ impl ApiState {
             menu_change: tokio::sync::Mutex::new(()),
             webhooks_changed: Notify::new(),
             followers: Arc::new(Semaphore::new(FOLLOWERS_MAX)),
-            directory_change: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -152,8 +150,6 @@ impl ApiState {
 
     /// Puts what the store knows of numbers in force. One at a time, so that the last change wins.
     pub(crate) async fn reload_directory(&self) -> Result<(), Problem> {
-        let _turn = self.directory_change.lock().await;
-        self.shared.set_directory(self.store.directory().await?);
-        Ok(())
+        Ok(self.shared.reload_directory(self.store.directory()).await?)
     }
 }

@@ -339,6 +339,37 @@ pub(crate) async fn move_caller(
     state.order(SwitchOrder::MoveCaller(call, to.position), &who)
 }
 
+/// Calls somebody back no more who asked for it and waits for that. For supervisors.
+#[utoipa::path(
+    delete, path = "/api/queues/{id}/callers/{call}", tag = "queues", operation_id = "cancelCallback",
+    params(
+        ("id" = String, Path, description = "The queue"),
+        ("call" = String, Path, description = "The call in which it was asked for"),
+    ),
+    responses(
+        (status = 202, description = "The switch was told"),
+        (status = 401, description = "Nobody is signed in", body = ProblemBody),
+        (status = 403, description = "Not a supervisor", body = ProblemBody),
+        (status = 404, description = "No callback of that call waits in that queue", body = ProblemBody),
+        (status = 503, description = "The switch is too busy", body = ProblemBody),
+    ),
+    security(("token" = []), ("cookie" = [])),
+)]
+pub(crate) async fn cancel_callback(
+    State(state): State<ApiState>,
+    who: SignedIn,
+    Path((id, call)): Path<(String, String)>,
+) -> Result<StatusCode, Problem> {
+    who.demand(Role::Supervisor)?;
+    let queue = state.shared.centre().queue(&QueueId(id));
+    let call = CallRef::parse(&call);
+    let waits = queue.zip(call).filter(|(queue, call)| {
+        queue.waiting.iter().any(|waiting| waiting.call == *call && waiting.view.caller.is_none())
+    });
+    let (_, call) = waits.ok_or_else(|| Problem::not_found("callback in this queue"))?;
+    state.order(SwitchOrder::CancelCallback(call), &who)
+}
+
 fn known(state: &ApiState, id: &QueueId) -> Result<Queue, Problem> {
     let directory = state.shared.directory();
     directory.queues.get(id).cloned().ok_or_else(|| Problem::not_found("queue"))

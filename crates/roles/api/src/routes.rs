@@ -155,6 +155,7 @@ fn call_centre() -> OpenApiRouter<ApiState> {
         .routes(routes!(queues::list, queues::create))
         .routes(routes!(queues::one, queues::change, queues::delete))
         .routes(routes!(queues::move_caller))
+        .routes(routes!(queues::cancel_callback))
         .routes(routes!(queue_audit::audit))
         .routes(routes!(events::follow))
 }

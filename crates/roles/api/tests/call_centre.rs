@@ -3,10 +3,12 @@
 mod rig;
 
 use axum::http::StatusCode;
-use offhook_bus::{AgentOrder, SwitchOrder};
-use offhook_model::{AgentId, AgentStatus, QueueId, Strategy, Target};
+use offhook_acd::{Acd, CallKey, Join};
+use offhook_bus::{AgentOrder, LiveQueue, LiveWaiting, SwitchOrder};
+use offhook_model::{AgentId, AgentStatus, CallRef, LegId, Queue, QueueId, Strategy, Target};
 use rig::Rig;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 #[tokio::test]
 async fn a_queue_lives_and_dies() {
@@ -47,6 +49,8 @@ async fn a_value_that_is_not_allowed_is_named_with_what_is() {
         (json!({"ring_timeout_s": "long"}), "ring_timeout_s"),
         (json!({"ring_timeuot_s": 20}), "ring_timeuot_s"),
         (json!({"exit_key": "12"}), "exit_key"),
+        (json!({"callback_tries_max": 0}), "callback_tries_max"),
+        (json!({"callback_retry_s": 90_000}), "callback_retry_s"),
         (json!({"skills": {"french": 11}}), "skills"),
         (json!({"music": "loud"}), "music"),
     ] {
@@ -54,6 +58,53 @@ async fn a_value_that_is_not_allowed_is_named_with_what_is() {
         assert_eq!(answer.problem(), "invalid-field", "{change}");
         assert_eq!(answer.json()["errors"][0]["field"], field, "{change}");
     }
+}
+
+/// A queue in which a caller waits and a callback, by the numbers of their calls.
+fn waiting(acd: &mut Acd, caller: u32, callback: u32) -> LiveQueue {
+    let id = QueueId("sales".into());
+    let queue = Queue { callback_key: Some('1'), ..Queue::new("sales") };
+    acd.configure(&[(id.clone(), queue)].into(), &BTreeMap::new(), 1_000);
+    for call in [caller, callback] {
+        let join = Join {
+            caller: LegId(call.into()),
+            call: CallKey(call),
+            queue: id.clone(),
+            number: format!("100{call}"),
+            priority: 0,
+            skills: BTreeMap::new(),
+            last_agent: None,
+            joined_at_ms: None,
+        };
+        acd.join(join, 1_000);
+    }
+    acd.request_callback(LegId(callback.into()), "1005", 2_000).expect("it waits");
+    let named = acd.waiting(&id).into_iter();
+    let waiting = named.map(|view| LiveWaiting { call: call_of(view.call.0), view }).collect();
+    LiveQueue { view: acd.queue(&id).expect("a queue"), waiting }
+}
+
+fn call_of(call: u32) -> CallRef {
+    CallRef::from_bits(call.into())
+}
+
+#[tokio::test]
+async fn a_supervisor_cancels_a_callback_and_no_caller() {
+    let mut rig = Rig::new().await;
+    rig.shared.centre().set_queue(waiting(&mut Acd::new(1), 1, 2));
+    let (agent, supervisor) = (rig.token("2001").await, rig.token("supervisor").await);
+    let path = |call: u32| format!("/api/queues/sales/callers/{}", call_of(call));
+    let cancel = |token: &str, call: u32| {
+        let (path, token) = (path(call), token.to_owned());
+        let rig = &rig;
+        async move { rig.call("DELETE", &path, &token, Value::Null).await }
+    };
+    assert_eq!(cancel(&agent, 2).await.problem(), "not-allowed");
+    for nobody in [1, 3] {
+        assert_eq!(cancel(&supervisor, nobody).await.problem(), "not-found");
+    }
+    assert_eq!(cancel(&supervisor, 2).await.status, StatusCode::ACCEPTED);
+    assert_eq!(rig.orders.try_recv(), Some(SwitchOrder::CancelCallback(call_of(2))));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use crate::attempts::Attempts;
 use crate::counter::Counter;
 use crate::{Config, Mailer};
-use offhook_bus::{Inbox, Outbox};
+use offhook_bus::{Inbox, Outbox, Shared};
 use offhook_model::{LegId, MailboxAnswer, MailboxRequest, Opened};
 use offhook_sealed::KeyRing;
 use offhook_store::Store;
@@ -28,6 +28,8 @@ pub struct Links {
     pub answers: Outbox<MailboxAnswer>,
     /// The messages.
     pub store: Store,
+    /// Where the directory is put in force.
+    pub shared: Shared,
     /// The folder of the recordings.
     pub recordings: PathBuf,
     /// The keys of encrypted recordings.
@@ -87,6 +89,9 @@ async fn serve(mut links: Links) {
     while let Some(request) = links.requests.recv().await {
         match request {
             MailboxRequest::DeleteFile(path) => delete(&links.recordings, &path).await,
+            MailboxRequest::DoNotDisturb { extension, is_on } => {
+                set_do_not_disturb(&links, &extension, is_on).await;
+            }
             MailboxRequest::Open { leg, mailbox, pin } => {
                 let Ok(permit) = Arc::clone(&room).acquire_owned().await else { return };
                 let door = Arc::clone(&door);
@@ -129,6 +134,16 @@ impl Door {
     /// The counts are whole between their uses, whoever panicked in between.
     fn attempts(&self) -> std::sync::MutexGuard<'_, Attempts> {
         self.attempts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn set_do_not_disturb(Links { store, shared, .. }: &Links, extension: &str, is_on: bool) {
+    let written = async {
+        store.set_do_not_disturb(extension, is_on).await?;
+        shared.reload_directory(store.directory()).await
+    };
+    if let Err(error) = written.await {
+        tracing::error!(%error, extension, "do not disturb is not written down");
     }
 }
 

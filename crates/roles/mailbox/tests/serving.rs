@@ -1,6 +1,6 @@
 //! What the switch asks of the role, and what comes back.
 
-use offhook_bus::{Inbox, MAILBOX_QUEUE_MAX, Outbox, queue};
+use offhook_bus::{GuestKey, Inbox, MAILBOX_QUEUE_MAX, Outbox, Shared, queue};
 use offhook_mailbox::{Config, Links, Running, WRONG_PINS_MAX, start};
 use offhook_model::{
     CallRef, LegId, LogEntry, MailboxAnswer, MailboxRequest, Opened, VoicemailId, VoicemailRecord,
@@ -13,6 +13,7 @@ struct Role {
     requests: Outbox<MailboxRequest>,
     answers: Inbox<MailboxAnswer>,
     store: Store,
+    shared: Shared,
     folder: TempDir,
     _running: Running,
 }
@@ -23,15 +24,18 @@ impl Role {
         let store = Store::open(&folder.path().join("offhook.db")).await.expect("opens");
         let (requests, wishes) = queue(MAILBOX_QUEUE_MAX);
         let (replies, answers) = queue(MAILBOX_QUEUE_MAX);
+        let directory = store.directory().await.expect("reads");
+        let shared = Shared::new(directory, GuestKey([7; 32]));
         let links = Links {
             requests: wishes,
             answers: replies,
             store: store.clone(),
+            shared: shared.clone(),
             recordings: folder.path().join("recordings"),
             keys: KeyRing::default(),
         };
         let running = start(&Config::default(), links).expect("starts");
-        Self { requests, answers, store, folder, _running: running }
+        Self { requests, answers, store, shared, folder, _running: running }
     }
 
     async fn open(&mut self, pin: Option<&str>) -> Opened {
@@ -113,4 +117,20 @@ async fn the_messages_of_a_mailbox_are_told_as_their_number_changes() {
     assert_eq!(role.counted("1001").await, (0, 1));
     role.store.delete_voicemail(&id).await.expect("a message");
     assert_eq!(role.counted("1001").await, (0, 0));
+}
+
+#[tokio::test]
+async fn do_not_disturb_is_written_down_and_put_in_force() {
+    let role = Role::new().await;
+    role.store.seed_demo().await.expect("seeds");
+    let mut directory = role.shared.watch_directory();
+    for is_on in [true, false] {
+        let request = MailboxRequest::DoNotDisturb { extension: "1001".into(), is_on };
+        role.requests.send(request).expect("there is room");
+        directory.changed().await.expect("it lives");
+        let now = role.shared.directory().extensions["1001"].forward.clone();
+        assert_eq!(now.do_not_disturb, is_on);
+        let stored = role.store.directory().await.expect("reads").extensions["1001"].clone();
+        assert_eq!(stored.forward, now);
+    }
 }

@@ -206,6 +206,11 @@ impl Driver {
                     tracing::debug!(%agent, "asked of an agent what it cannot do");
                 }
             }
+            SwitchOrder::CancelCallback(call) => {
+                if !self.switch.cancel_callback(&call, Instant::now()) {
+                    tracing::info!(%call, "no callback waits that could be cancelled");
+                }
+            }
             SwitchOrder::MoveCaller(call, position) => {
                 if !self.switch.move_caller(&call, position, Instant::now()) {
                     tracing::debug!(%call, "asked to move a caller who does not wait");

@@ -35,7 +35,7 @@ use offhook_model::{
     LegId, LiveCall, LiveConference, LiveFork, LogEntry, MailboxRequest, MediaCommand, MediaEvent,
     QueueId, RecordingCommand, RecordingEvent, RecordingSource, WaitingCallback,
 };
-use offhook_routing::{Request, resolve, route};
+use offhook_routing::{Request, do_not_disturb, resolve, route};
 use offhook_sip::message::{Message, StatusCode};
 use offhook_sip::transaction::Transport;
 use offhook_sip::user_agent::{self, LegHandle, Peer, SessionTimerConfig, UserAgent};
@@ -412,6 +412,7 @@ impl Switch {
         }
         let serial = self.next_serial();
         let incoming = self.incoming(serial, request, sdp);
+        self.heed_do_not_disturb(&incoming);
         tracing::info!(call = %incoming.call, "call comes in");
         let mut call = Call::new(incoming, self.unix_ms(now));
         call.set_reattach_ms(self.reattach_ms);
@@ -429,6 +430,19 @@ impl Switch {
     fn next_serial(&mut self) -> u32 {
         self.serial = self.serial.wrapping_add(1).max(1);
         self.serial
+    }
+
+    /// An extension may have dialled that it does not want to be disturbed, or does again. That is in force at
+    /// once, and is written down.
+    fn heed_do_not_disturb(&mut self, incoming: &Incoming) {
+        let Some(is_on) = do_not_disturb(&incoming.dialled) else { return };
+        let Some(number) = &incoming.account else { return };
+        let Some(extension) = Arc::make_mut(&mut self.directory).extensions.get_mut(number) else {
+            return;
+        };
+        extension.forward.do_not_disturb = is_on;
+        let request = MailboxRequest::DoNotDisturb { extension: number.clone(), is_on };
+        self.outputs.push_back(Output::Mailbox(request));
     }
 
     /// The name of the call with this number.

@@ -195,3 +195,17 @@ fn a_request_that_cannot_be_met_is_told_why() {
     }
     assert_eq!(steps(&peer), ["joined"]);
 }
+
+#[test]
+fn a_callback_is_cancelled_by_the_call_in_which_it_was_asked_for() {
+    let (mut peer, ok) = waiting();
+    ask(&mut peer, &ok, 2, r#"{"request": "callback", "number": "1001"}"#);
+    peer.say(&within("BYE", 3, &ok, ""));
+    peer.received();
+    let queue = QueueId("sales".into());
+    let call = peer.engine.queues[&queue].waiting[0].call.clone();
+    assert!(peer.engine.order(|switch, now| switch.cancel_callback(&call, now)));
+    assert_eq!(peer.engine.queues[&queue].waiting.len(), 0);
+    assert!(!peer.engine.order(|switch, now| switch.cancel_callback(&call, now)));
+    assert_eq!(steps(&peer), ["joined", "callback_taken", "abandoned"]);
+}

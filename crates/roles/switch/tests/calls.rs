@@ -3,7 +3,7 @@
 mod desk;
 
 use desk::{Desk, SDP, invite, within};
-use offhook_model::{HangupCause, MediaCommand, Party};
+use offhook_model::{HangupCause, MailboxRequest, MediaCommand, Party};
 use offhook_sip::message::HeaderName;
 use std::time::Duration;
 
@@ -121,4 +121,25 @@ fn a_draining_switch_takes_no_new_call() {
 fn first_line(message: &[u8]) -> String {
     let text = String::from_utf8_lossy(message);
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+#[test]
+fn an_extension_that_dials_so_is_not_disturbed_until_it_dials_otherwise() {
+    let mut peer = Desk::peer();
+    for (n, (code, is_on)) in [("*78", true), ("*79", false)].into_iter().enumerate() {
+        let asked = invite(code, Some("1001"), Some(SDP));
+        let anew = |text: &str, call: &str| {
+            text.replace("call-1", call).replace("z9hG4bK", &format!("z9hG4bK{call}"))
+        };
+        peer.say(&anew(&asked, &format!("dnd-{n}")));
+        peer.expect("SIP/2.0 100");
+        peer.expect("SIP/2.0 200");
+        let wanted = MailboxRequest::DoNotDisturb { extension: "1001".into(), is_on };
+        assert_eq!(peer.engine.mailbox.last(), Some(&wanted));
+        let call = invite("1001", Some("1002"), Some(SDP));
+        peer.say(&anew(&call, &format!("c-{n}")));
+        peer.expect("SIP/2.0 100");
+        peer.expect(if is_on { "SIP/2.0 486 Do Not Disturb" } else { "INVITE sip:1001@" });
+        peer.received();
+    }
 }

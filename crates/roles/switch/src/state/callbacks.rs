@@ -1,12 +1,12 @@
 //! Callbacks: callers ask for them by a key or by INFO, and agents are called for them.
 
-use super::{Switch, serial_of};
+use super::{Switch, serial_in, serial_of};
 use crate::info::CallbackRequest;
 use offhook_acd::{
     CallKey, EntryId, Join, NotCalledBack, OfferFailure, Output as Wish, WithdrawReason,
 };
 use offhook_call::{Call, Offered, Placement};
-use offhook_model::{LegId, OfferId, QueueId, Target, WaitingCallback};
+use offhook_model::{CallRef, LegId, OfferId, QueueId, Target, WaitingCallback};
 use offhook_routing::{Decision, resolve};
 use offhook_sip::message::StatusCode;
 use offhook_sip::user_agent::{Body, RequestKey};
@@ -59,6 +59,22 @@ impl Switch {
                 tracing::warn!(%queue, number, "a callback is given up: its queue is no more");
             }
         }
+    }
+
+    /// Calls nobody back for this call, in which that was asked for; false when nothing waits for it.
+    pub fn cancel_callback(&mut self, call: &CallRef, now: Instant) -> bool {
+        let wanted = CallKey(serial_in(call));
+        if self.reference(wanted.0) != *call {
+            return false;
+        }
+        let queues = self.directory.queues.keys();
+        let mut waiting = queues.flat_map(|queue| self.queues.acd().waiting(queue));
+        let found = waiting.find(|view| view.call == wanted && view.caller.is_none());
+        let Some(entry) = found.map(|view| view.entry) else { return false };
+        let now_ms = self.unix_ms(now);
+        let done = self.queues.acd_mut().cancel_callback(entry, now_ms).is_ok();
+        self.drain_queues(now);
+        done
     }
 
     /// A key of a caller who waits may ask for a callback to the number that it has shown.
