@@ -64,13 +64,16 @@ describe("a network that is lost for 20 s", () => {
       await dial(customer.page, "6000");
       await answered(agent, customer);
 
+      const [{ id: call }] = (await admin.get("calls/active")).items;
+      const recorded = await admin.ask("POST", `calls/active/${call}/recording`);
+      assert.equal(recorded.status, 202, await recorded.text());
+
       await lose();
       await passes(LOST_MS / 2);
       const heard = await listen(customer.page, 0.5);
       assert.ok(!hearsTone(AGENT_HZ, 0.1)(heard), "the agent is heard over a network that is lost");
       const notice = agent.page.getByText("The connection to the server is being restored.");
-      await passes(LOST_MS / 2);
-      const isTold = await notice.isVisible();
+      await Promise.all([passes(LOST_MS / 2), notice.waitFor({ timeout: LOST_MS / 2 })]);
       await restore();
       const back = Date.now();
       await Promise.all([
@@ -80,7 +83,7 @@ describe("a network that is lost for 20 s", () => {
       const took = Date.now() - back;
       console.log(`audio both ways ${took} ms after the network's return`);
       assert.ok(took < BACK_MS, `${took} ms`);
-      if (isTold) await notice.waitFor({ state: "detached" });
+      await notice.waitFor({ state: "detached" });
 
       assert.equal((await admin.get("calls/active")).items.length, 1);
       await hangUp(customer.page);
@@ -95,6 +98,9 @@ describe("a network that is lost for 20 s", () => {
       );
       assert.equal(items[0].answered_by, "2001");
       assert.ok(items[0].talk_seconds > LOST_MS / 1_000, `${items[0].talk_seconds} s`);
+      const [recording, ...others] = (await admin.get(`recordings?call=${call}`)).items;
+      assert.deepEqual([recording.state, others], ["complete", []]);
+      assert.ok(recording.seconds > LOST_MS / 1_000, `${recording.seconds} s were recorded`);
       await customer.context.close();
       await agent.context.close();
     });
